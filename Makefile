@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# All that is needed beside git and make is installed by the targets themselves: Debian packages
+# by apt-get (sudo where not root), everything else under build/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+SCENARIO ?= default
+
+build := $(CURDIR)/build
+collection := $(build)/collections/ansible_collections/hpc/msr_safe
+copy := $(build)/copy/ansible_collections/hpc/msr_safe
+old_python := $(firstword $(wildcard ~/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
+
+# Debian's own python3, whatever comes first in the caller's PATH
+python := /usr/bin/python3
+export PATH := $(build)/venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
+export XDG_CACHE_HOME := $(build)/cache
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' ' \
+	    /^## / { printf "\n  \033[1m%s\033[0m\n", substr($$0, 4) } \
+	    /^[a-z-]+:.*## / { printf "    \033[36m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Try it
+
+.PHONY: demo demo-down
+demo: setup ## Two virtual nodes: set up, changed by a "job", restored
+	demo/up
+
+demo-down: ## End the demo's virtual nodes
+	demo/down
+
+## Test it
+
+.PHONY: test lint docs-check build units kmod sanity molecule
+test: ## Everything that CI runs
+	@tests/tools/run-stages setup lint docs-check build units kmod sanity -- molecule
+
+lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
+	ruff check .
+	ruff format --check .
+	vermin --target=3.6- --no-tips --violations plugins/modules plugins/module_utils
+	git ls-files -z --cached --others --exclude-standard ':!*.j2' | \
+	    xargs -0 grep --files-with-matches --extended-regexp --max-count=1 '^#!.*\b(ba|da)?sh$$' | xargs shellcheck
+	yamllint --strict .
+	ansible-lint --offline
+	python tests/tools/check-project
+
+docs-check: tools ## Documentation of plugins and roles, changelog
+	tests/tools/check-docs $(collection)
+
+build: tools ## The collection's archive, in build/
+	tests/tools/collection-copy $(copy)
+	rm -f $(build)/hpc-msr_safe-*.tar.gz
+	ansible-galaxy collection build --output-path $(build) $(copy)
+	python tests/tools/check-archive $(copy) $(build)/hpc-msr_safe-*.tar.gz
+
+units: tools $(build)/venv-2.16/installed ## Unit tests, on the newest and the oldest ansible-core and Python
+	tests/tools/ansible-test $(build)/venv units --python 3.11
+ifdef old_python
+	tests/tools/ansible-test $(build)/venv-2.16 units --python 3.6
+else
+	tests/tools/ansible-test $(build)/venv-2.16 units --python 3.11
+	@echo 'skipped: unit tests on Python 3.6, which is not here'
+endif
+
+kmod: tools ## The kernel module: compiled with warnings as errors, and checkpatch
+	tests/tools/check-kmod
+
+sanity: tools $(build)/venv-2.16/installed ## ansible-test sanity, on the newest and the oldest ansible-core and Python
+	tests/tools/ansible-test $(build)/venv sanity
+ifdef old_python
+	tests/tools/ansible-test $(build)/venv-2.16 sanity --test compile --test import --python 3.6
+else
+	@echo 'skipped: sanity on Python 3.6, which is not here'
+endif
+
+molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIO=default)
+	molecule test --scenario-name $(SCENARIO)
+
+## Maintain it
+
+.PHONY: setup tools pins clean
+setup: tools ## What the other targets need: Debian packages, virtual environments
+	@tests/tools/apt-install tests/fleet/packages.txt
+
+pins: apt ## Resolve tests/requirements/*.in into *.txt anew
+	for input in tests/requirements/*.in; do \
+	    $(python) -m venv --clear $(build)/pins; \
+	    $(build)/pins/bin/pip install --quiet --requirement $$input; \
+	    { echo '# SPDX-License-Identifier: GPL-3.0-or-later'; \
+	      echo "# Written by \`make pins\` from $${input##*/}"; \
+	      $(build)/pins/bin/pip freeze; } >$${input%.in}.txt; \
+	done
+
+clean: ## Remove build/
+	rm -rf $(build)
+
+.PHONY: apt
+apt:
+	@tests/tools/apt-install tests/requirements/debian-packages.txt
+
+tools: apt $(build)/venv/installed | $(collection)
+
+$(build)/%/installed: tests/requirements/%.txt | apt
+	$(python) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --quiet --no-deps --requirement $<
+	touch $@
+
+# What Ansible finds as hpc.msr_safe is this working tree
+$(collection):
+	mkdir -p $(@D)
+	ln --symbolic --relative $(CURDIR) $@
