@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright (c) 2026 hpc.msr_safe contributors */
+#ifndef MSR_SAFE_APPROVED_LIST_TEXT_H
+#define MSR_SAFE_APPROVED_LIST_TEXT_H
+
+#include <linux/types.h>
+
+/*
+ * The text of an approved list, read one character at a time so that it may
+ * arrive in chunks with borders anywhere. Nothing here but computation: the
+ * same source compiles in user space.
+ */
+
+enum list_text_place {
+	BEFORE_ADDRESS,
+	IN_ADDRESS,
+	BEFORE_MASK,
+	IN_MASK,
+	AFTER_MASK,
+	IN_COMMENT,
+};
+
+enum list_text_event {
+	TEXT_NOTHING,
+	TEXT_ADDRESS,		/* value is an entry's address */
+	TEXT_MASK,		/* value is that entry's write mask */
+};
+
+struct list_text {
+	u64 value;
+	unsigned int line;
+	unsigned int base;	/* of the number being read */
+	unsigned int length;	/* its characters so far */
+	enum list_text_place place;
+	bool has_comments;
+	const char *problem;	/* in words, once an error was returned */
+};
+
+void list_text_start(struct list_text *text);
+
+/* Returns a list_text_event or a negative errno. */
+int list_text_push(struct list_text *text, char c);
+
+/* Nothing may follow for now: fails if nothing that may would make it right. */
+int list_text_pause(struct list_text *text);
+
+/* Nothing will follow. Returns as list_text_push(). */
+int list_text_end(struct list_text *text);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Copyright (c) 2026 hpc.msr_safe contributors
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/printk.h>
+#include <linux/slab.h>
+
+#include "char_device.h"
+
+static int reserve(struct char_device *device)
+{
+	unsigned int chosen = *device->chosen;
+	int major;
+
+	major = __register_chrdev(chosen, 0, device->minors, device->class.name, device->fops);
+	if (major < 0) {
+		pr_err("%s=%u: cannot have this major number (error %d)%s\n",
+		       device->parameter, chosen, -major,
+		       major == -EBUSY ? ", another driver in /proc/devices has it" : "");
+		return major;
+	}
+	device->major = chosen ?: major;
+	return 0;
+}
+
+static void release(struct char_device *device)
+{
+	if (!device->major)
+		return;
+	__unregister_chrdev(device->major, 0, device->minors, device->class.name);
+	device->major = 0;
+}
+
+static int reserve_those(struct char_device * const *devices, size_t count, bool chosen)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		if (!!*devices[i]->chosen != chosen)
+			continue;
+		err = reserve(devices[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int char_devices_reserve(struct char_device * const *devices, size_t count)
+{
+	int err;
+
+	err = reserve_those(devices, count, true);
+	if (!err)
+		err = reserve_those(devices, count, false);
+	if (err)
+		char_devices_release(devices, count);
+	return err;
+}
+
+void char_devices_release(struct char_device * const *devices, size_t count)
+{
+	while (count--)
+		release(devices[count]);
+}
+
+int char_device_add_node(struct char_device *device, unsigned int minor, const char *name)
+{
+	struct device *node;
+
+	node = device_create(&device->class, NULL, MKDEV(device->major, minor), NULL, "%s", name);
+	return PTR_ERR_OR_ZERO(node);
+}
+
+void char_device_remove_node(struct char_device *device, unsigned int minor)
+{
+	device_destroy(&device->class, MKDEV(device->major, minor));
+}
+
+int char_device_add(struct char_device *device)
+{
+	int err;
+
+	err = class_register(&device->class);
+	if (err)
+		return err;
+	err = char_device_add_node(device, 0, device->class.name);
+	if (err)
+		class_unregister(&device->class);
+	return err;
+}
+
+void char_device_remove(struct char_device *device)
+{
+	char_device_remove_node(device, 0);
+	class_unregister(&device->class);
+}
+
+char *char_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
+{
+	if (mode)
+		*mode = 0600;
+	return kasprintf(GFP_KERNEL, "cpu/%s", dev_name(device));
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright (c) 2026 hpc.msr_safe contributors */
+#ifndef MSR_SAFE_CHAR_DEVICE_H
+#define MSR_SAFE_CHAR_DEVICE_H
+
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+
+#include "compat.h"
+
+/* A kind of device: its major number, and the sysfs class of its nodes. */
+struct char_device {
+	struct class class;
+	const struct file_operations *fops;
+	unsigned int minors;
+	const char *parameter;		/* that chooses the major */
+	const unsigned int *chosen;	/* the parameter's value; 0: any */
+	unsigned int major;		/* once it is reserved */
+};
+
+/*
+ * Reserves a major for every one of the devices, or for none. The chosen ones
+ * come first, or an assigned one could take the number chosen for another.
+ */
+int char_devices_reserve(struct char_device * const *devices, size_t count);
+void char_devices_release(struct char_device * const *devices, size_t count);
+
+int char_device_add_node(struct char_device *device, unsigned int minor, const char *name);
+void char_device_remove_node(struct char_device *device, unsigned int minor);
+
+/* For a device with one node: its class, and the node named as the class. */
+int char_device_add(struct char_device *device);
+void char_device_remove(struct char_device *device);
+
+/* For struct class: the path of such a node in /dev. */
+char *char_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode);
+
+#endif

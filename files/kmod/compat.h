@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright (c) 2026 hpc.msr_safe contributors */
+#ifndef MSR_SAFE_COMPAT_H
+#define MSR_SAFE_COMPAT_H
+
+/*
+ * What differs between kernels. HAVE_X is defined if probes/x.c compiles
+ * against the kernel at hand: distributions backport, its version says little.
+ */
+
+#ifdef HAVE_CONST_DEVNODE
+#define DEVNODE_CONST const
+#else
+#define DEVNODE_CONST
+#endif
+
+#ifndef HAVE_RDMSRQ_SAFE
+#define rdmsrq_safe rdmsrl_safe
+#define wrmsrq_safe wrmsrl_safe
+#endif
+
+#endif

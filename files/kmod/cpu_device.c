@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Copyright (c) 2026 hpc.msr_safe contributors
+
+/* /dev/cpu/N/msr_safe: 8 bytes at a register's address are that register. */
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+
+#include "approved_list.h"
+#include "devices.h"
+#include "lockdown.h"
+#include "operation.h"
+
+static unsigned int mdev_msr_safe;
+module_param(mdev_msr_safe, uint, 0444);
+MODULE_PARM_DESC(mdev_msr_safe, "Major number of msr_safe (0: any)");
+
+static enum cpuhp_state hotplug_state;
+
+static int cpu_open(struct inode *inode, struct file *file)
+{
+	unsigned int cpu = iminor(inode);
+
+	return cpu < nr_cpu_ids && cpu_online(cpu) ? 0 : -ENXIO;
+}
+
+static int approve(struct operation *op, loff_t address)
+{
+	if (address > U32_MAX)
+		return -EACCES;
+	op->msr = address;
+	return approved_list_mask(op->msr, &op->wmask);
+}
+
+static void carry_out(void *op)
+{
+	operation_carry_out(op);
+}
+
+static int carry_out_on_cpu(struct operation *op, struct file *file)
+{
+	int err = smp_call_function_single(iminor(file_inode(file)), carry_out, op, true);
+
+	return err ?: op->err;
+}
+
+static ssize_t cpu_read(struct file *file, char __user *buffer, size_t count, loff_t *position)
+{
+	struct operation op = { .isrdmsr = 1 };
+	int err;
+
+	if (count != sizeof(op.msrdata))
+		return -EINVAL;
+	err = approve(&op, *position);
+	if (err)
+		return err;
+	err = carry_out_on_cpu(&op, file);
+	if (err)
+		return err;
+	return copy_to_user(buffer, &op.msrdata, count) ? -EFAULT : count;
+}
+
+static ssize_t cpu_write(struct file *file, const char __user *buffer, size_t count,
+			 loff_t *position)
+{
+	struct operation op = { .isrdmsr = 0 };
+	int err;
+
+	if (count != sizeof(op.msrdata))
+		return -EINVAL;
+	err = approve(&op, *position);
+	if (err)
+		return err;
+	if (!op.wmask)
+		return -EACCES;
+	err = lockdown_check_write();
+	if (err)
+		return err;
+	if (copy_from_user(&op.msrdata, buffer, count))
+		return -EFAULT;
+	err = carry_out_on_cpu(&op, file);
+	return err ?: count;
+}
+
+static char *cpu_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
+{
+	if (mode)
+		*mode = 0600;
+	return kasprintf(GFP_KERNEL, "cpu/%u/msr_safe", MINOR(device->devt));
+}
+
+static const struct file_operations cpu_fops = {
+	.owner = THIS_MODULE,
+	.open = cpu_open,
+	.llseek = no_seek_end_llseek,
+	.read = cpu_read,
+	.write = cpu_write,
+};
+
+struct char_device cpu_devices = {
+	.class = {
+		.name = "msr_safe",
+		.devnode = cpu_devnode,
+	},
+	.fops = &cpu_fops,
+	.minors = NR_CPUS,
+	.parameter = "mdev_msr_safe",
+	.chosen = &mdev_msr_safe,
+};
+
+static int cpu_online_node(unsigned int cpu)
+{
+	char name[sizeof("msr_safe4294967295")];
+
+	snprintf(name, sizeof(name), "msr_safe%u", cpu);
+	return char_device_add_node(&cpu_devices, cpu, name);
+}
+
+static int cpu_offline_node(unsigned int cpu)
+{
+	char_device_remove_node(&cpu_devices, cpu);
+	return 0;
+}
+
+int cpu_devices_add(void)
+{
+	int err;
+
+	err = class_register(&cpu_devices.class);
+	if (err)
+		return err;
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/msr_safe:online",
+				cpu_online_node, cpu_offline_node);
+	if (err < 0) {
+		class_unregister(&cpu_devices.class);
+		return err;
+	}
+	hotplug_state = err;
+	return 0;
+}
+
+void cpu_devices_remove(void)
+{
+	cpuhp_remove_state(hotplug_state);
+	class_unregister(&cpu_devices.class);
+}

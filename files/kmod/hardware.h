@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright (c) 2026 hpc.msr_safe contributors */
+#ifndef MSR_SAFE_HARDWARE_H
+#define MSR_SAFE_HARDWARE_H
+
+#include <linux/types.h>
+
+/*
+ * The registers of the CPU that this runs on, with interrupts off: the only
+ * two functions that touch them. -EIO, and *value as it was, on a fault.
+ */
+int hardware_read(u32 address, u64 *value);
+int hardware_write(u32 address, u64 value);
+
+#endif
