@@ -4,6 +4,8 @@
 
 import collections
 
+from .errors import MsrSafeError
+
 REFUSE = 'refuse'
 WARN = 'warn'
 
@@ -14,7 +16,7 @@ level: REFUSE or WARN; address: the register's; line: its line in the list, or
 None; message: the register, which attack or failure, and the remedy.
 """
 
-LISTED = 'listed'      # the rule is about being on the list at all
+LISTED = 'listed'  # the rule is about being on the list at all
 WRITABLE = 'writable'  # the rule is about bits of the write mask
 
 ALL = (1 << 64) - 1
@@ -67,57 +69,90 @@ RULES = (
     # Code in ring 0, or a way to find where the kernel is
     refuse_listed(
         'EFER, system-call entry, FS and GS base: writing them runs code in ring 0, reading them defeats KASLR',
-        span(0xC0000080, 0xC0000084), span(0xC0000100, 0xC0000102)),
-    refuse_writable(
-        'TSC_AUX tells the kernel on which CPU it runs, and programs trust it',
-        one(0xC0000103)),
-    refuse_listed(
-        'SYSENTER entry: writing it runs code in ring 0, reading it defeats KASLR',
-        span(0x174, 0x176)),
+        span(0xC0000080, 0xC0000084),
+        span(0xC0000100, 0xC0000102),
+    ),
+    refuse_writable('TSC_AUX tells the kernel on which CPU it runs, and programs trust it', one(0xC0000103)),
+    refuse_listed('SYSENTER entry: writing it runs code in ring 0, reading it defeats KASLR', span(0x174, 0x176)),
     refuse_listed(
         'branch and sample addresses show where the kernel is (defeats KASLR)',
-        span(0x680, 0x6DF), span(0x1C8, 0x1C9), span(0xDC0, 0xDDF), span(0x1DB, 0x1DE),
-        span(0xC0011031, 0xC001103B), span(0xC0010300, 0xC001030F)),
+        span(0x680, 0x6DF),
+        span(0x1C8, 0x1C9),
+        span(0xDC0, 0xDDF),
+        span(0x1DB, 0x1DE),
+        span(0xC0011031, 0xC001103B),
+        span(0xC0010300, 0xC001030F),
+    ),
     # The CPU writes to memory of the job's choice
     refuse_writable(
         'DS area and PEBS: the CPU writes to a kernel address that the job chooses, '
         'and PEBS_ENABLE without a DS area can crash the kernel',
-        one(0x600), one(0x3F1)),
+        one(0x600),
+        one(0x3F1),
+    ),
     refuse_bits(
         'BTS: the CPU writes branch records to the DS area, a kernel address that the job chooses',
-        bits(6, 7, 8, 9, 10, 11), 0x1D9),
+        bits(6, 7, 8, 9, 10, 11),
+        0x1D9,
+    ),
     refuse_writable(
         'Processor Trace: the CPU writes its trace to physical memory that the job chooses',
-        span(0x560, 0x571), span(0x580, 0x587)),
+        span(0x560, 0x571),
+        span(0x580, 0x587),
+    ),
     # Interrupts
-    refuse_writable(
-        'APIC base: moves the interrupt controller over memory, or turns it off',
-        one(0x1B)),
-    refuse_listed(
-        'x2APIC: sends interrupts, INIT and NMI to other CPUs',
-        span(0x800, 0x8FF)),
+    refuse_writable('APIC base: moves the interrupt controller over memory, or turns it off', one(0x1B)),
+    refuse_listed('x2APIC: sends interrupts, INIT and NMI to other CPUs', span(0x800, 0x8FF)),
     # What the machine is made of
     refuse_writable('loads microcode', one(0x79), one(0x7A), one(0xC0010020)),
     refuse_writable(
         'SMM, SMRR and SVM: code or memory outside the reach of the kernel',
-        one(0x9B), one(0x9E), span(0x1F2, 0x1F3), span(0xC0010111, 0xC0010113), span(0xC0010114, 0xC0010117)),
+        one(0x9B),
+        one(0x9E),
+        span(0x1F2, 0x1F3),
+        span(0xC0010111, 0xC0010113),
+        span(0xC0010114, 0xC0010117),
+    ),
     refuse_writable(
         'memory types and ranges, configuration space: maps devices or SMM memory over the kernel, or stops the machine',
-        span(0x200, 0x27F), span(0x2A0, 0x2FF), one(0xC0010010), span(0xC0010016, 0xC001001D), one(0xC0010058)),
+        span(0x200, 0x27F),
+        span(0x2A0, 0x2FF),
+        one(0xC0010010),
+        span(0xC0010016, 0xC001001D),
+        one(0xC0010058),
+    ),
     refuse_writable(
         'turns off mitigations of speculation attacks (Spectre and its kin) for everybody',
-        span(0x48, 0x49), span(0x10A, 0x10B), span(0x122, 0x123), span(0xC0011020, 0xC001102C)),
+        span(0x48, 0x49),
+        span(0x10A, 0x10B),
+        span(0x122, 0x123),
+        span(0xC0011020, 0xC001102C),
+    ),
     refuse_writable('sets the voltage: faults by undervolting (Plundervolt, CVE-2019-11157)', one(0x150)),
     refuse_writable(
         'clocks, TSC deadline and the ratio of APERF to MPERF: time and the scheduler go wrong for everybody',
-        one(0x10), one(0x3B), span(0xE7, 0xE8), one(0x6E0)),
+        one(0x10),
+        one(0x3B),
+        span(0xE7, 0xE8),
+        one(0x6E0),
+    ),
     refuse_writable(
         'XFD, CET, XSS, TME, SGX, VMX and SEV: takes protection from other programs and virtual machines',
-        span(0x1C4, 0x1C5), span(0x6A0, 0x6A8), one(0xDA0), span(0x981, 0x983), span(0x8C, 0x8F),
-        span(0x480, 0x493), span(0xC0010130, 0xC0010132)),
+        span(0x1C4, 0x1C5),
+        span(0x6A0, 0x6A8),
+        one(0xDA0),
+        span(0x981, 0x983),
+        span(0x8C, 0x8F),
+        span(0x480, 0x493),
+        span(0xC0010130, 0xC0010132),
+    ),
     refuse_writable(
         'machine check: hides hardware errors, or stops the machine with invented ones',
-        span(0x179, 0x17B), span(0x280, 0x29F), span(0x400, 0x47F), span(0xC0002000, 0xC0002FFF)),
+        span(0x179, 0x17B),
+        span(0x280, 0x29F),
+        span(0x400, 0x47F),
+        span(0xC0002000, 0xC0002FFF),
+    ),
     # Single bits: locks, and what the kernel relies on
     refuse_writable('FEATURE_CONTROL locks VMX and SGX until the next reset', one(0x3A)),
     refuse_bits('locks the limit of idle states until the next reset', bits(15), 0xE2),
@@ -133,14 +168,18 @@ RULES = (
     warn_bits('OS: ' + KERNEL_VISIBLE, bits(17), *EVENT_SELECTS),
     warn_bits('PMI: ' + NOBODY_HANDLES, bits(3, 7, 11, 15), FIXED_COUNTER_CONTROL),
     warn_bits('OS: ' + KERNEL_VISIBLE, bits(0, 4, 8, 12), FIXED_COUNTER_CONTROL),
-    warn_listed(
-        'tells the serial number of the part',
-        span(0x4E, 0x4F), span(0xC00102F0, 0xC00102F1)),
+    warn_listed('tells the serial number of the part', span(0x4E, 0x4F), span(0xC00102F0, 0xC00102F1)),
 )
 
 ENERGY_RULE = warn_listed(
     'energy side channel: shows secrets of other jobs (PLATYPUS, CVE-2020-8694, CVE-2020-8695, CVE-2020-12912)',
-    one(0x611), one(0x619), one(0x639), one(0x641), one(0x64D), span(0xC001029A, 0xC001029B))
+    one(0x611),
+    one(0x619),
+    one(0x639),
+    one(0x641),
+    one(0x64D),
+    span(0xC001029A, 0xC001029B),
+)
 
 # The bits that the manual defines, for registers where we know them all (SDM vol. 4;
 # PPR 19h). They catch a mask for another register, or with its halves swapped.
@@ -165,9 +204,12 @@ DEFINED_BITS.update((address, 0x0000FF17FFFFFFFF) for address in span(0x186, 0x1
 
 # Status registers whose logs are cleared by writing: there a write mask is meant.
 CLEARED_BY_WRITING = (
-    one(0x19C), one(0x1B1),        # thermal logs
-    one(0x390), one(0xC0000302),   # counter overflow
-    span(0x700, 0x76F), span(0xC00, 0xFFF),  # uncore counters' boxes
+    one(0x19C),
+    one(0x1B1),  # thermal logs
+    one(0x390),
+    one(0xC0000302),  # counter overflow
+    span(0x700, 0x76F),
+    span(0xC00, 0xFFF),  # uncore counters' boxes
 )
 
 
@@ -179,7 +221,7 @@ def lint(entries, tier='power', shared=False, allow_unsafe=()):
     What would be refused is only a warning where ``allow_unsafe`` has the
     register's address. Pure: looks at nothing but its arguments.
     """
-    rules = RULES + (ENERGY_RULE,) if shared or tier == 'monitor' else RULES
+    rules = (*RULES, ENERGY_RULE) if shared or tier == 'monitor' else RULES
     findings = []
     for entry in entries:
         findings.extend(finding_of(rule, entry, allow_unsafe) for rule in rules if offends(entry, rule))
@@ -225,13 +267,21 @@ def mask_findings(entry):
     findings = []
     defined = DEFINED_BITS.get(entry.address, ALL)
     if entry.mask & ~defined:
-        findings.append(warning(
-            entry, 'the write mask has bits that the manual reserves (0x%016X)' % (entry.mask & ~defined),
-            'Set its write mask to 0x%016X' % (entry.mask & defined)))
+        findings.append(
+            warning(
+                entry,
+                'the write mask has bits that the manual reserves (0x%016X)' % (entry.mask & ~defined),
+                'Set its write mask to 0x%016X' % (entry.mask & defined),
+            )
+        )
     if entry.mask and entry.kind == 'status' and not is_among(entry.address, CLEARED_BY_WRITING):
-        findings.append(warning(
-            entry, 'hardware sets this status, so what a job writes is lost or hides what happened',
-            'Set its write mask to 0'))
+        findings.append(
+            warning(
+                entry,
+                'hardware sets this status, so what a job writes is lost or hides what happened',
+                'Set its write mask to 0',
+            )
+        )
     return findings
 
 
@@ -244,3 +294,17 @@ def message_of(entry, why, remedy):
     """Return the sentences of a finding: which register, why, what to do."""
     name = ' ' + entry.name if entry.name else ''
     return '0x%08X%s (write mask 0x%016X): %s. %s' % (entry.address, name, entry.mask, why, remedy)
+
+
+def require_safe(entries, source, tier='power', shared=False, allow_unsafe=()):
+    """Return the warnings of a list as texts. Raises MsrSafeError where an entry is refused.
+
+    source: names the list in messages, before the entry's line.
+    """
+    findings = lint(entries, tier, shared, allow_unsafe)
+    if refused(findings):
+        raise MsrSafeError(
+            '%s would hand out the machine:\n%s'
+            % (source, '\n'.join(finding.message for finding in refused(findings))),
+        )
+    return ['%s: %s' % (source, finding.message) for finding in findings]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Carry out planned changes: in check mode from the plan alone, otherwise on the node with the files it needs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.collection import Collection
+from ..module_utils.tree import pack_tree
+
+COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _dummy, arguments = self.validate_argument_spec(
+            {
+                'changes': {'type': 'list', 'elements': 'dict', 'required': True},
+                'stages': {'type': 'list', 'elements': 'str'},
+            }
+        )
+        changes = [
+            change
+            for change in arguments['changes']
+            if arguments['stages'] is None or change['stage'] in arguments['stages']
+        ]
+        if self._task.check_mode or not changes:
+            result.update(changed=bool(changes), done=[change['title'] for change in changes])
+        else:
+            result.update(self.carry_out(changes, task_vars))
+        if self._task.diff:
+            result['diff'] = [diff for diff in map(difference, changes) if diff]
+        return result
+
+    def carry_out(self, changes, task_vars):
+        """Send each change with its archive; changes without one go together."""
+        done = []
+        for group in group_by_archive(changes):
+            result = self._execute_module(
+                module_name='hpc.msr_safe.msr_safe_apply',
+                module_args={'changes': group, 'archive': self.send_archive(group)},
+                task_vars=task_vars,
+            )
+            done += result.get('done', [])
+            if result.get('failed'):
+                break
+        return dict(result, done=done, changed=bool(done))
+
+    def send_archive(self, changes):
+        """Transfer what the changes unpack on the node; return its path there, or None."""
+        tree = COLLECTION.archive_for(changes[0])
+        if tree is None:
+            return None
+        if not self._connection._shell.tmpdir:
+            self._make_tmp_path()
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'tree.zip')
+        with tempfile.NamedTemporaryFile(suffix='.zip') as archive:
+            archive.write(pack_tree(tree))
+            archive.flush()
+            self._transfer_file(archive.name, remote)
+        self._fixup_perms2((self._connection._shell.tmpdir, remote))
+        return remote
+
+
+def group_by_archive(changes):
+    """Return the changes in order, in lists that one module execution each carries out."""
+    groups = []
+    for change in changes:
+        if groups and not COLLECTION.archive_for(change) and not COLLECTION.archive_for(groups[-1][0]):
+            groups[-1].append(change)
+        else:
+            groups.append([change])
+    return groups
+
+
+def difference(change):
+    """Return Ansible's diff of a change, or None where its title says it all."""
+    if change['before'] == change['after']:
+        return None
+    return {
+        'before_header': change['title'],
+        'after_header': change['title'],
+        'before': change['before'],
+        'after': change['after'],
+    }

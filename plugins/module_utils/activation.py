@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""An activation: the plan to make another approved list the one in force."""
+
+import collections
+
+from .active_list import INSTALLED_LIST, activate_list, read_active_list, read_installed_list, with_names
+from .approved_list import MAX_ADDRESS, digest_list, parse_list, parse_literal, render_list
+from .errors import MsrSafeError
+from .lint import require_safe
+
+Activation = collections.namedtuple('Activation', 'entries sha256 activates file_text before after warnings')
+Activation.__doc__ = """What is to be done to have a list in force.
+
+entries: of the wanted list; sha256: its digest; activates: whether the kernel
+is to be given it; file_text: what the node's file is to be, or None to leave
+it; before, after: texts for the diff; warnings: texts.
+"""
+
+
+def plan_activation(machine, content=None, path=None, persist=True, allow_unsafe=()):
+    """Return the Activation of the list in ``content``, or in the file ``path`` of the machine.
+
+    persist: also make it the list of the next boot. allow_unsafe: addresses
+    (texts) that the lint does not refuse. Raises MsrSafeError on a list that is
+    malformed or unsafe, and where no module is loaded.
+    """
+    source = path or 'content'
+    if path is not None:
+        content = machine.read_text(path)
+    if content is None:
+        raise MsrSafeError('There is no list at %s.' % path, 'Check the path: it is on the node.')
+    entries = parse_list(content, source)
+    allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in allow_unsafe]
+    warnings = require_safe(entries, source, allow_unsafe=allowed)
+    active, installed = read_active_list(machine), read_installed_list(machine)
+    before, after = render_list(with_names(active, installed)), render_list(entries)
+    return Activation(
+        entries,
+        digest_list(entries),
+        activates=digest_list(active) != digest_list(entries),
+        file_text=after if persist and sorted(installed) != sorted(entries) else None,
+        before=before,
+        after=after,
+        warnings=warnings,
+    )
+
+
+def is_due(activation):
+    """Return whether there is anything to do."""
+    return activation.activates or activation.file_text is not None
+
+
+def carry_out_activation(machine, activation):
+    """Activate first: a list that the kernel refuses never becomes that of the next boot."""
+    if activation.activates:
+        activate_list(machine, activation.entries)
+    if activation.file_text is not None:
+        machine.write(INSTALLED_LIST, activation.file_text.encode('utf-8'))

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The approved list: which registers may be read, and which of their bits written."""
+
+import collections
+import hashlib
+import re
+
+from .errors import MsrSafeError
+
+MAX_ADDRESS = (1 << 32) - 1
+MAX_MASK = (1 << 64) - 1
+
+KINDS = ('configuration', 'counter', 'status')
+
+Entry = collections.namedtuple('Entry', 'address mask name kind line')
+Entry.__doc__ = """One register of a list.
+
+address: int below 2**32; mask: int below 2**64, the bits a write may change;
+name: the manual's name or ''; kind: one of KINDS; line: its line in the text
+it was parsed from, or None.
+"""
+
+# A C integer literal (C11 6.4.4.1, without suffixes), as the kernel module reads it.
+LITERAL = re.compile(r'(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z')
+# The comment of an entry: the register's name, then its kind unless it is configuration.
+COMMENT = re.compile(r'(?P<name>[A-Za-z][\w.:-]*)(?:\s+\((?P<kind>counter|status)\))?(?=\s|\Z)')
+
+
+def parse_list(text, source):
+    """Return the entries of an approved list's text, in its order.
+
+    The format is that of /dev/cpu/msr_approved_list: ``address mask # comment``.
+    A comment that begins with a name gives the register's name, and one that
+    goes on with ``(counter)`` or ``(status)`` its kind. ``source`` names the text
+    in errors. Raises MsrSafeError with ``source:line`` on what the kernel module
+    would refuse: a malformed line, an address above 32 bits, a mask above 64,
+    a duplicate address, text without an entry. White space only is the empty
+    list.
+    """
+    entries = []
+    first_line = {}
+    for number, line in enumerate(text.split('\n'), 1):
+        entry = parse_line(line, number, source)
+        if entry is None:
+            continue
+        if entry.address in first_line:
+            raise MsrSafeError(
+                '%s:%d: register 0x%08X is already on line %d.'
+                % (source, number, entry.address, first_line[entry.address]),
+                'Keep one of the two lines.',
+            )
+        first_line[entry.address] = number
+        entries.append(entry)
+    if not entries and text.strip():
+        raise MsrSafeError(
+            '%s: the list has comments but no register.' % source,
+            'Remove the # in front of the registers to approve; an empty file clears the list.',
+        )
+    return entries
+
+
+def parse_line(line, number, source):
+    """Return the Entry of one line, or None for a blank or comment line."""
+    content, _dummy, comment = line.partition('#')
+    fields = content.split()
+    if not fields:
+        return None
+    if len(fields) != 2:
+        raise MsrSafeError(
+            '%s:%d: expected an address and a write mask, found %r.' % (source, number, content.strip()),
+            'Write for example: 0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE',
+        )
+    where = '%s:%d: ' % (source, number)
+    address = parse_literal(fields[0], MAX_ADDRESS, where + 'address')
+    mask = parse_literal(fields[1], MAX_MASK, where + 'write mask')
+    name, kind = parse_comment(comment)
+    return Entry(address, mask, name, kind, number)
+
+
+def parse_literal(text, maximum, where):
+    """Return the value of a C integer literal. ``where`` begins the error."""
+    if not LITERAL.match(text):
+        raise MsrSafeError(
+            '%s %r is not a number.' % (where, text),
+            'Write it as 0x… (hexadecimal) or decimal.',
+        )
+    value = int(text, 8) if re.match('0[0-7]', text) else int(text, 0)
+    if value > maximum:
+        raise MsrSafeError('%s %s is wider than %d bits.' % (where, text, maximum.bit_length()))
+    return value
+
+
+def parse_comment(comment):
+    """Return (name, kind) from an entry's comment."""
+    match = COMMENT.match(comment.strip())
+    if not match:
+        return '', 'configuration'
+    return match.group('name'), match.group('kind') or 'configuration'
+
+
+def render_list(entries, header=()):
+    """Return the text of a list: header lines as comments, then entries by address."""
+    lines = ['# ' + line if line else '#' for line in header]
+    lines.extend(render_entry(entry) for entry in sorted(entries))
+    return '\n'.join(lines) + '\n'
+
+
+def render_entry(entry):
+    """Return an entry's line: ``0x000000C1 0xFFFFFFFFFFFFFFFF # IA32_PMC0 (counter)``."""
+    line = '0x%08X 0x%016X' % (entry.address, entry.mask)
+    if entry.name:
+        line += ' # ' + entry.name
+        if entry.kind != 'configuration':
+            line += ' (%s)' % entry.kind
+    return line
+
+
+def digest_list(entries):
+    """Return the sha256 (hex) of what a list approves, names and comments aside."""
+    text = ''.join('0x%08X 0x%016X\n' % (entry.address, entry.mask) for entry in sorted(entries))
+    return hashlib.sha256(text.encode('ascii')).hexdigest()
+
+
+def apply_overrides(entries, overrides):
+    """Return (entries, names unknown here) after a site's overrides.
+
+    Each override is ``{'address': int or str or None, 'register': str or None,
+    'write_mask': int or str or None, 'state': 'present' or 'absent', 'comment':
+    str or None}``. A register name is looked up in ``entries``, with or without
+    its IA32_ or MSR_ prefix; a name that this CPU's list does not have is
+    returned, not an error, so that one set of overrides serves a mixed fleet.
+    Raises MsrSafeError for an override that means nothing anywhere.
+    """
+    by_address = collections.OrderedDict((entry.address, entry) for entry in sorted(entries))
+    unknown = []
+    for number, override in enumerate(overrides, 1):
+        where = 'override %d: ' % number
+        address = override_address(override, entries, where)
+        if address is None:
+            unknown.append(override['register'])
+        elif override.get('state', 'present') == 'absent':
+            by_address.pop(address, None)
+        else:
+            by_address[address] = override_entry(override, address, by_address.get(address), where)
+    return sorted(by_address.values()), unknown
+
+
+def override_address(override, entries, where):
+    """Return the address an override is about, or None for a name not on this list."""
+    if override.get('address') is not None:
+        return parse_literal(str(override['address']), MAX_ADDRESS, where + 'address')
+    name = override.get('register')
+    if not name:
+        raise MsrSafeError(where + 'neither register nor address is given.', 'Name the register, or give its address.')
+    matches = sorted({entry.address for entry in entries if short_name(entry.name) == short_name(name)})
+    if len(matches) > 1:
+        raise MsrSafeError(
+            '%s%s means several registers of this list: %s.'
+            % (where, name, ', '.join('0x%08X' % address for address in matches)),
+            'Give the address instead.',
+        )
+    return matches[0] if matches else None
+
+
+def short_name(name):
+    """Return a register's name without the manual's prefix, in capitals."""
+    return re.sub(r'\A(IA32|MSR)_', '', name.upper())
+
+
+def override_entry(override, address, before, where):
+    """Return the entry that an override of state present makes of ``before`` (or None)."""
+    mask = override.get('write_mask')
+    if mask is None and before is None:
+        raise MsrSafeError(
+            '%s0x%08X is not on the list and has no write_mask.' % (where, address),
+            'Give write_mask: 0 to approve reading only.',
+        )
+    entry = before or Entry(address, 0, '', 'configuration', None)
+    if mask is not None:
+        entry = entry._replace(mask=parse_literal(str(mask), MAX_MASK, where + 'write_mask'))
+    name, kind = parse_comment(override.get('comment') or override.get('register') or '')
+    if name and not before:
+        entry = entry._replace(name=name, kind=kind)
+    return entry

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""A change of a plan: how each action is carried out on a machine."""
+
+import os
+import re
+import shutil
+import tempfile
+
+from .active_list import activate_list
+from .approved_list import parse_list
+from .errors import MsrSafeError
+from .kernel_module import load_module, observe_loaded_module, unload_module
+from .layout import CREATED_GROUP, PACKAGE
+from .node import wanted_scripts
+from .tree import unpack_tree
+
+
+def carry_out_change(machine, change, archive=None):
+    """Carry out one change of a plan. ``archive``: the zip file it unpacks, where it needs one.
+
+    Raises MsrSafeError; what the change was to replace is then still there.
+    """
+    ACTIONS[change['action']](machine, change, archive)
+
+
+def write_file(machine, change, _archive):
+    machine.write(change['path'], change['content'].encode('utf-8'))
+
+
+def build_module(machine, change, archive):
+    """Build the module in a scratch copy of its source, and keep the result for the install stage."""
+    headers = '/lib/modules/%s/build' % change['kernel_release']
+    if not machine.exists(headers + '/Makefile'):
+        raise MsrSafeError(
+            'There are no kernel headers for %s on this node: %s is missing.' % (change['kernel_release'], headers),
+            'Install %s. If the distribution no longer has them, boot a kernel it still serves.'
+            % (' and '.join(change['missing_packages']) or 'the headers package of this kernel'),
+        )
+    unpack_tree(archive, machine.path(change['source']))
+    directory = os.path.dirname(change['path'])
+    os.makedirs(machine.path(directory), exist_ok=True)
+    log = directory + '/build.log'
+    scratch = tempfile.mkdtemp(prefix='build.', dir=machine.path(directory))
+    try:
+        shutil.copytree(machine.path(change['source']), scratch + '/source')
+        code, output = machine.run(
+            [
+                'make',
+                '-C',
+                scratch + '/source',
+                'KERNEL_RELEASE=' + change['kernel_release'],
+                'VERSION=' + change['version'],
+                'SOURCE_DIGEST=' + change['source_digest'],
+            ]
+        )
+        machine.write(log, output.encode('utf-8'))
+        if code != 0:
+            raise MsrSafeError(
+                'The module does not build for kernel %s: %s' % (change['kernel_release'], first_error(output)),
+                'The whole output is in %s on the node.' % log,
+            )
+        with open(scratch + '/source/msr-safe.ko', 'rb') as stream:
+            machine.write(change['path'], stream.read())
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def first_error(output):
+    """Return the line of a build's output that says what is wrong."""
+    lines = output.strip().splitlines() or ['no output']
+    errors = [line for line in lines if re.search(r'\b(error|not found|No such file)\b', line, re.IGNORECASE)]
+    return (errors or lines[-1:])[0].strip()
+
+
+def install_module(machine, change, _archive):
+    machine.write(change['path'], machine.read(change['built']))
+    machine.command('depmod', change['kernel_release'])
+
+
+def uninstall_module(machine, change, _archive):
+    machine.remove(change['path'])
+    machine.command('depmod', change['kernel_release'])
+
+
+def load_wanted_module(machine, _change, _archive):
+    if observe_loaded_module(machine):
+        unload_module(machine)
+    load_module(machine)
+    machine.command('udevadm', 'settle')
+
+
+def unload_loaded_module(machine, _change, _archive):
+    if observe_loaded_module(machine):
+        unload_module(machine)
+
+
+def add_group(machine, change, _archive):
+    machine.command('groupadd', '--system', change['group'])
+    machine.write(CREATED_GROUP, (change['group'] + '\n').encode('utf-8'))
+
+
+def remove_group(machine, change, _archive):
+    machine.command('groupdel', change['group'])
+
+
+def apply_udev_rules(machine, _change, _archive):
+    machine.command('udevadm', 'control', '--reload')
+    machine.command(
+        'udevadm',
+        'trigger',
+        '--action=change',
+        '--settle',
+        '--subsystem-match=msr_safe',
+        '--subsystem-match=msr_batch',
+        '--subsystem-match=msr_approved_list',
+        '--subsystem-match=msr_safe_version',
+    )
+
+
+def install_commands(machine, _change, archive):
+    unpack_tree(archive, machine.path(PACKAGE))
+    for path, content in sorted(wanted_scripts().items()):
+        machine.write(path, content, mode=0o755)
+
+
+def activate_installed_list(machine, change, _archive):
+    activate_list(machine, parse_list(machine.read_text(change['path']), change['path']))
+
+
+def enable_service(machine, change, _archive):
+    machine.command('systemctl', 'daemon-reload')
+    machine.command('systemctl', 'enable', 'msr-safe.service')
+    if change['start']:
+        machine.command('systemctl', 'restart', 'msr-safe.service')
+
+
+def disable_service(machine, _change, _archive):
+    machine.command('systemctl', 'disable', '--now', 'msr-safe.service')
+
+
+def remove_path(machine, change, _archive):
+    path = machine.path(change['path'])
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        machine.remove(change['path'])
+    if change['path'].startswith('/etc/systemd/'):
+        machine.command('systemctl', 'daemon-reload')
+    if change['path'].startswith('/etc/udev/'):
+        machine.command('udevadm', 'control', '--reload')
+
+
+ACTIONS = {
+    'write_file': write_file,
+    'build_module': build_module,
+    'install_module': install_module,
+    'uninstall_module': uninstall_module,
+    'load_module': load_wanted_module,
+    'unload_module': unload_loaded_module,
+    'add_group': add_group,
+    'remove_group': remove_group,
+    'apply_udev_rules': apply_udev_rules,
+    'install_commands': install_commands,
+    'activate_list': activate_installed_list,
+    'enable_service': enable_service,
+    'disable_service': disable_service,
+    'remove_path': remove_path,
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The collection on the controller: the trees it sends to nodes and the lists it ships."""
+
+import os
+
+from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_list, parse_literal
+from .errors import MsrSafeError
+from .files import approved_list_text
+from .lint import require_safe
+from .list_directory import select_list
+from .node import digest_commands, wanted_scripts
+from .tree import digest_tree, read_tree
+from .version import VERSION
+
+TIERS = ('monitor', 'perf', 'power')
+
+
+class Collection:
+    """The files of the collection below ``root``, the directory of its galaxy.yml."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def directory(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def module_source(self):
+        """Return the tree of the kernel module's source."""
+        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile', 'README.md'))
+        return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
+
+    def library(self):
+        """Return the tree that becomes the Python package of the node's commands."""
+        return read_tree(self.directory('plugins', 'module_utils'), ('.py',))
+
+    def list_directories(self, tier, site_directories):
+        """Return the directories of approved lists in the order of search: the site's, then ours."""
+        if tier not in TIERS:
+            raise MsrSafeError('There is no tier %s of approved lists.' % tier, 'Choose one of %s.' % ', '.join(TIERS))
+        shipped = self.directory('approved_lists') if tier == 'power' else self.directory('approved_lists', tier)
+        return [*list(site_directories), shipped]
+
+    def approved_list(self, cpu, settings):
+        """Return (the list for a processor, warnings).
+
+        settings: those of ``wanted`` that are about the list. Shape of the
+        list: ``{'path', 'source', 'file_text', 'sha256', 'registers': int}``;
+        file_text is what the node's file is to hold. Raises MsrSafeError.
+        """
+        path, hidden = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
+        with open(path, 'rb') as stream:
+            selected = parse_list(stream.read().decode('utf-8', 'replace'), path)
+        entries, unknown = apply_overrides(selected, settings['overrides'])
+        source = os.path.basename(path)
+        if settings['overrides']:
+            source += ' with overrides'
+        allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
+        warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed)
+        warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
+        warnings += ['The override of %s has no effect: %s has no such register.' % (name, path) for name in unknown]
+        return {
+            'path': path,
+            'source': source,
+            'file_text': approved_list_text(entries, source),
+            'sha256': digest_list(entries),
+            'registers': len(entries),
+        }, warnings
+
+    def wanted(self, cpu, settings):
+        """Return (wanted state for plan_present, warnings).
+
+        settings: the options of msr_safe_plan.
+        """
+        approved_list, warnings = self.approved_list(cpu, settings)
+        return {
+            'version': VERSION,
+            'source_digest': digest_tree(self.module_source()),
+            'commands_digest': digest_commands(self.library(), wanted_scripts()),
+            'majors': settings['majors'],
+            'group': settings['group'],
+            'modes': settings['modes'],
+            'approved_list': approved_list,
+        }, warnings
+
+    def archive_for(self, change):
+        """Return the tree that a change unpacks on the node, or None where it needs none."""
+        if change['action'] == 'build_module':
+            return self.module_source()
+        if change['action'] == 'install_commands':
+            return self.library()
+        return None

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""msr-safe: the approved list of a node."""
+
+import argparse
+import sys
+
+from ..active_list import activate_list, read_named_list
+from ..approved_list import digest_list, parse_list, render_list
+from ..errors import MsrSafeError
+from ..machine import Machine
+from ..version import VERSION
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog='msr-safe',
+        description='Show and activate the list of registers that users of this node may access.',
+    )
+    parser.add_argument('--version', action='version', version='%(prog)s ' + VERSION)
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND')
+    load = commands.add_parser('load', help='make the list in FILE the active one')
+    load.add_argument('file', metavar='FILE', help='address, write mask, # name; a line each register')
+    commands.add_parser('show', help='print the active list')
+    return parser
+
+
+def main(arguments=None, machine=None):
+    """Run the command and return its exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    machine = machine or Machine()
+    try:
+        if options.command == 'load':
+            return load(machine, options.file)
+        if options.command == 'show':
+            return show(machine)
+    except MsrSafeError as error:
+        sys.stderr.write('msr-safe: %s\n' % error)
+        return 1
+    parser.print_help()
+    return 2
+
+
+def load(machine, path):
+    text = machine.read_text(path)
+    if text is None:
+        raise MsrSafeError('There is no list at %s.' % path)
+    entries = parse_list(text, path)
+    activate_list(machine, entries)
+    print('%s: %d registers approved (sha256 %.16s)' % (path, len(entries), digest_list(entries)))
+    return 0
+
+
+def show(machine):
+    sys.stdout.write(render_list(read_named_list(machine)))
+    return 0

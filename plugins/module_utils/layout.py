@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Where things of hpc.msr_safe are on a node."""
+
+import fnmatch
+
+from .version import VERSION
+
+SOURCE = '/usr/src/msr-safe-' + VERSION
+LIBRARY = '/usr/lib/msr-safe'
+PACKAGE = LIBRARY + '/hpc_msr_safe'
+COMMANDS = {'/usr/sbin/msrsave': 'msrsave', '/usr/sbin/msr-safe': 'msr_safe'}
+STATE = '/var/lib/msr-safe'
+CREATED_GROUP = STATE + '/created_group'
+SETTINGS = '/etc/msr-safe'
+
+
+def built_module(kernel_release):
+    """Return the path of the module built for a kernel release, kept before it is installed."""
+    return '%s/%s/msr-safe.ko' % (STATE, kernel_release)
+
+
+def installed_module(kernel_release):
+    """Return the path where depmod and modprobe find the module."""
+    return '/lib/modules/%s/updates/msr-safe.ko' % kernel_release
+
+
+def command_text(command):
+    """Return the script of a command: ``-I`` keeps the caller's environment and directory out of it."""
+    return (
+        '#!/usr/bin/python3 -I\n'
+        '# Written by Ansible (hpc.msr_safe).\n'
+        'import sys\n'
+        'sys.dont_write_bytecode = True\n'
+        "sys.path.insert(0, '%s')\n"
+        'from hpc_msr_safe.commands.%s import main\n'
+        'sys.exit(main())\n' % (LIBRARY, command)
+    )
+
+
+def source_directories(machine):
+    """Return the module's source directories, of every version."""
+    return ['/usr/src/' + name for name in machine.list('/usr/src') if fnmatch.fnmatch(name, 'msr-safe-[0-9]*')]

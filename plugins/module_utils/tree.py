@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""A tree of files that travels to a node: its digest, and packing and unpacking it."""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+
+IGNORED_DIRECTORIES = ('__pycache__',)
+
+
+def read_tree(directory, suffixes=None):
+    """Return {relative path: bytes} of the files below a directory.
+
+    suffixes: keep only names that end in one of these. Hidden files and
+    Python's caches are left out. A missing directory is the empty tree.
+    """
+    files = {}
+    for parent, directories, names in os.walk(directory):
+        directories[:] = [name for name in directories if name not in IGNORED_DIRECTORIES and name[0] != '.']
+        for name in names:
+            if name[0] == '.' or (suffixes and not name.endswith(suffixes)):
+                continue
+            path = os.path.join(parent, name)
+            with open(path, 'rb') as stream:
+                files[os.path.relpath(path, directory)] = stream.read()
+    return files
+
+
+def digest_tree(files):
+    """Return the sha256 (hex) over names and contents of {relative path: bytes}."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(('%s %d\n' % (name, len(content))).encode('utf-8'))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def pack_tree(files):
+    """Return {relative path: bytes} as the bytes of a zip archive."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def unpack_tree(archive, directory):
+    """Make ``directory`` hold exactly the tree of a zip file: unpacked beside, then exchanged by renaming."""
+    parent = os.path.dirname(directory)
+    os.makedirs(parent, exist_ok=True)
+    beside = tempfile.mkdtemp(prefix='.' + os.path.basename(directory) + '.', dir=parent)
+    try:
+        os.chmod(beside, 0o755)
+        with zipfile.ZipFile(archive) as stream:
+            stream.extractall(beside)
+        if os.path.exists(directory):
+            os.rename(directory, beside + '.old')
+        os.rename(beside, directory)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(beside + '.old', ignore_errors=True)

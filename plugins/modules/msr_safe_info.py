@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Observe msr-safe on a node."""
+
+DOCUMENTATION = r"""
+module: msr_safe_info
+short_description: Observe what a node has of msr-safe
+version_added: 2.0.0
+description:
+  - Returns the processor, the kernel module, its devices and who may use them, and the approved list in force.
+  - Never changes anything, and needs no kernel module on the node.
+author: The hpc.msr_safe contributors (@hpc-msr-safe)
+extends_documentation_fragment:
+  - hpc.msr_safe.attributes.info
+options:
+  kernel_release:
+    description: The kernel whose module file is looked at, as C(uname -r) prints it. Defaults to the running one.
+    type: str
+  group:
+    description: Also tell whether this Unix group exists.
+    type: str
+  lists:
+    description: Also return the texts of the approved lists.
+    type: bool
+    default: false
+seealso:
+  - module: hpc.msr_safe.msr_safe_plan
+"""
+
+EXAMPLES = r"""
+- name: Observe the node
+  hpc.msr_safe.msr_safe_info:
+  register: node
+
+- name: Say which list is active
+  ansible.builtin.debug:
+    msg: "{{ node.msr_safe.approved_list.registers | default(0) }} registers approved"
+"""
+
+RETURN = r"""
+msr_safe:
+  description: What there is of msr-safe on the node.
+  returned: success
+  type: dict
+  contains:
+    kernel_release:
+      description: The kernel whose module file was looked at.
+      type: str
+      sample: 6.1.0-53-cloud-amd64
+    running_kernel:
+      description: The kernel that runs.
+      type: str
+      sample: 6.1.0-53-cloud-amd64
+    cpu:
+      description: The processor as the kernel knows it. RV(msr_safe.cpu.online) is a cpulist.
+      type: dict
+      sample: {"vendor": "GenuineIntel", "family": 6, "model": 85, "stepping": 4, "microcode": "0x1", "online": "0-3"}
+    build:
+      description: What a build on the node would use; null where it is missing.
+      type: dict
+      sample: {"headers": "/lib/modules/6.1.0-53-cloud-amd64/build", "gcc": "/usr/bin/gcc", "make": null}
+    signed_modules_only:
+      description: Why the kernel loads signed modules only; null where it loads any.
+      type: str
+    module:
+      description:
+        - The kernel module as it is loaded, installed, and built but not installed; null where it is not.
+        - RV(msr_safe.module.holders) lists the processes that have a device open.
+      type: dict
+      sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
+    devices:
+      description: For each device its major number and who may use it, with the CPUs for which that is so.
+      type: dict
+      sample: {"msr_safe": {"major": 240, "access": {"0660 root:msr": "0-3"}}}
+    majors_taken:
+      description: The character device majors in use, and by which driver.
+      type: dict
+    approved_list:
+      description: The list in force; null where no module is loaded. The checksum is over addresses and masks.
+      type: dict
+      sample: {"device": "/dev/cpu/msr_approved_list", "sha256": "9f86d081", "registers": 321, "writable": 270}
+    installed_list:
+      description: The file of the node that is activated at boot; null where there is none.
+      type: dict
+    files:
+      description: The texts of the configuration files; null where there is none.
+      type: dict
+    group_exists:
+      description: Whether O(group) exists; null where it was not asked.
+      type: bool
+    commands_digest:
+      description: Checksum of the installed commands C(msrsave) and C(msr-safe).
+      type: str
+    service_enabled:
+      description: Whether C(msr-safe.service) starts at boot.
+      type: bool
+    traces:
+      description: What O(hpc.msr_safe.msr_safe_plan#module:state=absent) would take away.
+      type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import MsrSafeError
+from ..module_utils.machine import Machine
+from ..module_utils.node import observe_node
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            'kernel_release': {'type': 'str'},
+            'group': {'type': 'str'},
+            'lists': {'type': 'bool', 'default': False},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    try:
+        observed = observe_node(Machine(), options['kernel_release'], options['group'], options['lists'])
+    except MsrSafeError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, msr_safe=observed)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,157 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Observe a node and plan what it needs (documentation; the work is done by the action plugin)."""
+
+DOCUMENTATION = r"""
+module: msr_safe_plan
+short_description: Observe a node and plan what it needs to have msr-safe, or to be rid of it
+version_added: 2.0.0
+description:
+  - Observes the node in one module execution, selects the approved list for its CPU on the controller,
+    and returns the changes that bring it to the wanted state, in stages.
+  - Changes nothing. M(hpc.msr_safe.msr_safe_apply) carries the changes out.
+  - The role P(hpc.msr_safe.msr_safe#role) is made of these two modules.
+author: The hpc.msr_safe contributors (@hpc-msr-safe)
+extends_documentation_fragment:
+  - hpc.msr_safe.attributes.info
+options:
+  state:
+    description: Whether the node is to have msr-safe, or no trace of it.
+    type: str
+    choices: [present, absent]
+    default: present
+  kernel_release:
+    description:
+      - The kernel the module is for, as C(uname -r) prints it. Defaults to the running one.
+      - For another kernel than the running one, the module is built and installed, but nothing is loaded.
+    type: str
+  majors:
+    description:
+      - Major numbers of the devices. 0, also the default, lets the kernel choose.
+    type: dict
+    default: {}
+    suboptions:
+      msr_safe:
+        description: For C(/dev/cpu/N/msr_safe).
+        type: int
+        default: 0
+      msr_batch:
+        description: For C(/dev/cpu/msr_batch).
+        type: int
+        default: 0
+      msr_approved_list:
+        description: For C(/dev/cpu/msr_approved_list).
+        type: int
+        default: 0
+      msr_safe_version:
+        description: For C(/dev/cpu/msr_safe_version).
+        type: int
+        default: 0
+  group:
+    description: The Unix group that owns the devices. It is made, as a system group, where it does not exist.
+    type: str
+    default: msr
+  modes:
+    description: Permissions of the devices, in octal.
+    type: dict
+    default: {}
+    suboptions:
+      msr_safe:
+        description: For C(/dev/cpu/N/msr_safe).
+        type: str
+        default: '0660'
+      msr_batch:
+        description: For C(/dev/cpu/msr_batch).
+        type: str
+        default: '0660'
+      msr_approved_list:
+        description: For C(/dev/cpu/msr_approved_list). Whoever may write it owns the machine.
+        type: str
+        default: '0600'
+      msr_safe_version:
+        description: For C(/dev/cpu/msr_safe_version).
+        type: str
+        default: '0440'
+  tier:
+    description: How much the shipped lists approve.
+    type: str
+    choices: [monitor, perf, power]
+    default: power
+  directories:
+    description: Directories of the site's own lists on the controller, searched before the shipped ones.
+    type: list
+    elements: path
+    default: []
+  overrides:
+    description: Changes to the selected list.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      register:
+        description: Name of a register of the list, with or without its prefix. No effect where the CPU has none.
+        type: str
+      address:
+        description: Address of the register, instead of its name.
+        type: str
+      write_mask:
+        description: The bits that may be written; 0 for none.
+        type: str
+      state:
+        description: Whether the register is on the list.
+        type: str
+        choices: [present, absent]
+        default: present
+      comment:
+        description: The name of an added register, and behind it in parentheses C(counter) or C(status).
+        type: str
+  allow_unsafe:
+    description: Addresses that may be on the list although they are dangerous, see M(hpc.msr_safe.msr_approved_list).
+    type: list
+    elements: str
+    default: []
+  shared:
+    description: Whether jobs of several users share the node, which makes energy counters a side channel.
+    type: bool
+    default: false
+seealso:
+  - module: hpc.msr_safe.msr_safe_apply
+"""
+
+EXAMPLES = r"""
+- name: Say what the role would do on this node
+  hpc.msr_safe.msr_safe_plan:
+    overrides:
+      - address: '0x1A0'
+        write_mask: '0x0000004000000000'
+        comment: IA32_MISC_ENABLE
+  register: plan
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ plan.changes | map(attribute='title') }}"
+"""
+
+RETURN = r"""
+due:
+  description: The stages that have something to do, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [build, install, permissions, load, commands, approve, boot]
+changes:
+  description: The changes, for M(hpc.msr_safe.msr_safe_apply).
+  returned: success
+  type: list
+  elements: dict
+observed:
+  description: The node as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
+  returned: success
+  type: dict
+approved_list:
+  description: The list for this CPU, with its path on the controller.
+  returned: O(state=present)
+  type: dict
+"""
