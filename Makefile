@@ -20,6 +20,7 @@ python := /usr/bin/python3
 export PATH := $(build)/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
 export XDG_CACHE_HOME := $(build)/cache
+lint docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
@@ -51,7 +52,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	    xargs -0 grep --files-with-matches --extended-regexp --max-count=1 '^#!.*\b(ba|da)?sh$$' | xargs shellcheck
 	yamllint --strict .
 	ansible-lint --offline
-	python tests/tools/check-project
+	python tests/tools/check_project.py
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
@@ -60,7 +61,7 @@ build: tools ## The collection's archive, in build/
 	tests/tools/collection-copy $(copy)
 	rm -f $(build)/hpc-msr_safe-*.tar.gz
 	ansible-galaxy collection build --output-path $(build) $(copy)
-	python tests/tools/check-archive $(copy) $(build)/hpc-msr_safe-*.tar.gz
+	python tests/tools/check_archive.py $(copy) $(build)/hpc-msr_safe-*.tar.gz
 
 units: tools $(build)/venv-2.16/installed ## Unit tests, on the newest and the oldest ansible-core and Python
 	tests/tools/ansible-test $(build)/venv units --python 3.11
@@ -99,6 +100,7 @@ pins: apt ## Resolve tests/requirements/*.in into *.txt anew
 	      echo "# Written by \`make pins\` from $${input##*/}"; \
 	      $(build)/pins/bin/pip freeze; } >$${input%.in}.txt; \
 	done
+	rm -rf $(build)/pins
 
 clean: ## Remove build/
 	rm -rf $(build)

@@ -1,33 +1,38 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check that an archive of the collection holds what its users need, and nothing else.
 
-usage: check-archive COLLECTION ARCHIVE
+usage: check_archive.py COLLECTION ARCHIVE
 """
 
 import pathlib
 import sys
 import tarfile
 
-FOR_USERS = {
+FOR_USERS = (
     'CHANGELOG.rst',
     'LICENSE',
     'LICENSES',
     'README.md',
     'approved_lists',
-    'changelogs',
+    'changelogs/changelog.yaml',
     'docs',
     'files',
     'meta',
     'playbooks',
     'plugins',
     'roles',
-}
+)
 WRITTEN_BY_GALAXY = {'FILES.json', 'MANIFEST.json'}
 
+
+def is_for_users(path):
+    hidden = any(part.startswith('.') for part in path.parts)
+    return not hidden and any(path.is_relative_to(place) for place in FOR_USERS)
+
+
 collection = pathlib.Path(sys.argv[1])
-files = {path.relative_to(collection) for path in collection.rglob('*') if path.is_file()}
-expected = {str(path) for path in files if path.parts[0] in FOR_USERS} | WRITTEN_BY_GALAXY
+files = [path.relative_to(collection) for path in collection.rglob('*') if path.is_file()]
+expected = {str(path) for path in files if is_for_users(path)} | WRITTEN_BY_GALAXY
 with tarfile.open(sys.argv[2]) as archive:
     found = {member.name for member in archive if member.isfile()}
 
