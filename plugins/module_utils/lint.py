@@ -114,7 +114,7 @@ RULES = (
         span(0xC0010114, 0xC0010117),
     ),
     refuse_writable(
-        'memory types and ranges, configuration space: maps devices or SMM memory over the kernel, or stops the machine',
+        'memory types and ranges, configuration space: maps devices over the kernel, or stops the machine',
         span(0x200, 0x27F),
         span(0x2A0, 0x2FF),
         one(0xC0010010),

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The source of truth: which registers a CPU has, from the YAML files beside this one."""
+
+import collections
+import pathlib
+import sys
+
+import yaml
+
+SOURCE = pathlib.Path(__file__).resolve().parent
+LISTS = SOURCE.parent
+sys.path.insert(0, str(LISTS.parent / 'plugins'))
+
+from module_utils.approved_list import KINDS, MAX_ADDRESS, MAX_MASK, Entry  # noqa: E402
+
+# Each tier has what the one before it has.
+TIERS = collections.OrderedDict(
+    (
+        ('monitor', 'read only: clocks, temperatures, status, counters; no energy counters (PLATYPUS)'),
+        ('perf', 'monitor, and energy counters; performance counters can be programmed'),
+        ('power', 'perf, and power limits, frequency, turbo, energy bias, prefetchers can be set'),
+    )
+)
+SCOPES = ('cpu', 'core', 'die', 'package', 'board')
+
+Cpu = collections.namedtuple('Cpu', 'signature name products source registers')
+Register = collections.namedtuple('Register', 'address name kind scope masks group source')
+Register.__doc__ = """A register of a CPU.
+
+masks: its write mask in each tier that lists it; group and source: where the
+entry stands in the YAML files, and where its fact comes from.
+"""
+
+
+class SourceError(Exception):
+    """The source of truth contradicts itself."""
+
+
+def load_cpus():
+    """Return all CPUs with their registers."""
+    groups = load_groups()
+    return [load_cpu(signature, cpu, groups) for signature, cpu in load_yaml(SOURCE / 'cpus.yml').items()]
+
+
+def load_yaml(path):
+    """Return what a YAML file says."""
+    with open(str(path), encoding='utf-8') as stream:
+        return yaml.safe_load(stream)
+
+
+def load_groups():
+    """Return what a CPU may name: register groups and sets of them."""
+    groups = {}
+    for path in [*sorted((SOURCE / 'registers').glob('*.yml')), SOURCE / 'sets.yml']:
+        for name, group in load_yaml(path).items():
+            if name in groups:
+                raise SourceError('%s: %s exists already' % (path.name, name))
+            groups[name] = group
+    return groups
+
+
+def load_cpu(signature, cpu, groups):
+    """Return a CPU with its registers in address order."""
+    try:
+        registers = [register for use in cpu['groups'] for register in expand_use(use, groups)]
+        check_registers(registers)
+    except SourceError as error:
+        raise SourceError('%s: %s' % (signature, error)) from error
+    return Cpu(signature, cpu['name'], cpu['products'], cpu['source'], sorted(registers, key=address_of))
+
+
+def address_of(register):
+    """Return a register's address, to sort by."""
+    return register.address
+
+
+def expand_use(use, groups):
+    """Yield the registers of a group, a set, or boxes: ``group: {boxes: 28, without: [6]}``."""
+    name, options = next(iter(use.items())) if isinstance(use, dict) else (use, {})
+    if name not in groups:
+        raise SourceError('no group is called %s' % name)
+    group = groups[name]
+    if ('boxes' in options) != ('box' in group):
+        raise SourceError('%s: a number of boxes belongs to a group with a box, and only there' % name)
+    if 'groups' in group:
+        for member in group['groups']:
+            yield from expand_use(member, groups)
+    elif 'box' in group:
+        for number in sorted(set(range(options['boxes'])) - set(options.get('without', ()))):
+            yield from expand_box(name, group, number)
+    else:
+        yield from expand_lines(name, group)
+
+
+def expand_box(name, group, number):
+    """Yield the registers of box ``number`` of a group: it is at base + number * stride."""
+    box = group['box']
+    return expand_lines(name, group, box['base'] + number * box['stride'], box['name'].format(box=number))
+
+
+def expand_lines(name, group, base=0, prefix=''):
+    """Yield the registers of all lines of a group, ``count`` of them where a line says so."""
+    for line in group['registers']:
+        for number in range(line.get('count', 1)):
+            yield Register(
+                address=base + line['at'] + number * line.get('stride', 1),
+                name=prefix + line['name'].format(i=number),
+                kind=line.get('kind', 'configuration'),
+                scope=line.get('scope', group['scope']),
+                masks=masks_of(line),
+                group=name,
+                source=group['source'],
+            )
+
+
+def masks_of(line):
+    """Return the write mask in each tier that lists a register: a tier has that of the one before it."""
+    masks = collections.OrderedDict()
+    mask = 0
+    tiers = list(TIERS)
+    for tier in tiers[tiers.index(line.get('from', 'monitor')) :]:
+        mask = line.get(tier, mask)
+        masks[tier] = mask
+    return masks
+
+
+def check_registers(registers):
+    """Raise SourceError where an address or a name comes twice, or a register cannot be meant."""
+    group_of = {}
+    for register in registers:
+        check_register(register)
+        for key in ('0x%X' % register.address, register.name):
+            if key in group_of:
+                raise SourceError('%s is in %s and in %s' % (key, group_of[key], register.group))
+            group_of[key] = register.group
+
+
+def check_register(register):
+    """Raise SourceError where a register says something that cannot be meant."""
+    rules = (
+        (register.address <= MAX_ADDRESS, 'address'),
+        (register.kind in KINDS, 'kind'),
+        (register.scope in SCOPES, 'scope'),
+        (register.masks.get('monitor', 0) == 0, 'mask: the tier monitor is read only'),
+        (all(0 <= mask <= MAX_MASK for mask in register.masks.values()), 'mask'),
+        (register.source, 'source'),
+    )
+    for holds, what in rules:
+        if not holds:
+            raise SourceError('%s (0x%X): wrong %s' % (register.name, register.address, what))
+
+
+def entries_in(cpu, tier):
+    """Return the entries of a CPU's approved list in a tier."""
+    return [
+        Entry(register.address, register.masks[tier], register.name, register.kind, None)
+        for register in registers_in(cpu, tier)
+    ]
+
+
+def registers_in(cpu, tier):
+    """Return the registers of a CPU that a tier lists."""
+    return [register for register in cpu.registers if tier in register.masks]
+
+
+def family_and_model(signature):
+    """Return what a list's name says: (6, 85) for al_0655."""
+    return int(signature[3:5], 16), int(signature[5:], 16)
