@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.collection import TIERS, Collection
@@ -59,10 +60,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _dummy, settings = self.validate_argument_spec(ARGUMENT_SPEC)
         try:
-            result.update(self.plan(settings, task_vars))
+            return {**result, **self.plan(settings, task_vars)}
         except MsrSafeError as error:
-            result.update(failed=True, msg=str(error))
-        return result
+            raise AnsibleActionFail(str(error)) from None
 
     def plan(self, settings, task_vars):
         observed = self.observe(settings, task_vars, lists=False)
@@ -89,5 +89,5 @@ class ActionModule(ActionBase):
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:
-            raise MsrSafeError(answer.get('msg', 'The node could not be observed.'))
+            raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']

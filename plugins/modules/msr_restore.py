@@ -10,7 +10,7 @@ short_description: Restore the registers of a node from a snapshot
 version_added: 2.0.0
 description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
-  - Reads back what it wrote. What could not be restored is named with its CPUs; the rest is done, then the module fails.
+  - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
   - Counters and status registers are left alone.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
