@@ -110,8 +110,7 @@ RULES = (
         one(0x9B),
         one(0x9E),
         span(0x1F2, 0x1F3),
-        span(0xC0010111, 0xC0010113),
-        span(0xC0010114, 0xC0010117),
+        span(0xC0010111, 0xC0010117),
     ),
     refuse_writable(
         'memory types and ranges, configuration space: maps devices over the kernel, or stops the machine',
@@ -305,6 +304,12 @@ def require_safe(entries, source, tier='power', shared=False, allow_unsafe=()):
     if refused(findings):
         raise MsrSafeError(
             '%s would hand out the machine:\n%s'
-            % (source, '\n'.join(finding.message for finding in refused(findings))),
+            % (source, '\n'.join(locate(finding, source) for finding in refused(findings))),
         )
-    return ['%s: %s' % (source, finding.message) for finding in findings]
+    return [locate(finding, source) for finding in findings]
+
+
+def locate(finding, source):
+    """Return a finding's message with the place before it: ``al_0655:12: 0x000003F1 …``."""
+    place = source if finding.line is None else '%s:%d' % (source, finding.line)
+    return '%s: %s' % (place, finding.message)
