@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting until nodes have booted."""
+
+import subprocess
+import time
+
+from fleet.errors import FleetError
+from fleet.progress import say
+
+HEARTBEAT = 5  # seconds
+
+
+def wait_until_booted(nodes, ssh_config, timeout):
+    """Return when systemd on every node says that it has started everything.
+
+    timeout: seconds. Raises FleetError if a node takes longer, goes off or panics.
+    """
+    started = time.monotonic()
+    heartbeat = started + HEARTBEAT
+    probes = {}
+    waiting = list(nodes)
+    while waiting:
+        for node in list(waiting):
+            state = _probe(node, probes, ssh_config)
+            if state:
+                waiting.remove(node)
+                say(f'{node.name}: {state} after {time.monotonic() - started:.0f} s')
+            elif time.monotonic() - started > timeout:
+                raise FleetError(
+                    f'{node.name} did not answer within {timeout:.0f} s. Its console may say why: {node.console}; '
+                    'a busy machine may need more: --timeout SECONDS.'
+                )
+        if waiting and time.monotonic() > heartbeat:
+            say(f'waiting for {", ".join(node.name for node in waiting)}')
+            heartbeat = time.monotonic() + HEARTBEAT
+        time.sleep(0.3)
+
+
+def _probe(node, probes, ssh_config):
+    """The node's state, `running` or `degraded`, or None while it boots; `probes` keeps the question under way."""
+    if node not in probes:
+        node.check()
+        if node.answers():
+            probes[node] = _ask_for_state(node, ssh_config)
+    elif probes[node].poll() is not None:
+        state = probes.pop(node).communicate()[0].strip()
+        return state if state in ('running', 'degraded') else None
+    return None
+
+
+def _ask_for_state(node, ssh_config):
+    # A resumed node's clock shows the time of its snapshot
+    question = f'date --set=@{time.time():.0f} > /dev/null; systemctl is-system-running --wait'
+    return subprocess.Popen(
+        ['ssh', '-F', ssh_config, '-o', 'ConnectTimeout=10', node.name, question],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )

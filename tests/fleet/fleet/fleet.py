@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nodes of one state directory, together."""
+
+from pathlib import Path
+
+from fleet.boot import wait_until_booted
+from fleet.errors import FleetError
+from fleet.host import require_programs, require_space
+from fleet.image import Image, ready_image
+from fleet.interrupt import uninterrupted
+from fleet.inventory import render_inventory, render_ssh_config
+from fleet.lock import locked
+from fleet.node import QEMU, Node
+from fleet.progress import say
+from fleet.spec import read_spec, render_spec
+
+FRESH = 'fresh'  # the snapshot of every node after its first boot
+SPACE_PER_NODE = 1 << 30  # bytes: two snapshots, and what a test writes
+
+
+class Fleet:
+    """The fleet of a state directory. Whatever changes it holds the directory's lock."""
+
+    def __init__(self, directory, timeout=300):
+        """timeout: seconds that a node may take to boot."""
+        self.directory = Path(directory).absolute()
+        self.timeout = timeout
+        self.inventory = self.directory / 'inventory.yml'
+        self.ssh_config = self.directory / 'ssh_config'
+        self._spec = self.directory / 'fleet.yml'
+        self._image = self.directory / 'image'
+
+    def nodes(self, names=()):
+        """The nodes of these names, or all. Raises FleetError if there is no fleet, or no such node."""
+        if not self._spec.exists():
+            raise FleetError(f'there is no fleet in {self.directory}. Start one: fleet up --spec FILE --state DIR')
+        image = Image(self._image.resolve())
+        nodes = {spec.name: Node(spec, image, self.directory / 'nodes' / spec.name) for spec in read_spec(self._spec)}
+        unknown = [name for name in names if name not in nodes]
+        if unknown:
+            raise FleetError(f'there is no node {", ".join(unknown)}; there are {", ".join(nodes)}.')
+        return [node for name, node in nodes.items() if not names or name in names]
+
+    def up(self, specs):
+        """Boot a fleet of these NodeSpecs; what already runs of exactly them is kept."""
+        require_programs(QEMU, 'qemu-img', 'ssh')
+        self.directory.mkdir(parents=True, exist_ok=True)
+        require_space(self.directory, SPACE_PER_NODE * len(specs))
+        with self._lock():
+            image = ready_image()
+            known = self._is(specs, image)
+            if not known:
+                self._down()
+                self._make(specs, image)
+            off = [node for node in self.nodes() if node.pid is None]
+            try:
+                self._start(off)
+                if not known:
+                    self._snapshot(off, FRESH)
+            except BaseException:
+                with uninterrupted():
+                    for node in off:
+                        node.kill()
+                    if not known:
+                        self._forget()
+                raise
+            say('fleet: up' if off else 'fleet: already up, and kept')
+
+    def down(self):
+        """Kill all nodes and remove their disks; their logs stay. Without a fleet, do nothing."""
+        if self.directory.exists():
+            with self._lock(), uninterrupted():
+                self._down()
+
+    def reboot(self, names):
+        """Cut the power of nodes and switch them on again."""
+        with self._lock():
+            nodes = self.nodes(names)
+            for node in nodes:
+                node.kill()
+            self._start(nodes)
+
+    def snapshot(self, name, names):
+        """Save the state of nodes, disk and memory, under a name."""
+        with self._lock():
+            self._snapshot(self.nodes(names), name)
+
+    def reset(self, name, names):
+        """Bring nodes back to a snapshot."""
+        with self._lock():
+            nodes = self.nodes(names)
+            for node in nodes:
+                node.require_snapshot(name)
+            for node in nodes:
+                node.kill()
+            self._start(nodes, name)
+
+    def wait(self, names):
+        """Return when nodes that run have booted, after `ssh NODE reboot` for instance."""
+        wait_until_booted(self.nodes(names), self.ssh_config, self.timeout)
+
+    def _lock(self):
+        return locked(self.directory / 'lock', f'the fleet in {self.directory}')
+
+    def _is(self, specs, image):
+        return (
+            self._spec.exists()
+            and self._spec.read_text() == render_spec(specs)
+            and self._image.resolve() == image.directory.resolve()
+        )
+
+    def _make(self, specs, image):
+        self._image.symlink_to(image.directory)
+        self._spec.write_text(render_spec(specs))
+        for node in self.nodes():
+            node.create()
+
+    def _start(self, nodes, snapshot=None):
+        for node in nodes:
+            say(f'{node.name}: {"resuming " + snapshot if snapshot else "booting"}')
+            node.start(snapshot)
+        self.inventory.write_text(render_inventory(self.nodes()))
+        self.ssh_config.write_text(render_ssh_config(self.nodes()))
+        wait_until_booted(nodes, self.ssh_config, self.timeout)
+
+    def _snapshot(self, nodes, name):
+        for node in nodes:
+            node.snapshot(name)
+            say(f'{node.name}: saved as {name}')
+
+    def _down(self):
+        if not self._spec.exists():
+            return
+        for node in self.nodes():
+            if node.kill():
+                say(f'{node.name}: off')
+        self._forget()
+
+    def _forget(self):
+        for node in self.nodes():
+            node.remove()
+        for path in (self._spec, self._image, self.inventory, self.ssh_config):
+            path.unlink(missing_ok=True)

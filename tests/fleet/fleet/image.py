@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node image: built once from the recipe, then cached."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.errors import FleetError
+from fleet.host import require_programs, require_space
+from fleet.lock import locked
+from fleet.progress import run_with_progress, say
+from fleet.recipe import read_recipe
+
+SPACE_TO_BUILD = 3 << 30  # bytes: the tree and the disk, 0.9 GB each, and room to breathe
+KEEP_UNUSED = 24 * 3600  # seconds: another checkout may be at work with another recipe
+
+
+@dataclass(frozen=True)
+class Image:
+    """A directory with what QEMU boots and the ssh key that opens it."""
+
+    directory: Path
+
+    @property
+    def disk(self):
+        """A raw ext4 file system, the whole disk."""
+        return self.directory / 'disk.raw'
+
+    @property
+    def kernel(self):
+        """The kernel that is installed in the image."""
+        return self.directory / 'vmlinuz'
+
+    @property
+    def initrd(self):
+        """The initial RAM disk of that kernel."""
+        return self.directory / 'initrd.img'
+
+    @property
+    def key(self):
+        """The private ssh key of root and user in the image; the public one has the suffix .pub."""
+        return self.directory / 'id_ed25519'
+
+
+def cache_directory():
+    """${XDG_CACHE_HOME:-~/.cache}/hpc.msr_safe, made if absent."""
+    path = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'hpc.msr_safe'
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def ready_image():
+    """The image of the present recipe, from the cache or built now. Raises FleetError."""
+    cache = cache_directory()
+    recipe = read_recipe()
+    image = Image(cache / f'image-{recipe.digest}')
+    with locked(cache / 'image.lock', 'the node image'):
+        if not image.directory.exists():
+            _build(recipe, image)
+        os.utime(image.directory)
+        _prune(cache)
+    return image
+
+
+def _prune(cache):
+    """Remove what interrupted builds left and images that nobody used for a while."""
+    for directory in cache.glob('image-*/'):
+        unused = time.time() - directory.stat().st_mtime
+        if directory.suffix or unused > KEEP_UNUSED:
+            shutil.rmtree(directory)
+
+
+def _build(recipe, image):
+    """Build beside and rename, so that an interrupted build leaves no image."""
+    say(f'image: building {image.directory.name}, once; this takes about a minute and a half')
+    require_programs('mmdebstrap', 'mkfs.ext4', 'ssh-keygen')
+    require_space(image.directory.parent, SPACE_TO_BUILD)
+    unfinished = Image(image.directory.with_suffix('.unfinished'))
+    shutil.rmtree(unfinished.directory, ignore_errors=True)
+    unfinished.directory.mkdir()
+    with _temporary_tree() as tree:
+        _make_key(unfinished.key)
+        _bootstrap(recipe, tree, unfinished)
+        say('image: writing the disk')
+        _write_disk(tree, unfinished.disk, recipe.disk_size)
+        _copy_newest(tree / 'boot', 'vmlinuz-*', unfinished.kernel)
+        _copy_newest(tree / 'boot', 'initrd.img-*', unfinished.initrd)
+    unfinished.directory.rename(image.directory)
+    say(f'image: ready in {image.directory}')
+
+
+def _as_root(*command):
+    """The command, run with the rights to the tree: as root, or as root of mmdebstrap's user namespace."""
+    return command if os.geteuid() == 0 else ('mmdebstrap', '--unshare-helper', *command)
+
+
+@contextmanager
+def _temporary_tree():
+    """A path for the tree of the image's files; what is there at the end is removed, whoever owns it."""
+    parent = Path(tempfile.mkdtemp(prefix='hpc.msr_safe-'))
+    parent.chmod(0o711)  # in a user namespace the tree belongs to subordinate users
+    try:
+        yield parent / 'tree'
+    finally:
+        subprocess.run(_as_root('rm', '-rf', parent / 'tree'), check=False)
+        shutil.rmtree(parent)
+
+
+def _make_key(path):
+    subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'test fleet', '-f', path], check=True)
+
+
+def _bootstrap(recipe, tree, image):
+    """Fill the tree with packages and our files. Raises FleetError."""
+    archive = image.directory / 'files.tar'
+    archive.write_bytes(recipe.archive(image.key.with_suffix('.pub').read_bytes()))
+    mode = '--mode=root' if os.geteuid() == 0 else '--mode=unshare'
+    hook = f'--essential-hook=tar-in {shlex.quote(str(archive))} /'
+    command = ['mmdebstrap', mode, '--format=directory', hook, *recipe.options, recipe.suite, tree, *recipe.sources]
+    log_path = image.directory.parent / 'build.log'
+    with log_path.open('wb') as log:
+        code = run_with_progress('image', command, log, _milestone)
+    archive.unlink()
+    if code:
+        errors = re.findall(r'^E: (.*)', log_path.read_text(errors='replace'), re.MULTILINE)
+        raise FleetError(
+            f'the image could not be built: {errors[0] if errors else f"mmdebstrap ended with {code}"}. '
+            f'See {log_path}; `apt-get update` on this machine tells whether its mirror answers.'
+        )
+
+
+def _milestone(line):
+    """mmdebstrap's own steps, without its news of hooks."""
+    found = re.match(r'I: ((?:running apt-get|downloading|extracting|installing|cleaning).*?)\.*$', line)
+    return found and found[1]
+
+
+def _write_disk(tree, disk, size):
+    """Make the ext4 file system `disk` (sparse, `size` as mkfs takes it) with the files of the tree."""
+    with disk.open('wb') as output:
+        # Root of a user namespace may not reach our cache: it writes to what we opened
+        os.fchmod(output.fileno(), 0o666)
+        mkfs = ('mkfs.ext4', '-q', '-F', '-m', '0', '-d', tree, '/proc/self/fd/1', size)
+        made = subprocess.run(_as_root(*mkfs), stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+        os.fchmod(output.fileno(), 0o644)
+    if made.returncode:
+        raise FleetError(f'the image could not be written: {made.stderr.strip()}. Is there space in {disk.parent}?')
+
+
+def _copy_newest(directory, pattern, target):
+    newest = max(directory.glob(pattern), key=lambda path: path.stat().st_mtime)
+    shutil.copyfile(newest, target)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One virtual node: a QEMU process, and the directory with its disk, its logs and its monitor."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet import monitor
+from fleet.errors import FleetError
+from fleet.image import Image
+from fleet.process import find_process, kill_process
+from fleet.spec import NodeSpec
+
+QEMU = 'qemu-system-x86_64'
+ACCELERATORS = {'tcg': 'tcg,thread=multi', 'kvm': 'kvm'}
+KERNEL_ARGUMENTS = (
+    'root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet loglevel=5 systemd.show_status=false '
+    'net.ifnames=0 mitigations=off'
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A node as specified, on or off, in a directory of its own."""
+
+    spec: NodeSpec
+    image: Image
+    directory: Path
+
+    @property
+    def name(self):
+        """The host name."""
+        return self.spec.name
+
+    @property
+    def console(self):
+        """The log of the serial console since the node was switched on."""
+        return self.directory / 'console.log'
+
+    @property
+    def port(self):
+        """The port on 127.0.0.1 that leads to the node's ssh, the same as long as the node exists; 0 before."""
+        try:
+            return int((self.directory / 'port').read_text())
+        except FileNotFoundError:
+            return 0
+
+    def create(self):
+        """Make a fresh disk over the image. The node must be off."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        backing = ['-b', self.image.disk, '-F', 'raw']
+        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *backing, self.directory / 'disk.qcow2'], check=True)
+
+    def start(self, snapshot=None):
+        """Switch the node on, to boot or to resume a snapshot; returns when QEMU runs. Raises FleetError."""
+        resume = ['-loadvm', snapshot] if snapshot else []
+        with (self.directory / 'qemu.log').open('wb') as log:
+            qemu = subprocess.Popen(
+                [*self._command(), *resume],
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us, not for QEMU
+            )
+        (self.directory / 'port').write_text(self._forwarded_port(qemu))
+
+    def kill(self):
+        """Switch the node off, as a power failure does. True if it was on."""
+        return kill_process(self._pid_file)
+
+    @property
+    def pid(self):
+        """The id of the node's QEMU process, None while the node is off."""
+        return find_process(self._pid_file)
+
+    def remove(self):
+        """Remove the disk of a node that is off; its logs stay."""
+        for name in ('disk.qcow2', 'port', 'monitor', 'pid'):
+            (self.directory / name).unlink(missing_ok=True)
+
+    def snapshot(self, name):
+        """Save the running state, disk and memory, under a name. Raises FleetError."""
+        problem = monitor.ask(self.directory, f'savevm {name}')
+        if problem:
+            raise FleetError(f'{self.name}: the state could not be saved: {problem}')
+
+    def require_snapshot(self, name):
+        """Raise FleetError unless there is a snapshot of this name."""
+        command = ['qemu-img', 'info', '--force-share', '--output=json', self.directory / 'disk.qcow2']
+        info = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        names = [snapshot['name'] for snapshot in info.get('snapshots', [])]
+        if name not in names:
+            raise FleetError(f'{self.name} has no snapshot {name}; there are: {", ".join(names) or "none"}.')
+
+    def answers(self):
+        """Whether an ssh server greets on the node's port."""
+        try:
+            with socket.create_connection(('127.0.0.1', self.port), timeout=1) as connection:
+                return connection.recv(4) == b'SSH-'
+        except OSError:
+            return False
+
+    def check(self):
+        """Raise FleetError if the node is off, or its kernel panicked."""
+        if self.pid is None:
+            raise FleetError(f'{self.name} is off: {self._last_words()}')
+        panic = re.search(r'Kernel panic.*', self.console.read_text(errors='replace'))
+        if panic:
+            raise FleetError(f'{self.name} died of "{panic[0].strip()}". Its console: {self.console}')
+
+    @property
+    def _pid_file(self):
+        return str(self.directory.absolute() / 'pid')
+
+    def _command(self):
+        accelerator = os.environ.get('FLEET_ACCEL', 'tcg')
+        machine_id = hashlib.md5(self.name.encode()).hexdigest()
+        kernel_arguments = [
+            KERNEL_ARGUMENTS,
+            f'systemd.hostname={self.name} systemd.machine_id={machine_id}',
+            self.spec.kernel_arguments,
+        ]
+        return [
+            QEMU,
+            *('-name', self.name),
+            *('-pidfile', self._pid_file),
+            *('-nodefaults', '-no-user-config', '-display', 'none'),
+            *('-machine', 'q35'),
+            *('-accel', ACCELERATORS.get(accelerator, accelerator)),
+            *('-cpu', self.spec.cpu),
+            *('-smp', str(self.spec.cpus)),
+            *('-m', self.spec.memory),
+            *('-kernel', self.image.kernel),
+            *('-initrd', self.image.initrd),
+            *('-append', ' '.join(kernel_arguments)),
+            # What the guest flushes survives QEMU; that it survives the host is not worth the time
+            *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),
+            *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
+            *('-device', 'virtio-net-pci,netdev=net,romfile='),
+            *('-device', 'virtio-rng-pci'),
+            *('-chardev', 'file,id=console,path=console.log', '-serial', 'chardev:console'),
+            *('-qmp', 'unix:monitor,server=on,wait=off'),
+        ]
+
+    def _forwarded_port(self, qemu):
+        """The host port that QEMU forwards, as soon as it does."""
+        while qemu.poll() is None:
+            try:
+                answer = monitor.ask(self.directory, 'info usernet')
+                return re.search(r'HOST_FORWARD.*?127\.0\.0\.1 +(\d+)', answer)[1]
+            except OSError:
+                time.sleep(0.05)
+        raise FleetError(f'{self.name} could not start: {self._last_words()}')
+
+    def _last_words(self):
+        words = (self.directory / 'qemu.log').read_text(errors='replace').strip().splitlines()
+        if words and 'host forwarding' in words[-1]:
+            return f'its port {self.port} is taken by another program. End that, or `fleet down` and `fleet up`.'
+        return f'QEMU says "{words[-1] if words else "nothing"}". See {self.directory}/*.log'

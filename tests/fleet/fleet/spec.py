@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fleet should be: the nodes that a YAML file asks for."""
+
+import re
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from fleet.errors import FleetError
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node. cpu is QEMU's -cpu, memory its -m; groups and vars go into the Ansible inventory."""
+
+    name: str
+    cpu: str
+    cpus: int = 2
+    memory: str = '1G'
+    kernel_arguments: str = ''
+    groups: list[str] = field(default_factory=list)
+    vars: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name, kind in {'name': str, 'cpu': str, 'cpus': int, 'memory': str, 'groups': list, 'vars': dict}.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ValueError(f'{name} is {value!r}, and should be of type {kind.__name__}')
+        if not re.fullmatch(r'[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?', self.name):
+            raise ValueError(f'the name {self.name!r} is no host name; use a-z, 0-9 and -')
+
+
+def read_spec(path):
+    """The NodeSpecs in a YAML file `{nodes: [{name: …, cpu: …}, …]}`. Raises FleetError."""
+    try:
+        return parse_spec(yaml.safe_load(Path(path).read_text()))
+    except OSError as error:
+        raise FleetError(f'{path} cannot be read: {error.strerror}. Name the file that lists the nodes.') from error
+    except yaml.YAMLError as error:
+        raise FleetError(f'{path} is not valid YAML: {error}') from error
+    except ValueError as error:
+        raise FleetError(f'{path}: {error}.') from error
+
+
+def parse_spec(content):
+    """The NodeSpecs in what a YAML file holds. Raises ValueError."""
+    if not isinstance(content, dict) or not isinstance(content.get('nodes'), list) or not content['nodes']:
+        raise ValueError('there should be a list `nodes` with at least one node')
+    nodes = [_parse_node(number, node) for number, node in enumerate(content['nodes'], 1)]
+    names = [node.name for node in nodes]
+    if len(set(names)) < len(names):
+        raise ValueError(f'every node needs a name of its own: {", ".join(names)}')
+    return nodes
+
+
+def _parse_node(number, node):
+    if not isinstance(node, dict):
+        raise ValueError(f'node {number} should be a mapping with at least name and cpu')
+    known = {f.name: f.default is MISSING and f.default_factory is MISSING for f in fields(NodeSpec)}
+    unknown = ', '.join(map(str, node.keys() - known.keys()))
+    missing = ', '.join(name for name, required in known.items() if required and name not in node)
+    if unknown:
+        raise ValueError(f'node {number} has unknown keys: {unknown}; known are {", ".join(known)}')
+    if missing:
+        raise ValueError(f'node {number} lacks {missing}')
+    try:
+        return NodeSpec(**node)
+    except ValueError as error:
+        raise ValueError(f'node {number}: {error}') from error
+
+
+def render_spec(nodes):
+    """The YAML text that parse_spec reads back."""
+    return yaml.safe_dump({'nodes': [asdict(node) for node in nodes]}, sort_keys=False)
