@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Fixtures of the library's tests: a fake node, and files as nodes have them."""
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils import active_list, batch
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import FakeFcntl, FakeListOs, FakeNode
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    """A node with the module loaded and a list active; registers and devices are in memory."""
+    fake = FakeNode(tmp_path / 'node')
+    fake.list_device = FakeListOs(fake)
+    monkeypatch.setattr(batch, 'fcntl', FakeFcntl(fake))
+    monkeypatch.setattr(active_list, 'os', fake.list_device)
+    return fake
+
+
+@pytest.fixture
+def bare_node(tmp_path):
+    """A node without anything of msr-safe."""
+    fake = FakeNode(tmp_path / 'bare')
+    for path in ('/dev/cpu/msr_batch', '/dev/cpu/msr_approved_list', '/etc/msr-safe/approved_list'):
+        fake.remove(path)
+    return fake
