@@ -39,7 +39,7 @@ def plan_activation(machine, content=None, path=None, persist=True, allow_unsafe
         entries,
         digest_list(entries),
         activates=digest_list(active) != digest_list(entries),
-        file_text=after if persist and sorted(installed) != sorted(entries) else None,
+        file_text=after if persist and render_list(installed) != after else None,
         before=before,
         after=after,
         warnings=warnings,

@@ -2,9 +2,10 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The approved list in force: what the kernel module holds, with the names the node's file gives."""
 
+import errno
 import os
 
-from .approved_list import digest_list, parse_list, render_list
+from .approved_list import digest_list, parse_entries, parse_list, render_list
 from .devices import approved_list_device
 from .errors import MsrSafeError
 from .machine import unreadable
@@ -21,7 +22,7 @@ def read_active_list(machine):
             text = stream.read().decode('ascii', 'replace')
     except (IOError, OSError) as error:
         raise unreadable(device, error) from error
-    return parse_list(text, device)
+    return parse_entries(text, device)
 
 
 def read_installed_list(machine):
@@ -56,10 +57,12 @@ def activate_list(machine, entries):
     try:
         descriptor = os.open(machine.path(device), os.O_WRONLY)
         try:
-            os.write(descriptor, text.encode('ascii', 'replace'))
+            write_all(descriptor, text.encode('ascii'))
         finally:
             os.close(descriptor)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise unreadable(device, error) from error
         raise MsrSafeError(
             'The kernel refused the list written to %s: %s.' % (device, error.strerror),
             'The list that was active still is. The kernel log names the line: dmesg | grep msr_safe',
@@ -69,3 +72,9 @@ def activate_list(machine, entries):
             '%s was written, but another list is active now.' % device,
             'Something else writes lists on this node: find it, then activate this one again.',
         )
+
+
+def write_all(descriptor, content):
+    """Write all of ``content``; the device puts several writes on one descriptor together."""
+    while content:
+        content = content[os.write(descriptor, content) :]

@@ -24,7 +24,7 @@ it was parsed from, or None.
 # A C integer literal (C11 6.4.4.1, without suffixes), as the kernel module reads it.
 LITERAL = re.compile(r'(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z')
 # The comment of an entry: the register's name, then its kind unless it is configuration.
-COMMENT = re.compile(r'(?P<name>[A-Za-z][\w.:-]*)(?:\s+\((?P<kind>counter|status)\))?(?=\s|\Z)')
+COMMENT = re.compile(r'(?P<name>[A-Z][A-Z0-9_]{2,})(?:\s+\((?P<kind>counter|status)\))?(?=\s|\Z)')
 
 
 def parse_list(text, source):
@@ -38,6 +38,17 @@ def parse_list(text, source):
     a duplicate address, text without an entry. White space only is the empty
     list.
     """
+    entries = parse_entries(text, source)
+    if not entries and text.strip():
+        raise MsrSafeError(
+            '%s: the list has comments but no register.' % source,
+            'Remove the # in front of the registers to approve; an empty file clears the list.',
+        )
+    return entries
+
+
+def parse_entries(text, source):
+    """Return the entries of a text that may have none, as the device's own."""
     entries = []
     first_line = {}
     for number, line in enumerate(text.split('\n'), 1):
@@ -52,11 +63,6 @@ def parse_list(text, source):
             )
         first_line[entry.address] = number
         entries.append(entry)
-    if not entries and text.strip():
-        raise MsrSafeError(
-            '%s: the list has comments but no register.' % source,
-            'Remove the # in front of the registers to approve; an empty file clears the list.',
-        )
     return entries
 
 
@@ -85,10 +91,12 @@ def parse_literal(text, maximum, where):
             '%s %r is not a number.' % (where, text),
             'Write it as 0x… (hexadecimal) or decimal.',
         )
-    value = int(text, 8) if re.match('0[0-7]', text) else int(text, 0)
-    if value > maximum:
+    is_octal = text[0] == '0' and text.isdigit()
+    # Longer ones are too wide anyway, and some Pythons refuse to convert them.
+    too_long = not is_octal and text.isdigit() and len(text) > 20
+    if too_long or int(text, 8 if is_octal else 0) > maximum:
         raise MsrSafeError('%s %s is wider than %d bits.' % (where, text, maximum.bit_length()))
-    return value
+    return int(text, 8 if is_octal else 0)
 
 
 def parse_comment(comment):
@@ -136,7 +144,7 @@ def apply_overrides(entries, overrides):
     unknown = []
     for number, override in enumerate(overrides, 1):
         where = 'override %d: ' % number
-        address = override_address(override, entries, where)
+        address = override_address(override, by_address.values(), where)
         if address is None:
             unknown.append(override['register'])
         elif override.get('state', 'present') == 'absent':
@@ -153,7 +161,7 @@ def override_address(override, entries, where):
     name = override.get('register')
     if not name:
         raise MsrSafeError(where + 'neither register nor address is given.', 'Name the register, or give its address.')
-    matches = sorted({entry.address for entry in entries if short_name(entry.name) == short_name(name)})
+    matches = sorted({entry.address for entry in entries if entry.name and short_name(entry.name) == short_name(name)})
     if len(matches) > 1:
         raise MsrSafeError(
             '%s%s means several registers of this list: %s.'
@@ -179,7 +187,7 @@ def override_entry(override, address, before, where):
     entry = before or Entry(address, 0, '', 'configuration', None)
     if mask is not None:
         entry = entry._replace(mask=parse_literal(str(mask), MAX_MASK, where + 'write_mask'))
-    name, kind = parse_comment(override.get('comment') or override.get('register') or '')
-    if name and not before:
+    name, kind = parse_comment(override.get('comment') or ('' if before else override.get('register')) or '')
+    if name:
         entry = entry._replace(name=name, kind=kind)
     return entry

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
 
 from .active_list import activate_list
 from .approved_list import parse_list
@@ -21,7 +22,10 @@ def carry_out_change(machine, change, archive=None):
 
     Raises MsrSafeError; what the change was to replace is then still there.
     """
-    ACTIONS[change['action']](machine, change, archive)
+    try:
+        ACTIONS[change['action']](machine, change, archive)
+    except (OSError, zipfile.BadZipfile) as error:
+        raise MsrSafeError('Cannot %s: %s.' % (change['title'], error)) from error
 
 
 def write_file(machine, change, _archive):
@@ -74,7 +78,12 @@ def first_error(output):
 
 
 def install_module(machine, change, _archive):
-    machine.write(change['path'], machine.read(change['built']))
+    built = machine.read(change['built'])
+    if built is None:
+        raise MsrSafeError(
+            'There is no module at %s to install.' % change['built'], 'Apply the role again: it builds one.'
+        )
+    machine.write(change['path'], built)
     machine.command('depmod', change['kernel_release'])
 
 
@@ -125,7 +134,7 @@ def install_commands(machine, _change, archive):
 
 
 def activate_installed_list(machine, change, _archive):
-    activate_list(machine, parse_list(machine.read_text(change['path']), change['path']))
+    activate_list(machine, parse_list(machine.read_text(change['path']) or '', change['path']))
 
 
 def enable_service(machine, change, _archive):

@@ -9,6 +9,7 @@ from .errors import MsrSafeError
 from .files import approved_list_text
 from .lint import require_safe
 from .list_directory import select_list
+from .machine import Machine
 from .node import digest_commands, wanted_scripts
 from .tree import digest_tree, read_tree
 from .version import VERSION
@@ -49,8 +50,7 @@ class Collection:
         file_text is what the node's file is to hold. Raises MsrSafeError.
         """
         path, hidden = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
-        with open(path, 'rb') as stream:
-            selected = parse_list(stream.read().decode('utf-8', 'replace'), path)
+        selected = parse_list(Machine().read_text(path) or '', path)
         entries, unknown = apply_overrides(selected, settings['overrides'])
         source = os.path.basename(path)
         if settings['overrides']:

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The CPUs of a machine: which processor it is, and which CPUs are online."""
 
-from .cpulist import parse_cpulist
+from .cpulist import format_cpulist, parse_cpulist
 from .errors import MsrSafeError
 
 
@@ -23,7 +23,7 @@ def read_cpu(machine):
             'stepping': int(fields['stepping']),
             'microcode': fields.get('microcode', 'unknown'),
             'model_name': fields.get('model name', 'unknown'),
-            'online': machine.read_text('/sys/devices/system/cpu/online') or '0',
+            'online': format_cpulist(online_cpus(machine)),
         }
     except (KeyError, ValueError):
         raise MsrSafeError(
@@ -44,8 +44,12 @@ def first_processor(cpuinfo):
 
 
 def online_cpus(machine):
-    """Return the numbers of the CPUs that are online, ascending."""
-    return parse_cpulist(machine.read_text('/sys/devices/system/cpu/online') or '0')
+    """Return the numbers of the CPUs that are online, ascending. Raises MsrSafeError."""
+    path = '/sys/devices/system/cpu/online'
+    online = machine.read_text(path)
+    if not online:
+        raise MsrSafeError('%s does not say which CPUs are online.' % path, 'Is /sys mounted?')
+    return parse_cpulist(online)
 
 
 def describe_cpu(cpu):

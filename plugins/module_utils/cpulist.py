@@ -2,7 +2,13 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A set of CPU numbers as the kernel prints it: ``0-3,8``."""
 
+import re
+
 from .errors import MsrSafeError
+
+RANGE = re.compile(r'([0-9]{1,5})(?:-([0-9]{1,5}))?\Z')
+# The batch operation has 16 bits for a CPU.
+MAX_CPU = (1 << 16) - 1
 
 
 def parse_cpulist(text):
@@ -16,13 +22,14 @@ def parse_cpulist(text):
     for part in text.strip().split(','):
         if not part:
             continue
-        first, dash, last = part.partition('-')
-        if not first.isdigit() or (dash and not last.isdigit()):
+        match = RANGE.match(part)
+        first, last = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (1, 0)
+        if not first <= last <= MAX_CPU:
             raise MsrSafeError(
-                'Not a cpulist: %r' % text,
+                'Not a cpulist: %r.' % text,
                 'Write CPU numbers as the kernel does, for example 0-3,8.',
             )
-        cpus.update(range(int(first), int(last or first) + 1))
+        cpus.update(range(first, last + 1))
     return sorted(cpus)
 
 

@@ -52,7 +52,10 @@ def observe_devices(machine):
     for device in DEVICES:
         access, major = {}, None
         for cpu, path in device_paths(machine, device).items():
-            status = os.stat(machine.path(path))
+            try:
+                status = os.stat(machine.path(path))
+            except OSError:
+                continue  # its CPU went offline just now
             major = os.major(status.st_rdev)
             access.setdefault(describe_access(status), []).append(cpu)
         observed[device] = {
@@ -87,7 +90,7 @@ def taken_majors(machine):
 
 
 def device_holders(machine):
-    """Return who has one of the devices open: ``[{'pid', 'command', 'user', 'path'}]``."""
+    """Return who has one of the devices open: ``[{'pid', 'command', 'path'}]``."""
     holders = []
     for pid in machine.list('/proc'):
         if not pid.isdigit():

@@ -2,6 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The kernel module msr_safe: loaded or not, loading and unloading it."""
 
+import re
+
 from .devices import PARAMETERS, device_holders
 from .errors import MsrSafeError
 
@@ -19,14 +21,19 @@ def observe_loaded_module(machine):
         return None
     majors = {}
     for device, parameter in PARAMETERS.items():
-        value = machine.read_text('%s/parameters/%s' % (SYSFS, parameter))
-        majors[device] = int(value) if value and value.isdigit() else 0
+        majors[device] = read_number(machine, '%s/parameters/%s' % (SYSFS, parameter))
     return {
         'version': machine.read_text(SYSFS + '/version'),
         'srcversion': machine.read_text(SYSFS + '/srcversion'),
-        'users': int(machine.read_text(SYSFS + '/refcnt') or 0),
+        'users': read_number(machine, SYSFS + '/refcnt'),
         'majors': majors,
     }
+
+
+def read_number(machine, path):
+    """Return the number in a file of /sys; 0 where there is no file, or no number in it."""
+    text = machine.read_text(path) or ''
+    return int(text) if re.match('[0-9]+\\Z', text) else 0
 
 
 def observe_signature_policy(machine):

@@ -21,7 +21,7 @@ def read_module_file(machine, path):
         return None
     try:
         section = elf64_section(content, b'.modinfo')
-    except (struct.error, ValueError):
+    except (struct.error, OverflowError, ValueError):
         raise MsrSafeError('%s is not a kernel module.' % path, 'Remove it and apply the role again.') from None
     information = {}
     for field in section.split(b'\0'):

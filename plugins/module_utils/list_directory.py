@@ -7,6 +7,7 @@ import re
 
 from .cpu import describe_cpu, list_name
 from .errors import MsrSafeError
+from .machine import unreadable
 
 # al_0655, al_06_55, wl_0655, al_068F, al_19_01: family in two digits, then the model.
 HISTORICAL_NAME = re.compile(r'(?:al|wl)_([0-9a-f]{2})_?([0-9a-f]{1,3})\Z', re.IGNORECASE)
@@ -36,9 +37,8 @@ def select_list(cpu, directories):
             return os.path.join(directory, names[0]), []
     raise MsrSafeError(
         'No approved list for %s in %s.' % (describe_cpu(cpu), ', '.join(directories)),
-        'Write one as %s, a line each register: address, write mask, # name '
-        '(docs/approved-lists.md), and put its directory into msr_safe_approved_list_directories.'
-        % os.path.join(directories[0], list_name(cpu)),
+        'Write one named %s (docs/approved-lists.md says how) into a directory of your own, '
+        'and name that directory in msr_safe_approved_list_directories.' % list_name(cpu),
     )
 
 
@@ -49,7 +49,10 @@ def names_for(cpu, directory):
             'The directory of approved lists %s does not exist on the controller.' % directory,
             'Check msr_safe_approved_list_directories.',
         )
-    return sorted(name for name in os.listdir(directory) if means(name, cpu))
+    try:
+        return sorted(name for name in os.listdir(directory) if means(name, cpu))
+    except OSError as error:
+        raise unreadable(directory, error) from error
 
 
 def means(name, cpu):

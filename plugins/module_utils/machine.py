@@ -23,7 +23,9 @@ class Machine:
         self.run = run or (run_command if root == '/' else refuse_command)
 
     def path(self, path):
-        """Return where ``path`` (absolute on the node) is for this process."""
+        """Return where ``path`` (absolute on the node) is for this process. Raises MsrSafeError."""
+        if '\0' in path:
+            raise MsrSafeError('%r is not a path.' % path, 'Take the null character out.')
         return path if self.root == '/' else os.path.join(self.root, path.lstrip('/'))
 
     def exists(self, path):
@@ -57,7 +59,7 @@ class Machine:
         Written beside, flushed to disk, then renamed. Missing directories are
         made. Raises MsrSafeError.
         """
-        target = self.path(path)
+        target = os.path.abspath(self.path(path))
         directory = os.path.dirname(target)
         beside = None
         try:
@@ -134,4 +136,4 @@ def unreadable(path, error):
     remedy = None
     if error.errno in (errno.EACCES, errno.EPERM):
         remedy = 'Run as root (in Ansible: become: true).'
-    return MsrSafeError('Cannot read %s: %s.' % (path, error.strerror), remedy)
+    return MsrSafeError('Cannot open %s: %s.' % (path, error.strerror), remedy)

@@ -155,17 +155,24 @@ def releases_with_module(machine):
     return [release for release, module in files if module and 'source_digest' in module]
 
 
+def is_ours(machine, path):
+    """Return whether a file was written by this collection, not by another msr-safe."""
+    return b'hpc.msr_safe' in (machine.read(path) or b'')
+
+
 def observe_traces(machine):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
     'paths': [str], 'group': the group that the role made, or None}``.
     """
-    candidates = [MODPROBE, UDEV, UNIT, SETTINGS, LIBRARY, STATE]
-    paths = candidates + sorted(COMMANDS) + source_directories(machine)
+    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted(COMMANDS)] if is_ours(machine, path)]
+    directories = [path for path in (SETTINGS, LIBRARY, STATE) if machine.exists(path)]
+    sources = [path for path in source_directories(machine) if is_ours(machine, path + '/Kbuild')]
+    created_group = machine.read_text(CREATED_GROUP)
     return {
-        'service': os.path.lexists(machine.path(UNIT_ENABLED)),
+        'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),
-        'paths': [path for path in paths if machine.exists(path)],
-        'group': machine.read_text(CREATED_GROUP),
+        'paths': files + directories + sources,
+        'group': created_group if created_group and group_exists(created_group) else None,
     }

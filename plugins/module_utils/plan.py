@@ -8,6 +8,7 @@ after (texts for the diff), and what the action needs.
 """
 
 import hashlib
+import re
 
 from .devices import DEVICES
 from .errors import MsrSafeError
@@ -30,17 +31,15 @@ def plan_present(observed, wanted):
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_majors(wanted['majors'], observed['majors_taken'])
-    changes = []
-    for plan_stage in (
-        plan_build,
-        plan_install,
-        plan_permissions,
-        plan_load,
-        plan_commands,
-        plan_approve,
-        plan_boot,
-    ):
-        changes.extend(plan_stage(observed, wanted))
+    check_modes(wanted['modes'])
+    loads = plan_load(observed, wanted)
+    changes = plan_build(observed, wanted)
+    changes += plan_install(observed, wanted)
+    changes += plan_permissions(observed, wanted)
+    changes += loads
+    changes += plan_commands(observed, wanted)
+    changes += plan_approve(observed, wanted, loads=bool(loads))
+    changes += plan_boot(observed)
     check_signature_policy(observed, changes)
     check_holders(observed, changes)
     return changes
@@ -214,7 +213,7 @@ def plan_commands(observed, wanted):
     ]
 
 
-def plan_approve(observed, wanted):
+def plan_approve(observed, wanted, loads):
     changes = []
     wanted_list, active, installed = wanted['approved_list'], observed['approved_list'], observed['installed_list']
     if installed is None or installed['sha256'] != hashlib.sha256(wanted_list['file_text'].encode('utf-8')).hexdigest():
@@ -229,7 +228,8 @@ def plan_approve(observed, wanted):
                 content=wanted_list['file_text'],
             )
         )
-    is_active = active is not None and active['sha256'] == wanted_list['sha256']
+    # A module that is loaded anew has the empty list.
+    is_active = active is not None and active['sha256'] == wanted_list['sha256'] and not loads
     if not is_active and observed['kernel_release'] == observed['running_kernel']:
         changes.append(
             build_change(
@@ -257,7 +257,7 @@ def describe_list(approved_list):
     return '%(registers)d registers approved (sha256 %(sha256).16s)\n' % approved_list
 
 
-def plan_boot(observed, _wanted):
+def plan_boot(observed):
     changes = plan_file(observed, 'boot', UNIT, unit_text())
     if changes or not observed['service_enabled']:
         changes.append(
@@ -280,10 +280,9 @@ def plan_absent(observed):
     MsrSafeError, with the holders, where the module is in use.
     """
     traces, changes = observed['traces'], []
-    ours = is_ours(observed['module'])
     if traces['service']:
         changes.append(build_change('remove', 'disable_service', 'disable msr-safe.service', 'enabled\n', None))
-    if observed['module']['loaded'] and ours:
+    if is_ours(observed['module']):
         loaded = observed['module']['loaded']
         changes.append(
             build_change(
@@ -324,8 +323,9 @@ def plan_absent(observed):
 
 
 def is_ours(module):
-    """Return whether the module that modprobe finds on this node is one that this collection built."""
-    return module['installed'] is not None and 'source_digest' in module['installed']
+    """Return whether the module in the kernel is one that this collection built."""
+    ours = [one.get('srcversion') for one in (module['installed'], module['built']) if one and 'source_digest' in one]
+    return bool(module['loaded']) and module['loaded']['srcversion'] in ours
 
 
 def check_majors(majors, taken):
@@ -344,6 +344,21 @@ def check_majors(majors, taken):
             raise MsrSafeError('%sis in use by the driver %s.' % (where, driver), remedy)
 
 
+def check_modes(modes):
+    """Raise MsrSafeError for a mode that is none, or that lets everyone in."""
+    for device, mode in sorted(modes.items()):
+        if not re.match('0[0-7]{3}\\Z', mode):
+            raise MsrSafeError(
+                'Mode %s for %s is not an octal number of four digits.' % (mode, device),
+                "Write it in quotes: '0660'.",
+            )
+        if mode[-1] != '0':
+            raise MsrSafeError(
+                'Mode %s for %s would let every user in.' % (mode, device),
+                'End it in 0, and add those who may to the group.',
+            )
+
+
 def free_majors(taken):
     """Return four major numbers of the range for local use (Documentation/admin-guide/devices.txt) in words."""
     in_use = {int(major) for major in taken}
@@ -351,12 +366,15 @@ def free_majors(taken):
 
 
 def check_signature_policy(observed, changes):
-    """Raise MsrSafeError where the kernel would not load what is to be built."""
-    reason = observed['signed_modules_only']
-    if reason and any(change['action'] == 'build_module' for change in changes):
+    """Raise MsrSafeError where the running kernel would not load the module that the changes end with."""
+    reason, actions = observed['signed_modules_only'], [change['action'] for change in changes]
+    if not reason or 'load_module' not in actions:
+        return
+    module = observed['module']['built' if 'install_module' in actions else 'installed']
+    if 'build_module' in actions or not module['signed']:
         raise MsrSafeError(
-            'This kernel loads signed modules only: %s. A module built here is not signed.' % reason,
-            'Install a module signed with a key that the kernel trusts as %s, or boot with module.sig_enforce=0 '
+            'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
+            'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '
             'and Secure Boot off.' % installed_module(observed['kernel_release']),
         )
 

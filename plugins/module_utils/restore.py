@@ -8,9 +8,9 @@ import os
 from .active_list import read_named_list
 from .batch import read_registers, write_registers
 from .cpu import describe_cpu, online_cpus, read_cpu
-from .cpulist import format_cpulist, parse_cpulist
+from .cpulist import format_cpulist
 from .errors import MsrSafeError
-from .snapshot import format_address, format_value, parse_snapshot, snapshot_values
+from .snapshot import format_address, format_value, parse_snapshot, snapshot_errors, snapshot_values
 
 # What a restore refuses unless it is told to accept it.
 ACCEPTABLE = ('other_cpu', 'edited_file', 'narrower_list')
@@ -44,7 +44,7 @@ def plan_restore(machine, snapshot, accept=(), with_volatile=False):
     targets = restore_targets(snapshot, read_named_list(machine), accept, with_volatile)
     online = set(online_cpus(machine))
     current = read_registers(machine, [target.address for target in targets], sorted(online))
-    writes, problems = [], unsaved(snapshot, targets)
+    writes, problems = [], unsaved(snapshot, targets, online)
     for target in targets:
         for cpu, saved in sorted(target.values.items()):
             if cpu not in online:
@@ -96,14 +96,14 @@ def restore_targets(snapshot, entries, accept, with_volatile):
     return targets
 
 
-def unsaved(snapshot, targets):
-    """Return a Problem for each wanted register of each CPU that the snapshot could not read."""
+def unsaved(snapshot, targets, online):
+    """Return a Problem for each wanted register of each CPU whose value the snapshot does not have."""
     problems = []
     for target in targets:
-        errors = snapshot['registers'][format_address(target.address)]['errors']
-        for error, cpus in sorted(errors.items()):
-            for cpu in parse_cpulist(cpus):
-                problems.append(Problem(target.address, target.name, cpu, 'not in the snapshot: ' + error))
+        unread = snapshot_errors(snapshot['registers'][format_address(target.address)])
+        for cpu in sorted(set(unread) | (online - set(target.values))):
+            why = unread.get(cpu, 'the CPU was offline when it was taken')
+            problems.append(Problem(target.address, target.name, cpu, 'not in the snapshot: ' + why))
     return problems
 
 
@@ -138,6 +138,12 @@ def not_taken(machine, written):
                 )
             )
     return problems
+
+
+def carried_out(writes, problems):
+    """Return the writes that met no problem."""
+    failed = {(problem.address, problem.cpu) for problem in problems}
+    return [write for write in writes if (write.address, write.cpu) not in failed]
 
 
 def describe_register(address, name):

@@ -108,7 +108,7 @@ def parse_snapshot(text, path, accept_edited=False):
     """
     try:
         snapshot = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MsrSafeError(
             '%s is damaged: it is not whole JSON (%s).' % (path, error),
             'It was truncated or overwritten: take the snapshot from a backup.',
@@ -124,7 +124,7 @@ def parse_snapshot(text, path, accept_edited=False):
     if snapshot.get('sha256') != checksum(snapshot) and not accept_edited:
         raise MsrSafeError(
             '%s was changed after it was saved: its checksum does not match.' % path,
-            'Take the snapshot from a backup, or accept it as it is: edited.',
+            'Take the snapshot from a backup, or accept it as it is: edited_file.',
         )
     check_shape(snapshot, path)
     return snapshot
@@ -148,7 +148,11 @@ def check_shape(snapshot, path):
 
 def check_register(address, register):
     hexadecimal = re.compile(r'0x[0-9a-fA-F]{1,16}\Z')
-    for number in [address, register['write_mask'], *list(register['values'])]:
+    if not re.match(r'0x[0-9A-F]{8}\Z', address):
+        raise ValueError('%s is not the address of a register' % address)
+    if not isinstance(register['name'], str):
+        raise ValueError('register %s has no name' % address)
+    for number in [register['write_mask'], *list(register['values'])]:
         if not hexadecimal.match(number):
             raise ValueError('%s in register %s is not a hexadecimal number' % (number, address))
     if register['kind'] not in KINDS:
@@ -160,6 +164,11 @@ def check_register(address, register):
 def snapshot_values(register):
     """Return {cpu: value} of one register of a snapshot."""
     return {cpu: int(value, 16) for value, cpus in register['values'].items() for cpu in parse_cpulist(cpus)}
+
+
+def snapshot_errors(register):
+    """Return {cpu: why its value could not be read} of one register of a snapshot."""
+    return {cpu: error for error, cpus in register['errors'].items() for cpu in parse_cpulist(cpus)}
 
 
 def same_content(one, other):

@@ -25,6 +25,8 @@ def read_tree(directory, suffixes=None):
             if name[0] == '.' or (suffixes and not name.endswith(suffixes)):
                 continue
             path = os.path.join(parent, name)
+            if not os.path.isfile(path):
+                continue
             with open(path, 'rb') as stream:
                 files[os.path.relpath(path, directory)] = stream.read()
     return files
@@ -34,7 +36,7 @@ def digest_tree(files):
     """Return the sha256 (hex) over names and contents of {relative path: bytes}."""
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
-        digest.update(('%s %d\n' % (name, len(content))).encode('utf-8'))
+        digest.update(('%s %d\n' % (name, len(content))).encode('utf-8', 'surrogateescape'))
         digest.update(content)
     return digest.hexdigest()
 
@@ -54,12 +56,31 @@ def unpack_tree(archive, directory):
     os.makedirs(parent, exist_ok=True)
     beside = tempfile.mkdtemp(prefix='.' + os.path.basename(directory) + '.', dir=parent)
     try:
-        os.chmod(beside, 0o755)
         with zipfile.ZipFile(archive) as stream:
             stream.extractall(beside)
-        if os.path.exists(directory):
-            os.rename(directory, beside + '.old')
-        os.rename(beside, directory)
+        make_readable(beside)
+        exchange(beside, directory)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(beside + '.old', ignore_errors=True)
+
+
+def make_readable(directory):
+    """Let everyone read a tree, whatever the umask it was made under."""
+    for parent, _directories, names in os.walk(directory):
+        os.chmod(parent, 0o755)
+        for name in names:
+            os.chmod(os.path.join(parent, name), 0o644)
+
+
+def exchange(new, directory):
+    """Put the directory ``new`` in the place of another, which stays where it is if that fails."""
+    old = new + '.old'
+    if os.path.exists(directory):
+        os.rename(directory, old)
+    try:
+        os.rename(new, directory)
+    except OSError:
+        if os.path.exists(old):
+            os.rename(old, directory)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -11,7 +11,7 @@ version_added: 2.0.0
 description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
-  - Counters and status registers are left alone.
+  - Counters and status registers are left alone, unless O(volatile=true).
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
@@ -30,6 +30,10 @@ options:
     elements: str
     choices: [other_cpu, edited_file, narrower_list]
     default: []
+  volatile:
+    description: Also write back counters and status registers.
+    type: bool
+    default: false
 seealso:
   - module: hpc.msr_safe.msr_save
 """
@@ -65,6 +69,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.restore import (
     ACCEPTABLE,
+    carried_out,
     plan_restore,
     read_snapshot,
     render_problems,
@@ -79,15 +84,18 @@ def main():
     module = AnsibleModule(
         argument_spec={
             'path': {'type': 'path', 'required': True},
+            'volatile': {'type': 'bool', 'default': False},
             'accept': {'type': 'list', 'elements': 'str', 'choices': list(ACCEPTABLE), 'default': []},
         },
         supports_check_mode=True,
     )
     machine, path, accept = Machine(), module.params['path'], module.params['accept']
     try:
-        writes, problems = plan_restore(machine, read_snapshot(machine, path, accept), accept)
+        snapshot = read_snapshot(machine, path, accept)
+        writes, problems = plan_restore(machine, snapshot, accept, module.params['volatile'])
         if writes and not module.check_mode:
             problems = problems + restore(machine, writes)
+            writes = carried_out(writes, problems)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), restored=[], problems=[])
     result = {

@@ -10,6 +10,7 @@ from ..approved_list import digest_list, parse_list, render_list
 from ..errors import MsrSafeError
 from ..machine import Machine
 from ..version import VERSION
+from .command import exit_status
 
 
 def build_parser():
@@ -19,9 +20,11 @@ def build_parser():
     )
     parser.add_argument('--version', action='version', version='%(prog)s ' + VERSION)
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
-    load = commands.add_parser('load', help='make the list in FILE the active one')
-    load.add_argument('file', metavar='FILE', help='address, write mask, # name; a line each register')
-    commands.add_parser('show', help='print the active list')
+    loading = commands.add_parser('load', help='make the list in FILE the active one')
+    loading.add_argument('file', metavar='FILE', help='address, write mask, # name; a line each register')
+    loading.set_defaults(run=load)
+    showing = commands.add_parser('show', help='print the active list')
+    showing.set_defaults(run=show)
     return parser
 
 
@@ -30,28 +33,22 @@ def main(arguments=None, machine=None):
     parser = build_parser()
     options = parser.parse_args(arguments)
     machine = machine or Machine()
-    try:
-        if options.command == 'load':
-            return load(machine, options.file)
-        if options.command == 'show':
-            return show(machine)
-    except MsrSafeError as error:
-        sys.stderr.write('msr-safe: %s\n' % error)
-        return 1
-    parser.print_help()
-    return 2
+    if options.command is None:
+        parser.print_help()
+        return 2
+    return exit_status('msr-safe', options.run, machine, options)
 
 
-def load(machine, path):
-    text = machine.read_text(path)
+def load(machine, options):
+    text = machine.read_text(options.file)
     if text is None:
-        raise MsrSafeError('There is no list at %s.' % path)
-    entries = parse_list(text, path)
+        raise MsrSafeError('There is no list at %s.' % options.file)
+    entries = parse_list(text, options.file)
     activate_list(machine, entries)
-    print('%s: %d registers approved (sha256 %.16s)' % (path, len(entries), digest_list(entries)))
+    print('%s: %d registers approved (sha256 %.16s)' % (options.file, len(entries), digest_list(entries)))
     return 0
 
 
-def show(machine):
+def show(machine, _options):
     sys.stdout.write(render_list(read_named_list(machine)))
     return 0

@@ -5,11 +5,12 @@
 import argparse
 import sys
 
-from ..errors import MsrSafeError
 from ..machine import Machine
 from ..restore import ACCEPTABLE, plan_restore, read_snapshot, render_problems, restore, summarize_writes
 from ..save import plan_save, save, take_snapshot
+from ..snapshot import summarize_unreadable
 from ..version import VERSION
+from .command import exit_status
 
 EXAMPLES = """
 examples:
@@ -21,7 +22,7 @@ exit status:
   0  done, or nothing to do
   1  refused: nothing was changed
   2  the command line is wrong
-  3  restored, but for the registers named
+  3  done, but for the registers named
 """
 
 
@@ -35,6 +36,7 @@ def build_parser():
     parser.add_argument('file', metavar='FILE', help='the snapshot (JSON)')
     parser.add_argument('-r', '--restore', action='store_true', help='restore from FILE instead of saving to it')
     parser.add_argument('-n', '--dry-run', action='store_true', help='say what would be done, and do nothing')
+    parser.add_argument('--volatile', action='store_true', help='also restore counters and status registers')
     parser.add_argument(
         '--accept',
         action='append',
@@ -51,11 +53,7 @@ def main(arguments=None, machine=None):
     """Run the command and return its exit status."""
     options = build_parser().parse_args(arguments)
     machine = machine or Machine()
-    try:
-        return restore_from(machine, options) if options.restore else save_to(machine, options)
-    except MsrSafeError as error:
-        sys.stderr.write('msrsave: %s\n' % error)
-        return 1
+    return exit_status('msrsave', restore_from if options.restore else save_to, machine, options)
 
 
 def save_to(machine, options):
@@ -73,17 +71,21 @@ def save_to(machine, options):
             verb,
         )
     )
-    return 0
+    unreadable = summarize_unreadable(snapshot)
+    for row in unreadable:
+        sys.stderr.write('msrsave: not readable: %(address)s %(name)s on CPU %(cpus)s: %(error)s\n' % row)
+    return 3 if unreadable else 0
 
 
 def restore_from(machine, options):
     accept = [word.replace('-', '_') for word in options.accept]
-    writes, problems = plan_restore(machine, read_snapshot(machine, options.file, accept), accept)
+    snapshot = read_snapshot(machine, options.file, accept)
+    writes, problems = plan_restore(machine, snapshot, accept, options.volatile)
     for row in summarize_writes(writes):
         print('%(address)s %(name)s  %(before)s -> %(after)s  on CPU %(cpus)s' % row)
     if not options.dry_run:
         problems = problems + restore(machine, writes)
-    if not writes:
+    if not writes and not problems:
         print('%s: every register holds what was saved' % options.file)
     if problems:
         sys.stderr.write('msrsave: not restored:\n%s\n' % render_problems(problems))

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""A command: how it ends, whatever happens."""
+
+import os
+import sys
+
+from ..errors import MsrSafeError
+
+
+def exit_status(name, function, *arguments):
+    """Call a command's function and return its exit status, an error said in words on stderr."""
+    try:
+        status = function(*arguments)
+        sys.stdout.flush()
+        return status
+    except MsrSafeError as error:
+        sys.stderr.write('%s: %s\n' % (name, error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us is gone: keep Python from trying once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
