@@ -105,9 +105,16 @@ def explanation(cpu, register):
         '%s 0x%08X %s: %s, one per %s'
         % (cpu.signature, register.address, register.name, register.kind, register.scope),
         *('  tier %s: write mask 0x%016X' % tier_and_mask for tier_and_mask in register.masks.items()),
+        *('  %s' % describe_field(field) for field in register.fields),
         '  group %s: %s' % (register.group, register.source),
         '  %s: %s' % (cpu.name, cpu.source),
     ]
+
+
+def describe_field(field):
+    """Return a field in words: ``bits 14:0 PL1_POWER (power)``, ``bit 15 PL1_ENABLE``."""
+    bits = 'bits %d:%d' % (field.high, field.low) if field.high > field.low else 'bit %d' % field.low
+    return '%s %s%s' % (bits, field.name, ' (%s)' % field.unit if field.unit else '')
 
 
 def parse_arguments():

@@ -3,6 +3,7 @@
 """The source of truth: which registers a CPU has, from the YAML files beside this one."""
 
 import collections
+import fnmatch
 import pathlib
 import sys
 
@@ -23,14 +24,17 @@ TIERS = collections.OrderedDict(
     )
 )
 SCOPES = ('cpu', 'core', 'die', 'package', 'board')
+UNITS = ('ratio', 'celsius', 'power', 'energy', 'time', 'exponent', 'count', None)
 
 Cpu = collections.namedtuple('Cpu', 'signature name products source registers')
-Register = collections.namedtuple('Register', 'address name kind scope masks group source')
+Register = collections.namedtuple('Register', 'address name kind scope masks fields group source')
 Register.__doc__ = """A register of a CPU.
 
-masks: its write mask in each tier that lists it; group and source: where the
-entry stands in the YAML files, and where its fact comes from.
+masks: its write mask in each tier that lists it; fields: its Fields, where we
+know them; group and source: where the entry stands in the YAML files, and where
+its fact comes from.
 """
+Field = collections.namedtuple('Field', 'name high low unit')
 
 
 class SourceError(Exception):
@@ -39,8 +43,8 @@ class SourceError(Exception):
 
 def load_cpus():
     """Return all CPUs with their registers."""
-    groups = load_groups()
-    return [load_cpu(signature, cpu, groups) for signature, cpu in load_yaml(SOURCE / 'cpus.yml').items()]
+    groups, layouts = load_groups(), load_yaml(SOURCE / 'fields.yml')
+    return [load_cpu(signature, cpu, groups, layouts) for signature, cpu in load_yaml(SOURCE / 'cpus.yml').items()]
 
 
 def load_yaml(path):
@@ -60,10 +64,10 @@ def load_groups():
     return groups
 
 
-def load_cpu(signature, cpu, groups):
+def load_cpu(signature, cpu, groups, layouts):
     """Return a CPU with its registers in address order."""
     try:
-        registers = [register for use in cpu['groups'] for register in expand_use(use, groups)]
+        registers = [with_fields(register, layouts) for use in cpu['groups'] for register in expand_use(use, groups)]
         check_registers(registers)
     except SourceError as error:
         raise SourceError('%s: %s' % (signature, error)) from error
@@ -109,6 +113,7 @@ def expand_lines(name, group, base=0, prefix=''):
                 kind=line.get('kind', 'configuration'),
                 scope=line.get('scope', group['scope']),
                 masks=masks_of(line),
+                fields=fields_of(line),
                 group=name,
                 source=group['source'],
             )
@@ -123,6 +128,22 @@ def masks_of(line):
         mask = line.get(tier, mask)
         masks[tier] = mask
     return masks
+
+
+def with_fields(register, layouts):
+    """Return a register with the fields of its name, where its group does not give its own."""
+    for name, layout in layouts.items():
+        if not register.fields and fnmatch.fnmatchcase(register.name, name):
+            return register._replace(fields=fields_of(layout))
+    return register
+
+
+def fields_of(line):
+    """Return the Fields of ``fields: {NAME: [high, low, unit], NAME: [bit]}``."""
+    return [
+        Field(name, bits[0], bits[0] if len(bits) == 1 else bits[1], bits[2] if len(bits) > 2 else None)
+        for name, bits in line.get('fields', {}).items()
+    ]
 
 
 def check_registers(registers):
@@ -145,10 +166,18 @@ def check_register(register):
         (register.masks.get('monitor', 0) == 0, 'mask: the tier monitor is read only'),
         (all(0 <= mask <= MAX_MASK for mask in register.masks.values()), 'mask'),
         (register.source, 'source'),
+        (are_apart(register.fields), 'fields: they overlap or are outside of 63 to 0'),
+        (all(field.unit in UNITS for field in register.fields), 'unit of a field'),
     )
     for holds, what in rules:
         if not holds:
             raise SourceError('%s (0x%X): wrong %s' % (register.name, register.address, what))
+
+
+def are_apart(fields):
+    """Return whether each bit of a register belongs to one field at most."""
+    bits = [bit for field in fields for bit in range(field.low, field.high + 1)]
+    return len(set(bits)) == len(bits) and set(bits) <= set(range(64))
 
 
 def entries_in(cpu, tier):
