@@ -20,7 +20,9 @@
 #define OPERATIONS_PER_INTERRUPT	64
 
 #define NO_OPERATION	U32_MAX
-#define BATCH_GFP	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+
+/* A batch too large for the caller's cgroup fails, nobody is killed for it. */
+#define BATCH_GFP	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
 
 int batch_alloc(struct batch *batch, u32 count)
 {

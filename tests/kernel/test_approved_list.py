@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""/dev/cpu/msr_approved_list"""
+
+import ctypes
+import errno
+import os
+import subprocess
+import threading
+import time
+
+import msr_devices
+import pytest
+from msr_devices import ALL_ONES, APPROVED_LIST, errno_of, read_list, render_list, write_list
+
+OLD = render_list({msr_devices.SCRATCH: ALL_ONES, msr_devices.SCRATCH_2: 0xFF00, msr_devices.READ_ONLY: 0,
+                   msr_devices.FAULTING: ALL_ONES})
+LIMIT = 1 << 20
+
+
+def test_reading_gives_header_and_entries_by_address():
+    assert read_list() == OLD
+    assert OLD.startswith('#')
+
+
+@pytest.mark.parametrize('text, entries', [
+    ('0x10 0x1\n', {0x10: 1}),
+    ('0x10 0x1', {0x10: 1}),
+    ('16 1', {16: 1}),
+    ('0 0', {0: 0}),
+    ('020 017', {0o20: 0o17}),
+    ('0X1A 0XaBcDeF', {0x1A: 0xABCDEF}),
+    ('0xFFFFFFFF 0xFFFFFFFFFFFFFFFF', {0xFFFFFFFF: ALL_ONES}),
+    ('4294967295 18446744073709551615', {0xFFFFFFFF: ALL_ONES}),
+    ('0x0000000000000000000000010 1', {0x10: 1}),
+    (' \t 0x10 \t 0x1 \t ', {0x10: 1}),
+    ('0x10 0x1# comment', {0x10: 1}),
+    ('0x10 0x1 # comment # more', {0x10: 1}),
+    ('0x10 0x1 #', {0x10: 1}),
+    ('0x10 0x1\r\n0x11 0x2\r\n', {0x10: 1, 0x11: 2}),
+    ('# comment\n\n   \n\t# another\n0x20 2\n0x10 1\n# end', {0x10: 1, 0x20: 2}),
+    ('# caf\u00e9\n0x10 1'.encode('utf-8'), {0x10: 1}),
+])
+@pytest.mark.parametrize('chunk', [None, 1])
+def test_what_is_accepted(text, entries, chunk):
+    assert write_list(text, chunk) == ('', 0)
+    assert read_list() == render_list(entries)
+
+
+REFUSED = [
+    ('0x10', 'close', errno.EINVAL, 1),
+    ('0x', 'close', errno.EINVAL, 1),
+    ('0x10 0x', 'close', errno.EINVAL, 1),
+    ('0x10\n', 'write', errno.EINVAL, 1),
+    ('0x10 # comment', 'write', errno.EINVAL, 1),
+    ('0x10 0x1\n0x11\n0x12 1', 'write', errno.EINVAL, 2),
+    ('zebra', 'write', errno.EINVAL, 1),
+    ('0x10 zebra', 'write', errno.EINVAL, 1),
+    ('0x10 0x1 0x2', 'write', errno.EINVAL, 1),
+    ('0x10 0x1\n\n# comment\n0x11 0x1g\n', 'write', errno.EINVAL, 4),
+    ('0x 0x1', 'write', errno.EINVAL, 1),
+    ('0xx10 1', 'write', errno.EINVAL, 1),
+    ('08 1', 'write', errno.EINVAL, 1),
+    ('-1 1', 'write', errno.EINVAL, 1),
+    ('+1 1', 'write', errno.EINVAL, 1),
+    ('1.0 1', 'write', errno.EINVAL, 1),
+    ('0x10UL 1', 'write', errno.EINVAL, 1),
+    ('0x10,0x1', 'write', errno.EINVAL, 1),
+    ('0x10 0x1\0', 'write', errno.EINVAL, 1),
+    ('0x100000000 0x1\n', 'write', errno.EINVAL, 1),
+    ('0x10 1\n0x100000000', 'write', errno.EINVAL, 2),
+    ('4294967296 1\n', 'write', errno.EINVAL, 1),
+    ('0x10 0x10000000000000000', 'write', errno.ERANGE, 1),
+    ('0x10 1\n0x11 18446744073709551616\n', 'write', errno.ERANGE, 2),
+    ('0x10000000000000000 0x1\n', 'write', errno.ERANGE, 1),
+    ('0x10 1\n0x11 1\n16 2\n', 'write', errno.ENOTUNIQ, 3),
+    ('0x10 1\n0x10 1', 'write', errno.ENOTUNIQ, 2),
+    ('# nothing but a comment\n', 'close', errno.ENOMSG, None),
+    ('\n#', 'close', errno.ENOMSG, None),
+]
+
+
+@pytest.mark.parametrize('text, call, err, line', REFUSED)
+def test_what_is_refused_leaves_the_old_list_and_is_logged(log, text, call, err, line):
+    assert write_list(text) == (call, err)
+    assert read_list() == OLD
+    expected = 'approved list: line %d: ' % line if line else 'approved list: '
+    if not any(expected in entry for entry in log.read()):
+        # The log is rate limited: once more, after a rest.
+        time.sleep(5.5)
+        write_list(text)
+    assert any(expected in entry for entry in log.read()), log.lines
+
+
+@pytest.mark.parametrize('text, call, err, line', REFUSED)
+def test_what_is_refused_is_refused_in_single_bytes_too(text, call, err, line):
+    if text.startswith('0x10000000000000000 '):
+        err = errno.EINVAL  # with a border inside the number: already too wide
+    assert write_list(text, 1) == (call, err)
+    assert read_list() == OLD
+
+
+def big_list(size):
+    """Return (text, entries) of a list of about that size."""
+    entries = {}
+    lines = []
+    length = 0
+    while length < size:
+        address = (len(entries) * 2654435761) & 0xFFFFFFFF
+        entries[address] = len(entries)
+        lines.append('0x%x %d # entry\n' % (address, entries[address]))
+        length += len(lines[-1])
+    return ''.join(lines), entries
+
+
+@pytest.mark.parametrize('chunk', [1, 7, 64, 4096])
+def test_chunks_add_up_to_one_list(chunk):
+    text, entries = big_list(20000)
+    assert write_list(text, chunk) == ('', 0)
+    assert read_list() == render_list(entries)
+
+
+@pytest.mark.parametrize('chunk', [1, 5, 4096])
+def test_read_sizes(chunk):
+    text, entries = big_list(6000)
+    assert write_list(text) == ('', 0)
+    assert read_list(chunk) == render_list(entries)
+
+
+def test_what_is_read_can_be_written_back():
+    text = read_list()
+    assert write_list('1 1') == ('', 0)
+    assert write_list(text) == ('', 0)
+    assert read_list() == text
+
+
+@pytest.mark.parametrize('text', ['\n', ' ', '\n\n\t \r\n'])
+def test_white_space_clears_the_list(text):
+    assert write_list(text) == ('', 0)
+    assert read_list() == render_list({})
+
+
+def test_the_shell_can_clear_and_set_it():
+    subprocess.run(['bash', '-c', 'echo > ' + APPROVED_LIST], check=True)
+    assert read_list() == render_list({})
+    subprocess.run(['bash', '-c', 'printf "0x10 1\\n" > ' + APPROVED_LIST], check=True)
+    assert read_list() == render_list({0x10: 1})
+    subprocess.run(['bash', '-c', '{ echo 0x11 1; cat; } > ' + APPROVED_LIST], check=True, input=b'0x12 2\n')
+    assert read_list() == render_list({0x11: 1, 0x12: 2})
+
+
+def test_cat_reports_what_the_kernel_refuses():
+    done = subprocess.run(['bash', '-c', 'cat > ' + APPROVED_LIST], input=b'0x10 1\nzebra\n', stderr=subprocess.PIPE)
+    assert done.returncode != 0
+    assert b'Invalid argument' in done.stderr
+    done = subprocess.run(['bash', '-c', 'cat > ' + APPROVED_LIST], input=b'0x10', stderr=subprocess.PIPE)
+    assert done.returncode != 0
+    assert read_list() == OLD
+
+
+@pytest.mark.parametrize('mode', [os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_APPEND])
+def test_opening_and_closing_changes_nothing(mode):
+    fd = os.open(APPROVED_LIST, mode)
+    os.write(fd, b'')
+    os.close(fd)
+    assert read_list() == OLD
+
+
+def test_nothing_is_in_force_before_the_close():
+    fd = os.open(APPROVED_LIST, os.O_WRONLY)
+    os.write(fd, b'0x10 1\n')
+    assert read_list() == OLD
+    os.write(fd, b'0x11 1\n')
+    assert read_list() == OLD
+    os.close(fd)
+    assert read_list() == render_list({0x10: 1, 0x11: 1})
+
+
+def test_a_child_that_exits_does_not_publish_half_a_list():
+    fd = os.open(APPROVED_LIST, os.O_WRONLY)
+    os.set_inheritable(fd, True)
+    os.write(fd, b'0x10 1\n')
+    subprocess.run(['true'], close_fds=False, check=True)
+    subprocess.run(['sh', '-c', 'printf "0x11 1\\n" >&%d' % fd], close_fds=False, check=True)
+    os.close(os.dup(fd))
+    assert read_list() == OLD
+    os.write(fd, b'0x12 1\n')
+    os.close(fd)
+    assert read_list() == render_list({0x10: 1, 0x11: 1, 0x12: 1})
+
+
+def test_a_writer_that_is_killed_has_closed():
+    child = os.fork()
+    if child == 0:
+        os.write(os.open(APPROVED_LIST, os.O_WRONLY), b'0x10 1\n')
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert read_list() == render_list({0x10: 1})
+
+
+def test_after_an_error_a_descriptor_takes_nothing_more():
+    fd = os.open(APPROVED_LIST, os.O_WRONLY)
+    assert errno_of(os.write, fd, b'0x10 1\nzebra\n') == errno.EINVAL
+    assert errno_of(os.write, fd, b'0x11 1\n') == errno.EINVAL
+    assert errno_of(os.close, fd) == errno.EINVAL
+    assert read_list() == OLD
+
+
+def test_each_writer_has_its_own_list_and_the_last_close_wins():
+    first = os.open(APPROVED_LIST, os.O_WRONLY)
+    second = os.open(APPROVED_LIST, os.O_WRONLY)
+    os.write(first, b'0x10 1\n')
+    os.write(second, b'0x10 2\n')
+    os.close(second)
+    assert read_list() == render_list({0x10: 2})
+    os.close(first)
+    assert read_list() == render_list({0x10: 1})
+
+
+def test_a_reader_sees_one_list():
+    text, entries = big_list(10000)
+    fd = os.open(APPROVED_LIST, os.O_RDONLY)
+    start = os.read(fd, 40)
+    assert write_list(text) == ('', 0)
+    rest = b''.join(iter(lambda: os.read(fd, 40), b''))
+    os.close(fd)
+    assert (start + rest).decode() == OLD
+    assert read_list() == render_list(entries)
+
+
+def test_seeking_is_for_reading():
+    fd = os.open(APPROVED_LIST, os.O_RDONLY)
+    assert os.lseek(fd, 0, os.SEEK_END) == len(OLD)
+    assert os.read(fd, 10) == b''
+    assert os.lseek(fd, 31, os.SEEK_SET) == 31
+    assert os.read(fd, 50) == OLD[31:81].encode()
+    assert os.pread(fd, 50, 3) == OLD[3:53].encode()
+    os.close(fd)
+    fd = os.open(APPROVED_LIST, os.O_WRONLY)
+    assert errno_of(os.lseek, fd, 0, os.SEEK_SET) == errno.ESPIPE
+    assert errno_of(os.pwrite, fd, b'0x10 1', 0) == errno.ESPIPE
+    os.close(fd)
+    assert read_list() == OLD
+
+
+def test_reading_and_writing_through_one_descriptor():
+    fd = os.open(APPROVED_LIST, os.O_RDWR)
+    assert errno_of(os.pwrite, fd, b'0x10 1', 0) == errno.ESPIPE
+    os.write(fd, b'0x10 1\n')
+    assert os.read(fd, 4096) == OLD.encode()
+    os.write(fd, b'0x11 1\n')
+    os.close(fd)
+    assert read_list() == render_list({0x10: 1, 0x11: 1})
+
+
+def test_a_text_at_the_limit_and_one_above():
+    entry = '0x10 1\n'
+    padding = '#' + 'x' * (LIMIT - len(entry) - 2) + '\n'
+    assert len(entry + padding) == LIMIT
+    assert write_list(entry + padding) == ('', 0)
+    assert read_list() == render_list({0x10: 1})
+    assert write_list(entry + padding + '\n') == ('write', errno.E2BIG)
+    assert write_list(entry + padding + '\n', 65536) == ('write', errno.E2BIG)
+    assert read_list() == render_list({0x10: 1})
+
+
+def test_the_longest_lists_are_quick():
+    """Entries in order, and in an order that is bad for many search trees and hashes."""
+    count = LIMIT // 9
+    for addresses in (range(count), range(count, 0, -1)):
+        text = ''.join('%x 1\n' % address for address in addresses)
+        text = ''.join('%d 1\n' % address for address in addresses)[:LIMIT].rsplit('\n', 1)[0]
+        start = time.monotonic()
+        assert write_list(text) == ('', 0)
+        assert time.monotonic() - start < 10
+    assert read_list().count('\n') == text.count('\n') + 2
+
+
+@pytest.mark.parametrize('address', [0, 8, 1 << 63])
+def test_bad_user_memory_is_efault(address):
+    libc = msr_devices.libc
+    fd = os.open(APPROVED_LIST, os.O_RDWR)
+    assert libc.read(fd, ctypes.c_void_p(address), ctypes.c_size_t(8)) == -1
+    assert ctypes.get_errno() == errno.EFAULT
+    assert libc.write(fd, ctypes.c_void_p(address), ctypes.c_size_t(8)) == -1
+    assert ctypes.get_errno() == errno.EFAULT
+    assert errno_of(os.close, fd) == errno.EFAULT
+    assert read_list() == OLD
+
+
+def test_the_list_is_never_partial_while_it_is_replaced():
+    lists = [render_list(dict.fromkeys(range(start, start + 200), start)) for start in (1000, 5000)]
+    assert write_list(lists[0]) == ('', 0)
+    stop = threading.Event()
+
+    def replace():
+        while not stop.is_set():
+            for text in reversed(lists):
+                assert write_list(text, 512) == ('', 0)
+
+    writers = [threading.Thread(target=replace) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    seen = set()
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        text = read_list(1000)
+        assert text in lists
+        seen.add(text)
+    stop.set()
+    for writer in writers:
+        writer.join()
+    assert len(seen) == 2

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""/dev/cpu/msr_batch"""
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import signal
+import struct
+
+import msr_devices
+import node
+import pytest
+from msr_devices import (
+    BATCH_MAX,
+    FAULTING,
+    FAULTING_VALUE,
+    READ_ONLY,
+    SCRATCH,
+    SCRATCH_2,
+    UNLISTED,
+    Operation,
+    read_op,
+    run_batch,
+    write_op,
+)
+
+ABSENT_CPU = 65535
+
+
+def errors(operations):
+    return [-op.err for op in operations]
+
+
+def test_sizes_of_the_contract():
+    assert ctypes.sizeof(Operation) == 32
+    assert ctypes.sizeof(msr_devices.BatchArray) == 16
+    assert [Operation.msrdata.offset, Operation.wmask.offset] == [16, 24]
+
+
+def test_reads_and_writes_on_every_cpu():
+    cpus = node.online_cpus()
+    err, done = run_batch([write_op(cpu, SCRATCH, 0xABC0 + cpu) for cpu in cpus])
+    assert (err, errors(done)) == (0, [0] * len(cpus))
+    err, done = run_batch([read_op(cpu, SCRATCH) for cpu in cpus])
+    assert (err, errors(done)) == (0, [0] * len(cpus))
+    assert [op.msrdata for op in done] == [0xABC0 + cpu for cpu in cpus]
+    assert [msr_devices.read_register(cpu, SCRATCH) for cpu in cpus] == [0xABC0 + cpu for cpu in cpus]
+
+
+def test_operations_of_a_cpu_in_array_order():
+    cpus = node.online_cpus()
+    rounds = 300
+    batch = []
+    for value in range(rounds):
+        batch.extend(write_op(cpu, SCRATCH, value * 16 + cpu) for cpu in cpus)
+        batch.extend(read_op(cpu, SCRATCH) for cpu in reversed(cpus))
+    err, done = run_batch(batch)
+    assert err == 0
+    for op, asked in zip(done, batch):
+        assert op.err == 0
+        assert (op.cpu, op.msr, op.isrdmsr) == (asked.cpu, asked.msr, asked.isrdmsr)
+    reads = [op for op in done if op.isrdmsr]
+    expected = [value * 16 + cpu for value in range(rounds) for cpu in reversed(cpus)]
+    assert [op.msrdata for op in reads] == expected
+
+
+@pytest.mark.parametrize('version', [0, 1, 0xFFFFFFFF])
+def test_version_means_nothing(version):
+    assert run_batch([read_op(0, SCRATCH)], version=version)[0] == 0
+
+
+@pytest.mark.parametrize('flag', [1, 2, 255, 0x8000, 0xFFFF])
+def test_any_flag_but_0_reads(flag):
+    msr_devices.write_register(0, SCRATCH, 4711)
+    err, done = run_batch([read_op(0, SCRATCH, flag)])
+    assert (err, done[0].err, done[0].msrdata) == (0, 0, 4711)
+
+
+def test_wmask_comes_with_reads_and_writes():
+    err, done = run_batch([
+        read_op(0, SCRATCH), read_op(0, SCRATCH_2), read_op(0, READ_ONLY), write_op(0, SCRATCH_2, 0),
+    ])
+    assert err == 0
+    assert [op.wmask for op in done] == [msr_devices.ALL_ONES, 0xFF00, 0, 0xFF00]
+
+
+def test_a_write_changes_the_bits_of_the_mask_only():
+    everything = msr_devices.render_list({SCRATCH_2: msr_devices.ALL_ONES})
+    assert msr_devices.write_list(everything) == ('', 0)
+    msr_devices.write_register(0, SCRATCH_2, 0x2222222222222222)
+    assert msr_devices.write_list(msr_devices.TEST_LIST) == ('', 0)
+    assert run_batch([write_op(0, SCRATCH_2, 0xFFFFFFFFFFFF45FF)])[0] == 0
+    assert msr_devices.read_register(0, SCRATCH_2) == 0x2222222222224522
+
+
+@pytest.mark.parametrize('bad, err', [
+    (read_op(ABSENT_CPU, SCRATCH), errno.ENXIO),
+    (write_op(ABSENT_CPU, SCRATCH, 1), errno.ENXIO),
+    (read_op(0, UNLISTED), errno.EACCES),
+    (write_op(0, UNLISTED, 1), errno.EACCES),
+    (write_op(0, READ_ONLY, 1), errno.EROFS),
+])
+def test_one_refused_operation_and_none_is_carried_out(bad, err):
+    msr_devices.write_register(0, SCRATCH, 1)
+    returned, done = run_batch([write_op(0, SCRATCH, 2), bad, write_op(0, SCRATCH, 3), read_op(0, SCRATCH)])
+    assert returned == err
+    assert errors(done) == [errno.ECANCELED, err, errno.ECANCELED, errno.ECANCELED]
+    assert done[3].msrdata == 0xBAD
+    assert msr_devices.read_register(0, SCRATCH) == 1
+
+
+def test_every_refused_operation_says_why_and_the_first_is_returned():
+    returned, done = run_batch([
+        read_op(0, SCRATCH),
+        write_op(0, READ_ONLY, 1),
+        read_op(ABSENT_CPU, SCRATCH),
+        read_op(0, UNLISTED),
+    ])
+    assert returned == errno.EROFS
+    assert errors(done) == [errno.ECANCELED, errno.EROFS, errno.ENXIO, errno.EACCES]
+
+
+def test_an_offline_cpu_is_enxio(offline_cpu):
+    returned, done = run_batch([read_op(0, SCRATCH), read_op(offline_cpu, SCRATCH)])
+    assert returned == errno.ENXIO
+    assert errors(done) == [errno.ECANCELED, errno.ENXIO]
+
+
+def test_a_fault_marks_its_own_operation():
+    msr_devices.write_register(0, SCRATCH, 1)
+    returned, done = run_batch([
+        write_op(0, SCRATCH, 2),
+        write_op(0, FAULTING, FAULTING_VALUE),
+        write_op(0, SCRATCH, 3),
+        read_op(0, SCRATCH),
+    ])
+    assert returned == errno.EIO
+    assert errors(done) == [0, errno.EIO, 0, 0]
+    assert done[3].msrdata == 3
+
+
+def test_no_operations_is_einval(batch_fd):
+    assert msr_devices.batch_ioctl(batch_fd, 0, 0) == errno.EINVAL
+
+
+@pytest.mark.parametrize('count', [BATCH_MAX + 1, 1 << 31, 0xFFFFFFFF])
+def test_too_many_operations_is_e2big_without_a_kernel_warning(batch_fd, log, count):
+    assert msr_devices.batch_ioctl(batch_fd, count, 0) == errno.E2BIG
+    assert [line for line in log.read() if 'WARNING' in line or 'allocation failure' in line] == []
+
+
+def test_as_many_operations_as_the_limit(batch_fd):
+    cpus = node.online_cpus()
+    array = repeat([read_op(cpu, SCRATCH) for cpu in cpus], BATCH_MAX)
+    for cpu in cpus:
+        msr_devices.write_register(cpu, SCRATCH, 0x5EED + cpu)
+    assert msr_devices.batch_ioctl(batch_fd, BATCH_MAX, ctypes.addressof(array)) == 0
+    for index in list(range(0, BATCH_MAX, 9973)) + [BATCH_MAX - 1]:
+        assert (array[index].err, array[index].msrdata) == (0, 0x5EED + array[index].cpu)
+
+
+@pytest.mark.parametrize('address', [0, 4096, (1 << 63) - 16, 1 << 63])
+def test_bad_operations_pointer_is_efault(batch_fd, address):
+    assert msr_devices.batch_ioctl(batch_fd, 4, address) == errno.EFAULT
+
+
+@pytest.mark.parametrize('address', [0, 4096, 1 << 63])
+def test_bad_array_pointer_is_efault(batch_fd, address):
+    call = msr_devices.libc.ioctl
+    assert call(batch_fd, ctypes.c_ulong(msr_devices.BATCH_IOCTL), ctypes.c_void_p(address)) == -1
+    assert ctypes.get_errno() == errno.EFAULT
+
+
+def test_a_write_needs_a_descriptor_open_for_writing():
+    msr_devices.write_register(0, SCRATCH, 1)
+    returned, done = run_batch([read_op(0, SCRATCH), write_op(0, SCRATCH, 2)], os.O_RDONLY)
+    assert returned == errno.EBADF
+    assert errors(done) == [errno.ECANCELED, errno.EBADF]
+    assert msr_devices.read_register(0, SCRATCH) == 1
+    assert run_batch([read_op(0, SCRATCH)], os.O_RDONLY)[0] == 0
+
+
+def test_a_read_needs_a_descriptor_open_for_reading():
+    returned, done = run_batch([write_op(0, SCRATCH, 2), read_op(0, SCRATCH)], os.O_WRONLY)
+    assert returned == errno.EBADF
+    assert errors(done) == [errno.ECANCELED, errno.EBADF]
+    assert run_batch([write_op(0, SCRATCH, 2)], os.O_WRONLY)[0] == 0
+
+
+@pytest.mark.parametrize('command', [0, 0xC01063A1, 0xC00C63A2, 0xC02063A2, 0x5401, 0xFFFFFFFF])
+def test_any_other_ioctl_is_enotty(batch_fd, command):
+    assert msr_devices.errno_of(fcntl.ioctl, batch_fd, command, bytearray(64)) == errno.ENOTTY
+
+
+def repeat(pattern, count):
+    """Return an array of count operations that repeats the pattern, made quickly."""
+    array = (Operation * count)(*pattern)
+    filled = len(pattern)
+    while filled < count:
+        length = min(filled, count - filled)
+        ctypes.memmove(ctypes.byref(array, filled * 32), array, length * 32)
+        filled += length
+    return array
+
+
+def test_the_list_that_was_checked_applies_although_it_is_replaced(cpu_fd):
+    """And masked writes to different bits both hold: the batch's mask stays 0xFF00, pwrite's is 0x00FF."""
+    assert msr_devices.write_list(msr_devices.render_list({SCRATCH_2: msr_devices.ALL_ONES})) == ('', 0)
+    msr_devices.write_register(0, SCRATCH_2, 0)
+    assert msr_devices.write_list(msr_devices.TEST_LIST) == ('', 0)
+    array = repeat([write_op(0, SCRATCH_2, value * 0x0101) for value in range(1, 256)] * 64, BATCH_MAX)
+    child = os.fork()
+    if child == 0:
+        fd = os.open(msr_devices.BATCH, os.O_RDWR)
+        os._exit(msr_devices.batch_ioctl(fd, BATCH_MAX, ctypes.addressof(array)))
+
+    assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH_2))
+    assert msr_devices.write_list(msr_devices.render_list({SCRATCH_2: 0x00FF})) == ('', 0)
+    written = 0
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        written += 1
+        os.pwrite(cpu_fd, struct.pack('=Q', 0xFFFFFFFFFFFFFF00 | written & 0xFF), SCRATCH_2)
+        value = struct.unpack('=Q', os.pread(cpu_fd, 8, SCRATCH_2))[0]
+        assert value & ~0xFF00 == written & 0xFF
+        assert value & 0xFF00
+    assert written > 10, 'the batch was over too soon for this test to mean anything'
+    final = msr_devices.read_register(0, SCRATCH_2)
+    assert final == array[BATCH_MAX - 1].msrdata & 0xFF00 | written & 0xFF
+
+
+def test_memory_is_charged_to_the_callers_cgroup(batch_fd):
+    group = '/sys/fs/cgroup/msr_safe_test'
+    if not os.path.exists('/sys/fs/cgroup/cgroup.controllers'):
+        pytest.skip('no cgroup v2')
+    with open('/sys/fs/cgroup/cgroup.subtree_control', 'w') as file:
+        file.write('+memory')
+    os.mkdir(group)
+    try:
+        array = repeat([read_op(0, SCRATCH)], BATCH_MAX)
+        with open(group + '/memory.max', 'w') as file:
+            file.write(str(16 << 20))
+        child = os.fork()
+        if child == 0:
+            with open(group + '/cgroup.procs', 'w') as file:
+                file.write('0')
+            os._exit(msr_devices.batch_ioctl(batch_fd, BATCH_MAX, ctypes.addressof(array)))
+        status = os.waitpid(child, 0)[1]
+        assert os.WIFEXITED(status), 'killed by signal %d' % os.WTERMSIG(status)
+        assert os.WEXITSTATUS(status) == errno.ENOMEM
+    finally:
+        os.rmdir(group)
+
+
+def test_a_fatal_signal_ends_a_large_batch():
+    """The array is shared memory, so what the dead caller was told can be seen."""
+    count = BATCH_MAX
+    memory = mmap.mmap(-1, count * 32)
+    array = (Operation * count).from_buffer(memory)
+    ctypes.memmove(array, repeat([write_op(0, SCRATCH, 1)], count), count * 32)
+    msr_devices.write_register(0, SCRATCH, 0)
+    child = os.fork()
+    if child == 0:
+        fd = os.open(msr_devices.BATCH, os.O_RDWR)
+        msr_devices.batch_ioctl(fd, count, ctypes.addressof(array))
+        os._exit(0)
+    assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH) == 1)
+    os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status), 'the batch was over too soon for this test to mean anything'
+    first_undone = next(index for index in range(count) if array[index].err)
+    assert 0 < first_undone < count
+    assert {-array[index].err for index in range(first_undone, count)} == {errno.ECANCELED}
