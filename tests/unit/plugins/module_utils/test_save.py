@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+import errno
+import json
+import os
+import stat
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils import machine as machine_module
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, TURBO_OFF
+
+PATH = '/var/lib/site/n1.json'
+
+
+def save_now(node, path=PATH):
+    """Save as the commands do; return whether the file was written."""
+    before, after = plan_save(node.machine, path, take_snapshot(node.machine))
+    if before != after:
+        save(node.machine, path, after)
+    return before != after
+
+
+def test_saves_every_writable_register_of_every_cpu_in_one_batch(node):
+    node.set_register(MISC_ENABLE, TURBO_OFF, cpus=[1])
+    snapshot = take_snapshot(node.machine)
+    assert sorted(snapshot['registers']) == ['0x000000C1', '0x000001A0', '0x000001A4', '0x000001B1']
+    assert snapshot['registers']['0x000001A0']['values'] == {
+        '0x0000000000000000': '0,2-3',
+        '0x0000004000000000': '1',
+    }
+    assert len(node.batches) == 1
+    assert len(node.batches[0]) == 4 * 4
+
+
+def test_saves_the_cpus_that_are_online(node):
+    node.set_online('0,2')
+    snapshot = take_snapshot(node.machine)
+    assert snapshot['cpu']['online'] == '0,2'
+    assert snapshot['registers']['0x000001A0']['values'] == {'0x0000000000000000': '0,2'}
+
+
+def test_keeps_what_could_not_be_read(node):
+    node.faults.add((3, MISC_ENABLE))
+    register = take_snapshot(node.machine)['registers']['0x000001A0']
+    assert register['errors'] == {'Input/output error': '3'}
+    assert register['values'] == {'0x0000000000000000': '0-2'}
+
+
+@pytest.mark.parametrize('text', ['', '0x10 0x0\n'])
+def test_a_list_without_writable_registers_is_an_error(node, text):
+    node.activate(text)
+    with pytest.raises(MsrSafeError, match='there is nothing to save'):
+        take_snapshot(node.machine)
+
+
+def test_without_the_batch_device_nothing_is_saved(node):
+    node.remove('/dev/cpu/msr_batch')
+    with pytest.raises(MsrSafeError, match='/dev/cpu/msr_batch is missing'):
+        save_now(node)
+    assert not node.has(PATH)
+
+
+def test_without_knowing_the_cpus_nothing_is_saved(node):
+    node.remove('/sys/devices/system/cpu/online')
+    with pytest.raises(MsrSafeError):
+        take_snapshot(node.machine)
+
+
+def test_only_root_may_read_the_file(node):
+    assert save_now(node)
+    assert stat.S_IMODE(os.stat(node.path(PATH)).st_mode) == 0o600
+
+
+def test_saving_the_same_again_leaves_the_file(node):
+    save_now(node)
+    saved = json.loads(node.get(PATH))
+    before = dict(saved, created='2020-01-01T00:00:00Z')
+    node.put(PATH, node.get(PATH).replace(saved['created'], before['created']))
+    rewrite_checksum(node)
+    text = node.get(PATH)
+    assert not save_now(node)
+    assert node.get(PATH) == text
+
+
+def rewrite_checksum(node):
+    from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum
+
+    saved = json.loads(node.get(PATH))
+    node.put(PATH, node.get(PATH).replace(saved['sha256'], checksum(saved)))
+
+
+def test_saving_other_values_replaces_the_file(node):
+    save_now(node)
+    node.set_register(MISC_ENABLE, TURBO_OFF, cpus=[2])
+    assert save_now(node)
+    assert '"0x0000004000000000": "2"' in node.get(PATH)
+
+
+@pytest.mark.parametrize('content', [b'', b'notes of mine\n', b'{"a": 1}', b'\xff\xfe\x00', b'[]'])
+def test_what_is_no_snapshot_is_not_overwritten(node, content):
+    node.put(PATH, content)
+    with pytest.raises(MsrSafeError) as caught:
+        save_now(node)
+    assert PATH in str(caught.value)
+    assert 'It is not overwritten' in str(caught.value)
+    with open(node.path(PATH), 'rb') as stream:
+        assert stream.read() == content
+
+
+def test_an_edited_snapshot_is_not_overwritten(node):
+    save_now(node)
+    node.put(PATH, node.get(PATH).replace('"host": "n1"', '"host": "n2"'))
+    with pytest.raises(MsrSafeError, match='It is not overwritten'):
+        save_now(node)
+
+
+def test_a_directory_is_not_overwritten(node):
+    node.put(PATH + '/inner', '')
+    with pytest.raises(MsrSafeError, match='Is a directory'):
+        save_now(node)
+
+
+@pytest.mark.parametrize('step', ['rename', 'fsync'])
+def test_a_write_that_fails_leaves_the_saved_file(node, monkeypatch, step):
+    save_now(node)
+    text = node.get(PATH)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+
+    def fail(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(machine_module.os, step, fail)
+    with pytest.raises(MsrSafeError, match='No space left on device'):
+        save_now(node)
+    monkeypatch.undo()
+    assert node.get(PATH) == text
+    assert node.names('/var/lib/site') == ['n1.json']
