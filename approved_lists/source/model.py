@@ -81,7 +81,7 @@ def address_of(register):
 
 def expand_use(use, groups):
     """Yield the registers of a group, a set, or boxes: ``group: {boxes: 28, without: [6]}``."""
-    name, options = next(iter(use.items())) if isinstance(use, dict) else (use, {})
+    name, options = name_and_options(use)
     if name not in groups:
         raise SourceError('no group is called %s' % name)
     group = groups[name]
@@ -95,6 +95,11 @@ def expand_use(use, groups):
             yield from expand_box(name, group, number)
     else:
         yield from expand_lines(name, group)
+
+
+def name_and_options(use):
+    """Return what a line of a CPU says: (group, {}) or, for ``group: {boxes: 28}``, (group, options)."""
+    return (use, {}) if isinstance(use, str) else next(iter(use.items()))
 
 
 def expand_box(name, group, number):

@@ -27,6 +27,7 @@ def generate(collection, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
+        check=False,
     )
     return process.returncode, process.stdout
 
