@@ -134,9 +134,9 @@ static int publish(struct list_file *list_file)
 	int err = 0;
 
 	mutex_lock(&list_file->lock);
-	if (draft->length)
+	if (draft->length || draft->error)
 		err = list_draft_publish(draft);
-	draft->length = 0;
+	list_draft_start(draft);
 	mutex_unlock(&list_file->lock);
 	return err;
 }
@@ -157,7 +157,6 @@ static int list_release(struct inode *inode, struct file *file)
 	struct list_file *list_file = file->private_data;
 
 	publish(list_file);
-	list_draft_discard(&list_file->draft);
 	approved_list_put(list_file->snapshot);
 	kfree(list_file);
 	return 0;

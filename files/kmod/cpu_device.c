@@ -101,7 +101,7 @@ static const struct file_operations cpu_fops = {
 	.write = cpu_write,
 };
 
-struct char_device cpu_devices = {
+struct char_device msr_device = {
 	.class = {
 		.name = "msr_safe",
 		.devnode = cpu_devnode,
@@ -117,34 +117,34 @@ static int cpu_online_node(unsigned int cpu)
 	char name[sizeof("msr_safe4294967295")];
 
 	snprintf(name, sizeof(name), "msr_safe%u", cpu);
-	return char_device_add_node(&cpu_devices, cpu, name);
+	return char_device_add_node(&msr_device, cpu, name);
 }
 
 static int cpu_offline_node(unsigned int cpu)
 {
-	char_device_remove_node(&cpu_devices, cpu);
+	char_device_remove_node(&msr_device, cpu);
 	return 0;
 }
 
-int cpu_devices_add(void)
+int msr_device_add(void)
 {
 	int err;
 
-	err = class_register(&cpu_devices.class);
+	err = class_register(&msr_device.class);
 	if (err)
 		return err;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/msr_safe:online",
 				cpu_online_node, cpu_offline_node);
 	if (err < 0) {
-		class_unregister(&cpu_devices.class);
+		class_unregister(&msr_device.class);
 		return err;
 	}
 	hotplug_state = err;
 	return 0;
 }
 
-void cpu_devices_remove(void)
+void msr_device_remove(void)
 {
 	cpuhp_remove_state(hotplug_state);
-	class_unregister(&cpu_devices.class);
+	class_unregister(&msr_device.class);
 }

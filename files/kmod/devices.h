@@ -5,13 +5,13 @@
 
 #include "char_device.h"
 
-extern struct char_device cpu_devices;
+extern struct char_device msr_device;
 extern struct char_device batch_device;
 extern struct char_device approved_list_device;
 extern struct char_device version_device;
 
 /* One node for each CPU that is online, now and later. */
-int cpu_devices_add(void);
-void cpu_devices_remove(void);
+int msr_device_add(void);
+void msr_device_remove(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include "devices.h"
 
 static struct char_device * const devices[] = {
-	&cpu_devices,
+	&msr_device,
 	&batch_device,
 	&approved_list_device,
 	&version_device,
@@ -34,7 +34,7 @@ static int __init msr_safe_init(void)
 	err = char_device_add(&batch_device);
 	if (err)
 		goto remove_list;
-	err = cpu_devices_add();
+	err = msr_device_add();
 	if (err)
 		goto remove_batch;
 	return 0;
@@ -55,7 +55,7 @@ module_init(msr_safe_init);
 
 static void __exit msr_safe_exit(void)
 {
-	cpu_devices_remove();
+	msr_device_remove();
 	char_device_remove(&batch_device);
 	char_device_remove(&approved_list_device);
 	char_device_remove(&version_device);

@@ -181,7 +181,7 @@ def test_a_child_that_exits_does_not_publish_half_a_list():
     os.set_inheritable(fd, True)
     os.write(fd, b'0x10 1\n')
     subprocess.run(['true'], close_fds=False, check=True)
-    subprocess.run(['sh', '-c', 'printf "0x11 1\\n" >&%d' % fd], close_fds=False, check=True)
+    subprocess.run(['echo', '0x11 1'], stdout=fd, check=True)
     os.close(os.dup(fd))
     assert read_list() == OLD
     os.write(fd, b'0x12 1\n')
@@ -284,7 +284,8 @@ def test_bad_user_memory_is_efault(address):
     assert ctypes.get_errno() == errno.EFAULT
     assert libc.write(fd, ctypes.c_void_p(address), ctypes.c_size_t(8)) == -1
     assert ctypes.get_errno() == errno.EFAULT
-    assert errno_of(os.close, fd) == errno.EFAULT
+    # The last of the addresses does not even reach the module.
+    assert errno_of(os.close, fd) == (0 if address == 1 << 63 else errno.EFAULT)
     assert read_list() == OLD
 
 
