@@ -10,7 +10,6 @@ import tempfile
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.collection import Collection
-from ..module_utils.tree import pack_tree
 
 COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -42,12 +41,12 @@ class ActionModule(ActionBase):
         return result
 
     def carry_out(self, changes, task_vars):
-        """Send each change with its archive; changes without one go together."""
+        """Send each change that has a payload by itself, and runs of those without together."""
         done = []
-        for group in group_by_archive(changes):
+        for payload, group in with_payloads(changes):
             result = self._execute_module(
                 module_name='hpc.msr_safe.msr_safe_apply',
-                module_args={'changes': group, 'archive': self.send_archive(group)},
+                module_args={'changes': group, 'archive': payload and self.send(payload)},
                 task_vars=task_vars,
             )
             done += result.get('done', [])
@@ -55,30 +54,28 @@ class ActionModule(ActionBase):
                 break
         return dict(result, done=done, changed=bool(done))
 
-    def send_archive(self, changes):
-        """Transfer what the changes unpack on the node; return its path there, or None."""
-        tree = COLLECTION.archive_for(changes[0])
-        if tree is None:
-            return None
+    def send(self, payload):
+        """Put bytes into a file on the node; return its path there."""
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()
-        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'tree.zip')
-        with tempfile.NamedTemporaryFile(suffix='.zip') as archive:
-            archive.write(pack_tree(tree))
-            archive.flush()
-            self._transfer_file(archive.name, remote)
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payload')
+        with tempfile.NamedTemporaryFile() as local:
+            local.write(payload)
+            local.flush()
+            self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote
 
 
-def group_by_archive(changes):
-    """Return the changes in order, in lists that one module execution each carries out."""
+def with_payloads(changes):
+    """Return the changes in order as pairs: a payload or None, and the changes of one module execution."""
     groups = []
     for change in changes:
-        if groups and not COLLECTION.archive_for(change) and not COLLECTION.archive_for(groups[-1][0]):
-            groups[-1].append(change)
+        payload = COLLECTION.payload_of(change)
+        if payload is None and groups and groups[-1][0] is None:
+            groups[-1][1].append(change)
         else:
-            groups.append([change])
+            groups.append((payload, [change]))
     return groups
 
 
@@ -86,9 +83,10 @@ def difference(change):
     """Return Ansible's diff of a change, or None where its title says it all."""
     if change['before'] == change['after']:
         return None
+    subject = change.get('path', change['title'])
     return {
-        'before_header': change['title'],
-        'after_header': change['title'],
+        'before_header': subject,
+        'after_header': subject,
         'before': change['before'],
         'after': change['after'],
     }

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.collection import TIERS, Collection
 from ..module_utils.devices import DEVICES
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.layout import STATE
 from ..module_utils.plan import due_stages, plan_absent, plan_present
 
 COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -20,6 +21,8 @@ MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', '
 ARGUMENT_SPEC = {
     'state': {'choices': ['present', 'absent'], 'default': 'present'},
     'kernel_release': {'type': 'str'},
+    'build_directory': {'type': 'path', 'default': STATE},
+    'artifacts': {'type': 'path'},
     'majors': {
         'type': 'dict',
         'default': {},
@@ -69,7 +72,7 @@ class ActionModule(ActionBase):
         if settings['state'] == 'absent':
             changes = plan_absent(observed)
             return {'changed': False, 'observed': observed, 'changes': changes, 'due': due_stages(changes)}
-        wanted, warnings = COLLECTION.wanted(observed['cpu'], settings)
+        wanted, warnings = COLLECTION.wanted(observed, settings)
         changes = plan_present(observed, wanted)
         if self._task.diff and 'approve' in due_stages(changes):
             changes = plan_present(self.observe(settings, task_vars, lists=True), wanted)
@@ -79,6 +82,7 @@ class ActionModule(ActionBase):
             'changes': changes,
             'due': due_stages(changes),
             'approved_list': wanted['approved_list'],
+            'artifact': wanted['artifact'],
             'warnings': warnings,
         }
 

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A change of a plan: how each action is carried out on a machine."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -12,13 +13,14 @@ from .active_list import activate_list
 from .approved_list import parse_list
 from .errors import MsrSafeError
 from .kernel_module import load_module, observe_loaded_module, unload_module
+from .kernel_module_file import read_module_file
 from .layout import CREATED_GROUP, PACKAGE
-from .node import wanted_scripts
+from .node import missing_packages, observe_build, wanted_scripts
 from .tree import unpack_tree
 
 
 def carry_out_change(machine, change, archive=None):
-    """Carry out one change of a plan. ``archive``: the zip file it unpacks, where it needs one.
+    """Carry out one change of a plan. ``archive``: the file sent along, where it needs one.
 
     Raises MsrSafeError; what the change was to replace is then still there.
     """
@@ -33,21 +35,24 @@ def write_file(machine, change, _archive):
 
 
 def build_module(machine, change, archive):
-    """Build the module in a scratch copy of its source, and keep the result for the install stage."""
-    headers = '/lib/modules/%s/build' % change['kernel_release']
-    if not machine.exists(headers + '/Makefile'):
-        raise MsrSafeError(
-            'There are no kernel headers for %s on this node: %s is missing.' % (change['kernel_release'], headers),
-            'Install %s. If the distribution no longer has them, boot a kernel it still serves.'
-            % (' and '.join(change['missing_packages']) or 'the headers package of this kernel'),
-        )
-    unpack_tree(archive, machine.path(change['source']))
-    directory = os.path.dirname(change['path'])
-    os.makedirs(machine.path(directory), exist_ok=True)
-    log = directory + '/build.log'
-    scratch = tempfile.mkdtemp(prefix='build.', dir=machine.path(directory))
+    """Build the module in a scratch copy of its source, and keep the result for the install stage.
+
+    Several nodes may ask one builder for the same module: the first builds, the others wait and find it.
+    """
+    directory = machine.path(os.path.dirname(change['path']))
+    os.makedirs(directory, exist_ok=True)
+    with open(directory + '/lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = read_module_file(machine, change['path'])
+        if built is None or built.get('source_digest') != change['source_digest']:
+            compile_module(machine, change, archive, directory)
+
+
+def compile_module(machine, change, archive, directory):
+    check_headers(machine, change['kernel_release'])
+    scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
     try:
-        shutil.copytree(machine.path(change['source']), scratch + '/source')
+        unpack_tree(archive, scratch + '/source')
         code, output = machine.run(
             [
                 'make',
@@ -58,16 +63,35 @@ def build_module(machine, change, archive):
                 'SOURCE_DIGEST=' + change['source_digest'],
             ]
         )
+        log = os.path.dirname(change['path']) + '/build.log'
         machine.write(log, output.encode('utf-8'))
         if code != 0:
             raise MsrSafeError(
                 'The module does not build for kernel %s: %s' % (change['kernel_release'], first_error(output)),
-                'The whole output is in %s on the node.' % log,
+                'The whole output is in %s where it was built.' % log,
             )
         with open(scratch + '/source/msr-safe.ko', 'rb') as stream:
             machine.write(change['path'], stream.read())
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_headers(machine, release):
+    """Raise MsrSafeError where the headers of a kernel are missing."""
+    headers = '/lib/modules/%s/build' % release
+    if not machine.exists(headers + '/Makefile'):
+        packages = missing_packages(machine, release, observe_build(machine, release)['package_family'])
+        raise MsrSafeError(
+            'There are no kernel headers for %s to build with: %s is missing.' % (release, headers),
+            'Install %s. If the distribution no longer has them, boot a kernel it still serves.'
+            % (packages[0] if packages else 'the headers package of this kernel'),
+        )
+
+
+def deliver_module(machine, change, archive):
+    """Keep the module that a builder built, as if it had been built here."""
+    with open(archive, 'rb') as stream:
+        machine.write(change['path'], stream.read())
 
 
 def first_error(output):
@@ -163,6 +187,7 @@ def remove_path(machine, change, _archive):
 ACTIONS = {
     'write_file': write_file,
     'build_module': build_module,
+    'deliver_module': deliver_module,
     'install_module': install_module,
     'uninstall_module': uninstall_module,
     'load_module': load_wanted_module,

@@ -7,11 +7,12 @@ import os
 from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_list, parse_literal
 from .errors import MsrSafeError
 from .files import approved_list_text
+from .kernel_module_file import read_module_file
 from .lint import require_safe
 from .list_directory import select_list
 from .machine import Machine
 from .node import digest_commands, wanted_scripts
-from .tree import digest_tree, read_tree
+from .tree import digest_tree, pack_tree, read_tree
 from .version import VERSION
 
 TIERS = ('monitor', 'perf', 'power')
@@ -67,15 +68,18 @@ class Collection:
             'registers': len(entries),
         }, warnings
 
-    def wanted(self, cpu, settings):
+    def wanted(self, observed, settings):
         """Return (wanted state for plan_present, warnings).
 
-        settings: the options of msr_safe_plan.
+        observed: the node; settings: the options of msr_safe_plan.
         """
-        approved_list, warnings = self.approved_list(cpu, settings)
+        approved_list, warnings = self.approved_list(observed['cpu'], settings)
+        source_digest = digest_tree(self.module_source())
         return {
             'version': VERSION,
-            'source_digest': digest_tree(self.module_source()),
+            'source_digest': source_digest,
+            'build_directory': settings['build_directory'],
+            'artifact': artifact(settings['artifacts'], observed['kernel_release'], source_digest),
             'commands_digest': digest_commands(self.library(), wanted_scripts()),
             'majors': settings['majors'],
             'group': settings['group'],
@@ -83,10 +87,24 @@ class Collection:
             'approved_list': approved_list,
         }, warnings
 
-    def archive_for(self, change):
-        """Return the tree that a change unpacks on the node, or None where it needs none."""
+    def payload_of(self, change):
+        """Return the bytes that travel to the node with a change, or None where it needs none."""
         if change['action'] == 'build_module':
-            return self.module_source()
+            return pack_tree(self.module_source())
         if change['action'] == 'install_commands':
-            return self.library()
+            return pack_tree(self.library())
+        if change['action'] == 'deliver_module':
+            return Machine().read(change['artifact'])
         return None
+
+
+def artifact(directory, kernel_release, source_digest):
+    """Return what a builder built, or is to build, as it is kept on the controller.
+
+    Shape: ``{'path', 'module': as read_module_file}``; None where no directory
+    is given, as then each node builds for itself.
+    """
+    if directory is None:
+        return None
+    path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
+    return {'path': path, 'module': read_module_file(Machine(), path)}

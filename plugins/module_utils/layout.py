@@ -2,11 +2,6 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Where things of hpc.msr_safe are on a node."""
 
-import fnmatch
-
-from .version import VERSION
-
-SOURCE = '/usr/src/msr-safe-' + VERSION
 LIBRARY = '/usr/lib/msr-safe'
 PACKAGE = LIBRARY + '/hpc_msr_safe'
 COMMANDS = {'/usr/sbin/msrsave': 'msrsave', '/usr/sbin/msr-safe': 'msr_safe'}
@@ -15,9 +10,9 @@ CREATED_GROUP = STATE + '/created_group'
 SETTINGS = '/etc/msr-safe'
 
 
-def built_module(kernel_release):
-    """Return the path of the module built for a kernel release, kept before it is installed."""
-    return '%s/%s/msr-safe.ko' % (STATE, kernel_release)
+def built_module(kernel_release, directory=STATE):
+    """Return the path of the module built for a kernel release, kept there before it is installed."""
+    return '%s/%s/msr-safe.ko' % (directory, kernel_release)
 
 
 def installed_module(kernel_release):
@@ -36,8 +31,3 @@ def command_text(command):
         'from hpc_msr_safe.commands.%s import main\n'
         'sys.exit(main())\n' % (LIBRARY, command)
     )
-
-
-def source_directories(machine):
-    """Return the module's source directories, of every version."""
-    return ['/usr/src/' + name for name in machine.list('/usr/src') if fnmatch.fnmatch(name, 'msr-safe-[0-9]*')]

@@ -24,7 +24,6 @@ from .layout import (
     built_module,
     command_text,
     installed_module,
-    source_directories,
 )
 from .tree import digest_tree, read_tree
 
@@ -70,24 +69,27 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
 def observe_build(machine, release):
     """Return what building needs and the node has.
 
-    Shape: ``{'headers': path or None, 'gcc': path or None, 'make': path or
-    None, 'package_family': one of PACKAGE_FAMILIES or None}``.
+    Shape: ``{'headers': path or None, 'package_family': one of
+    PACKAGE_FAMILIES or None, 'missing_packages': [str]}``.
     """
     headers = '/lib/modules/%s/build' % release
     families = [family for family, program in PACKAGE_FAMILIES if machine.exists(program)]
     return {
         'headers': headers if machine.exists(headers + '/Makefile') else None,
-        'gcc': find_program(machine, 'gcc'),
-        'make': find_program(machine, 'make'),
         'package_family': families[0] if families else None,
+        'missing_packages': missing_packages(machine, release, families[0] if families else None),
     }
 
 
-def find_program(machine, name):
-    for directory in ('/usr/bin/', '/usr/local/bin/', '/bin/'):
-        if machine.exists(directory + name):
-            return directory + name
-    return None
+def missing_packages(machine, release, family):
+    """Return the distribution's packages that building needs and the machine does not have."""
+    headers = {
+        'debian': ['linux-headers-' + release],
+        'redhat': ['kernel-devel-' + release, 'elfutils-libelf-devel'],
+        'suse': ['kernel-default-devel'],
+    }.get(family, [])
+    missing = [] if machine.exists('/lib/modules/%s/build/Makefile' % release) else headers
+    return missing + [program for program in ('gcc', 'make') if not machine.exists('/usr/bin/' + program)]
 
 
 def observe_active_list(machine, with_text):
@@ -168,11 +170,10 @@ def observe_traces(machine):
     """
     files = [path for path in [MODPROBE, UDEV, UNIT, *sorted(COMMANDS)] if is_ours(machine, path)]
     directories = [path for path in (SETTINGS, LIBRARY, STATE) if machine.exists(path)]
-    sources = [path for path in source_directories(machine) if is_ours(machine, path + '/Kbuild')]
     created_group = machine.read_text(CREATED_GROUP)
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),
-        'paths': files + directories + sources,
+        'paths': files + directories,
         'group': created_group if created_group and group_exists(created_group) else None,
     }

@@ -14,9 +14,9 @@ from .devices import DEVICES
 from .errors import MsrSafeError
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
 from .kernel_module import describe_holders, holder_remedy
-from .layout import SOURCE, built_module, installed_module
+from .layout import built_module, installed_module
 
-STAGES = ('build', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
+STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
@@ -26,7 +26,8 @@ def plan_present(observed, wanted):
     """Return the changes that make a node have msr-safe as wanted.
 
     observed: from observe_node. wanted: ``{'version', 'source_digest',
-    'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
+    'build_directory', 'artifact': {'path' on the controller, 'module': as
+    read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
     int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
@@ -40,7 +41,7 @@ def plan_present(observed, wanted):
     changes += plan_commands(observed, wanted)
     changes += plan_approve(observed, wanted, loads=bool(loads))
     changes += plan_boot(observed)
-    check_signature_policy(observed, changes)
+    check_signature_policy(observed, wanted, changes)
     check_holders(observed, changes)
     return changes
 
@@ -57,24 +58,33 @@ def build_change(stage, action, title, before, after, **arguments):
 
 
 def plan_build(observed, wanted):
+    """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
     if has_source(observed['module']['installed'], wanted) or has_source(observed['module']['built'], wanted):
         return []
-    release = observed['kernel_release']
-    return [
-        build_change(
-            'build',
-            'build_module',
-            'build msr-safe %s for kernel %s' % (wanted['version'], release),
-            describe_module(observed['module']['built']),
-            'msr-safe %s\n' % wanted['version'],
-            path=built_module(release),
-            source=SOURCE,
-            kernel_release=release,
-            version=wanted['version'],
-            source_digest=wanted['source_digest'],
-            missing_packages=missing_packages(observed),
-        )
-    ]
+    release, artifact = observed['kernel_release'], wanted['artifact']
+    build = build_change(
+        'build',
+        'build_module',
+        'build msr-safe %s for kernel %s' % (wanted['version'], release),
+        describe_module(observed['module']['built']),
+        'msr-safe %s\n' % wanted['version'],
+        path=built_module(release, wanted['build_directory']),
+        kernel_release=release,
+        version=wanted['version'],
+        source_digest=wanted['source_digest'],
+    )
+    if artifact is None:
+        return [build]
+    deliver = build_change(
+        'deliver',
+        'deliver_module',
+        'copy msr-safe %s for kernel %s to the node' % (wanted['version'], release),
+        None,
+        'msr-safe %s\n' % wanted['version'],
+        path=built_module(release),
+        artifact=artifact['path'],
+    )
+    return [deliver] if has_source(artifact['module'], wanted) else [build, deliver]
 
 
 def has_source(module, wanted):
@@ -84,18 +94,6 @@ def has_source(module, wanted):
 
 def describe_module(module):
     return 'msr-safe %s\n' % module.get('version') if module else None
-
-
-def missing_packages(observed):
-    """Return the distribution's packages that building needs and the node does not have."""
-    build, release = observed['build'], observed['kernel_release']
-    headers = {
-        'debian': ['linux-headers-' + release],
-        'redhat': ['kernel-devel-' + release, 'elfutils-libelf-devel'],
-        'suse': ['kernel-default-devel'],
-    }.get(build['package_family'], [])
-    missing = [] if build['headers'] else list(headers)
-    return missing + [program for program in ('gcc', 'make') if not build[program]]
 
 
 def plan_install(observed, wanted):
@@ -365,13 +363,18 @@ def free_majors(taken):
     return ', '.join(str(major) for major in range(240, 255) if major not in in_use)[:18]
 
 
-def check_signature_policy(observed, changes):
+def check_signature_policy(observed, wanted, changes):
     """Raise MsrSafeError where the running kernel would not load the module that the changes end with."""
     reason, actions = observed['signed_modules_only'], [change['action'] for change in changes]
     if not reason or 'load_module' not in actions:
         return
-    module = observed['module']['built' if 'install_module' in actions else 'installed']
-    if 'build_module' in actions or not module['signed']:
+    if 'build_module' in actions:
+        is_signed = False
+    elif 'deliver_module' in actions:
+        is_signed = wanted['artifact']['module']['signed']
+    else:
+        is_signed = observed['module']['built' if 'install_module' in actions else 'installed']['signed']
+    if not is_signed:
         raise MsrSafeError(
             'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
             'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '

@@ -25,7 +25,7 @@ options:
     type: list
     elements: str
   archive:
-    description: Set by the action plugin, which sends the files that a change unpacks.
+    description: Set by the action plugin, which sends the file that a change needs.
     type: path
 attributes:
   idempotent:

@@ -54,20 +54,20 @@ msr_safe:
       type: str
       sample: 6.1.0-53-cloud-amd64
     cpu:
-      description: The processor as the kernel knows it. RV(msr_safe.cpu.online) is a cpulist.
+      description: The processor as the kernel knows it. C(online) is a cpulist.
       type: dict
       sample: {"vendor": "GenuineIntel", "family": 6, "model": 85, "stepping": 4, "microcode": "0x1", "online": "0-3"}
     build:
-      description: What a build on the node would use; null where it is missing.
+      description: What a build on the node would use, and the packages that it lacks.
       type: dict
-      sample: {"headers": "/lib/modules/6.1.0-53-cloud-amd64/build", "gcc": "/usr/bin/gcc", "make": null}
+      sample: {"headers": null, "package_family": "debian", "missing_packages": ["linux-headers-6.1.0-53-amd64"]}
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str
     module:
       description:
         - The kernel module as it is loaded, installed, and built but not installed; null where it is not.
-        - RV(msr_safe.module.holders) lists the processes that have a device open.
+        - C(holders) lists the processes that have a device open.
       type: dict
       sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
     devices:

@@ -27,6 +27,15 @@ options:
       - The kernel the module is for, as C(uname -r) prints it. Defaults to the running one.
       - For another kernel than the running one, the module is built and installed, but nothing is loaded.
     type: str
+  build_directory:
+    description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
+    type: path
+    default: /var/lib/msr-safe
+  artifacts:
+    description:
+      - Directory on the controller with the modules that a builder built, one for each kernel release and source.
+      - Without it, every node builds for itself.
+    type: path
   majors:
     description:
       - Major numbers of the devices. 0, also the default, lets the kernel choose.
@@ -149,6 +158,10 @@ changes:
 observed:
   description: The node as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
   returned: success
+  type: dict
+artifact:
+  description: The module that a builder built, or is to build, as a path on the controller.
+  returned: O(state=present)
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.
