@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import machine as machine_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
+from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, TURBO_OFF
 
 PATH = '/var/lib/site/n1.json'
@@ -86,8 +87,6 @@ def test_saving_the_same_again_leaves_the_file(node):
 
 
 def rewrite_checksum(node):
-    from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum
-
     saved = json.loads(node.get(PATH))
     node.put(PATH, node.get(PATH).replace(saved['sha256'], checksum(saved)))
 
