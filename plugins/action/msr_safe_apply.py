@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 import tempfile
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.collection import Collection
+from ..module_utils.errors import MsrSafeError
 
 COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -35,7 +37,10 @@ class ActionModule(ActionBase):
         if self._task.check_mode or not changes:
             result.update(changed=bool(changes), done=[change['title'] for change in changes])
         else:
-            result.update(self.carry_out(changes, task_vars))
+            try:
+                result.update(self.carry_out(changes, task_vars))
+            except MsrSafeError as error:
+                raise AnsibleActionFail(str(error)) from None
         if self._task.diff:
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result

@@ -7,6 +7,7 @@ import collections
 from .active_list import INSTALLED_LIST, activate_list, read_active_list, read_installed_list, with_names
 from .approved_list import MAX_ADDRESS, digest_list, parse_list, parse_literal, render_list
 from .errors import MsrSafeError
+from .files import approved_list_text
 from .lint import require_safe
 
 Activation = collections.namedtuple('Activation', 'entries sha256 activates file_text before after warnings')
@@ -33,17 +34,25 @@ def plan_activation(machine, content=None, path=None, persist=True, allow_unsafe
     entries = parse_list(content, source)
     allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in allow_unsafe]
     warnings = require_safe(entries, source, allow_unsafe=allowed)
-    active, installed = read_active_list(machine), read_installed_list(machine)
+    active, installed = read_active_list(machine), read_names(machine)
     before, after = render_list(with_names(active, installed)), render_list(entries)
     return Activation(
         entries,
         digest_list(entries),
         activates=digest_list(active) != digest_list(entries),
-        file_text=after if persist and render_list(installed) != after else None,
+        file_text=approved_list_text(entries, source) if persist and render_list(installed) != after else None,
         before=before,
         after=after,
         warnings=warnings,
     )
+
+
+def read_names(machine):
+    """Return the installed list; [] where it is absent, or damaged and so to be replaced."""
+    try:
+        return read_installed_list(machine)
+    except MsrSafeError:
+        return []
 
 
 def is_due(activation):

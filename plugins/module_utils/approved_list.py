@@ -47,6 +47,14 @@ def parse_list(text, source):
     return entries
 
 
+def read_list(machine, path):
+    """Return the entries of the list in a file. Raises MsrSafeError, also where there is no file."""
+    text = machine.read_text(path)
+    if text is None:
+        raise MsrSafeError('There is no approved list at %s.' % path, 'Check the path, and what it links to.')
+    return parse_list(text, path)
+
+
 def parse_entries(text, source):
     """Return the entries of a text that may have none, as the device's own."""
     entries = []

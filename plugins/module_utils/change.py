@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 
 from .active_list import activate_list
-from .approved_list import parse_list
+from .approved_list import read_list
 from .errors import MsrSafeError
 from .kernel_module import load_module, observe_loaded_module, unload_module
 from .kernel_module_file import read_module_file
@@ -158,7 +158,7 @@ def install_commands(machine, _change, archive):
 
 
 def activate_installed_list(machine, change, _archive):
-    activate_list(machine, parse_list(machine.read_text(change['path']) or '', change['path']))
+    activate_list(machine, read_list(machine, change['path']))
 
 
 def enable_service(machine, change, _archive):
@@ -174,7 +174,7 @@ def disable_service(machine, _change, _archive):
 
 def remove_path(machine, change, _archive):
     path = machine.path(change['path'])
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
         machine.remove(change['path'])

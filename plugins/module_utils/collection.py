@@ -4,7 +4,7 @@
 
 import os
 
-from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_list, parse_literal
+from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_literal, read_list
 from .errors import MsrSafeError
 from .files import approved_list_text
 from .kernel_module_file import read_module_file
@@ -51,7 +51,7 @@ class Collection:
         file_text is what the node's file is to hold. Raises MsrSafeError.
         """
         path, hidden = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
-        selected = parse_list(Machine().read_text(path) or '', path)
+        selected = read_list(Machine(), path)
         entries, unknown = apply_overrides(selected, settings['overrides'])
         source = os.path.basename(path)
         if settings['overrides']:
@@ -88,13 +88,13 @@ class Collection:
         }, warnings
 
     def payload_of(self, change):
-        """Return the bytes that travel to the node with a change, or None where it needs none."""
+        """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""
         if change['action'] == 'build_module':
             return pack_tree(self.module_source())
         if change['action'] == 'install_commands':
             return pack_tree(self.library())
         if change['action'] == 'deliver_module':
-            return Machine().read(change['artifact'])
+            return read_artifact(change['artifact'])
         return None
 
 
@@ -108,3 +108,13 @@ def artifact(directory, kernel_release, source_digest):
         return None
     path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
     return {'path': path, 'module': read_module_file(Machine(), path)}
+
+
+def read_artifact(path):
+    """Return the bytes of a module that a builder built. Raises MsrSafeError where they are gone."""
+    content = Machine().read(path)
+    if content is None:
+        raise MsrSafeError(
+            'There is no kernel module at %s on the controller.' % path, 'Run the role again: it builds one.'
+        )
+    return content

@@ -83,7 +83,7 @@ def taken_majors(machine):
     text = machine.read_text('/proc/devices') or ''
     majors = {}
     for line in text.partition('Block devices:')[0].splitlines():
-        fields = line.split()
+        fields = line.split(None, 1)
         if len(fields) == 2 and fields[0].isdigit():
             majors[int(fields[0])] = fields[1]
     return majors

@@ -169,7 +169,8 @@ def observe_traces(machine):
     'paths': [str], 'group': the group that the role made, or None}``.
     """
     files = [path for path in [MODPROBE, UDEV, UNIT, *sorted(COMMANDS)] if is_ours(machine, path)]
-    directories = [path for path in (SETTINGS, LIBRARY, STATE) if machine.exists(path)]
+    directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
+    directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
     created_group = machine.read_text(CREATED_GROUP)
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),

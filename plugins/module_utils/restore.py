@@ -44,7 +44,7 @@ def plan_restore(machine, snapshot, accept=(), with_volatile=False):
     targets = restore_targets(snapshot, read_named_list(machine), accept, with_volatile)
     online = set(online_cpus(machine))
     current = read_registers(machine, [target.address for target in targets], sorted(online))
-    writes, problems = [], unsaved(snapshot, targets, online)
+    writes, problems = [], unsaved(snapshot, targets, online, current)
     for target in targets:
         for cpu, saved in sorted(target.values.items()):
             if cpu not in online:
@@ -96,12 +96,16 @@ def restore_targets(snapshot, entries, accept, with_volatile):
     return targets
 
 
-def unsaved(snapshot, targets, online):
-    """Return a Problem for each wanted register of each CPU whose value the snapshot does not have."""
+def unsaved(snapshot, targets, online, current):
+    """Return a Problem for each wanted register of each CPU whose value the snapshot does not have.
+
+    A register that could not be read then and cannot be read now is as it was.
+    """
     problems = []
     for target in targets:
         unread = snapshot_errors(snapshot['registers'][format_address(target.address)])
-        for cpu in sorted(set(unread) | (online - set(target.values))):
+        still_unread = {cpu for cpu in unread if cpu in online and current[target.address][cpu].error}
+        for cpu in sorted((set(unread) | (online - set(target.values))) - still_unread):
             why = unread.get(cpu, 'the CPU was offline when it was taken')
             problems.append(Problem(target.address, target.name, cpu, 'not in the snapshot: ' + why))
     return problems

@@ -15,7 +15,7 @@ def exit_status(name, function, *arguments):
         sys.stdout.flush()
         return status
     except MsrSafeError as error:
-        sys.stderr.write('%s: %s\n' % (name, error))
+        say('%s: %s\n' % (name, error), sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -23,3 +23,13 @@ def exit_status(name, function, *arguments):
         # Whoever read us is gone: keep Python from trying once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        say('%s: cannot write the output: %s\n' % (name, error.strerror), sys.stderr)
+        return 1
+
+
+def say(text, stream=None):
+    """Write text to stdout or another stream, with escapes for what its encoding does not have."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or 'ascii'
+    stream.write(text.encode(encoding, 'backslashreplace').decode(encoding))

@@ -3,14 +3,12 @@
 """msr-safe: the approved list of a node."""
 
 import argparse
-import sys
 
 from ..active_list import activate_list, read_named_list
-from ..approved_list import digest_list, parse_list, render_list
-from ..errors import MsrSafeError
+from ..approved_list import digest_list, read_list, render_list
 from ..machine import Machine
 from ..version import VERSION
-from .command import exit_status
+from .command import exit_status, say
 
 
 def build_parser():
@@ -40,15 +38,12 @@ def main(arguments=None, machine=None):
 
 
 def load(machine, options):
-    text = machine.read_text(options.file)
-    if text is None:
-        raise MsrSafeError('There is no list at %s.' % options.file)
-    entries = parse_list(text, options.file)
+    entries = read_list(machine, options.file)
     activate_list(machine, entries)
-    print('%s: %d registers approved (sha256 %.16s)' % (options.file, len(entries), digest_list(entries)))
+    say('%s: %d registers approved (sha256 %.16s)\n' % (options.file, len(entries), digest_list(entries)))
     return 0
 
 
 def show(machine, _options):
-    sys.stdout.write(render_list(read_named_list(machine)))
+    say(render_list(read_named_list(machine)))
     return 0

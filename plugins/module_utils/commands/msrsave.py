@@ -6,11 +6,11 @@ import argparse
 import sys
 
 from ..machine import Machine
-from ..restore import ACCEPTABLE, plan_restore, read_snapshot, render_problems, restore, summarize_writes
+from ..restore import ACCEPTABLE, carried_out, plan_restore, read_snapshot, render_problems, restore, summarize_writes
 from ..save import plan_save, save, take_snapshot
 from ..snapshot import summarize_unreadable
 from ..version import VERSION
-from .command import exit_status
+from .command import exit_status, say
 
 EXAMPLES = """
 examples:
@@ -62,8 +62,8 @@ def save_to(machine, options):
     if before != after and not options.dry_run:
         save(machine, options.file, after)
     verb = 'unchanged' if before == after else 'would be saved' if options.dry_run else 'saved'
-    print(
-        '%s: %d registers of CPUs %s %s'
+    say(
+        '%s: %d registers of CPUs %s %s\n'
         % (
             options.file,
             len(snapshot['registers']),
@@ -73,7 +73,7 @@ def save_to(machine, options):
     )
     unreadable = summarize_unreadable(snapshot)
     for row in unreadable:
-        sys.stderr.write('msrsave: not readable: %(address)s %(name)s on CPU %(cpus)s: %(error)s\n' % row)
+        say('msrsave: not readable: %(address)s %(name)s on CPU %(cpus)s: %(error)s\n' % row, sys.stderr)
     return 3 if unreadable else 0
 
 
@@ -81,13 +81,13 @@ def restore_from(machine, options):
     accept = [word.replace('-', '_') for word in options.accept]
     snapshot = read_snapshot(machine, options.file, accept)
     writes, problems = plan_restore(machine, snapshot, accept, options.volatile)
-    for row in summarize_writes(writes):
-        print('%(address)s %(name)s  %(before)s -> %(after)s  on CPU %(cpus)s' % row)
     if not options.dry_run:
         problems = problems + restore(machine, writes)
-    if not writes and not problems:
-        print('%s: every register holds what was saved' % options.file)
+    for row in summarize_writes(carried_out(writes, problems)):
+        say('%(address)s %(name)s  %(before)s -> %(after)s  on CPU %(cpus)s\n' % row)
     if problems:
-        sys.stderr.write('msrsave: not restored:\n%s\n' % render_problems(problems))
+        say('msrsave: not restored:\n%s\n' % render_problems(problems), sys.stderr)
         return 3
+    if not writes:
+        say('%s: every register holds what was saved\n' % options.file)
     return 0
