@@ -16,12 +16,19 @@ from msr_devices import SCRATCH
 LOCKDOWN = '/sys/kernel/security/lockdown'
 
 
+def is_locked_down():
+    if not os.path.exists(LOCKDOWN):
+        return False
+    with open(LOCKDOWN) as file:
+        return '[none]' not in file.read()
+
+
 @pytest.fixture(autouse=True)
 def lockdown():
-    if os.environ.get('MSR_SAFE_LOCKDOWN'):
+    if os.environ.get('MSR_SAFE_LOCKDOWN') and not is_locked_down():
         with open(LOCKDOWN, 'w') as file:
             file.write('integrity')
-    if not os.path.exists(LOCKDOWN) or '[none]' in open(LOCKDOWN).read():
+    if not is_locked_down():
         pytest.skip('no kernel lockdown here')
 
 
