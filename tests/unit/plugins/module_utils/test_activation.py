@@ -14,6 +14,7 @@ from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node 
 
 INSTALLED = '/etc/msr-safe/approved_list'
 NEW = '# a heading\n\n0x1A4 0xF # MSR_MISC_FEATURE_CONTROL\n0x10 0x0\n'
+HEADER = '# Written by Ansible (hpc.msr_safe). Change the variables of the role, not this file.\n'
 UNSAFE = '0xC0000082 0x0\n'
 
 
@@ -39,6 +40,7 @@ def test_planning_changes_nothing(node):
 def test_persisting_writes_the_file_with_names(node):
     carry_out_activation(node.machine, plan_activation(node.machine, NEW))
     assert node.get(INSTALLED) == (
+        HEADER + '# Source: content\n'
         '0x00000010 0x0000000000000000\n0x000001A4 0x000000000000000F # MSR_MISC_FEATURE_CONTROL\n'
     )
 
@@ -51,14 +53,22 @@ def test_not_persisting_leaves_the_file(node):
 def test_a_file_that_differs_is_due_although_the_list_is_in_force(node):
     node.put(INSTALLED, NEW)
     activation = plan_activation(node.machine, LIST)
-    assert (activation.activates, activation.file_text) == (False, LIST)
+    assert (activation.activates, activation.file_text) == (False, HEADER + '# Source: content\n' + LIST)
     assert is_due(activation)
     assert not is_due(plan_activation(node.machine, LIST, persist=False))
 
 
 def test_a_list_comes_from_a_file_of_the_node(node):
     node.put('/root/list', NEW)
-    assert plan_activation(node.machine, path='/root/list').activates
+    activation = plan_activation(node.machine, path='/root/list')
+    assert activation.activates
+    assert '# Source: /root/list\n' in activation.file_text
+
+
+def test_where_a_list_comes_from_is_no_difference(node):
+    node.put('/root/list', LIST)
+    node.put(INSTALLED, HEADER + '# Source: al_0655\n' + LIST)
+    assert not is_due(plan_activation(node.machine, path='/root/list'))
 
 
 def test_the_empty_list_clears(node):
@@ -99,7 +109,6 @@ def test_a_missing_file_is_named(node):
         plan_activation(node.machine, path='/root/list')
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_a_damaged_file_of_the_node_is_no_obstacle(node):
     node.put(INSTALLED, 'damaged\n')
     carry_out_activation(node.machine, plan_activation(node.machine, NEW))

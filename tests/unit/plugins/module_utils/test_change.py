@@ -81,7 +81,6 @@ def test_removes_a_directory_with_all_in_it(node):
     assert not node.has('/var/lib/msr-safe')
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_removes_a_link_and_not_what_it_leads_to(node):
     node.put('/srv/kept/file', '')
     node.link('/var/lib/msr-safe', node.path('/srv/kept'))
@@ -321,7 +320,6 @@ def test_activates_the_installed_list(node):
     assert node.active() == {0x10: 0}
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_a_missing_list_never_becomes_the_empty_one(node):
     before = node.active()
     assert '/none' in refusal(node, 'activate_list', path='/none')

@@ -128,7 +128,6 @@ def test_a_directory_in_the_place_of_a_list_is_no_traceback(collection, tmp_path
     refusal(collection, dict(SETTINGS, directories=[str(tmp_path)]))
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_a_link_that_leads_nowhere_never_becomes_the_empty_list(collection, tmp_path):
     (tmp_path / 'al_0655').symlink_to('nowhere')
     assert 'al_0655' in refusal(collection, dict(SETTINGS, directories=[str(tmp_path)]))
@@ -212,7 +211,6 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
     assert changes_of_a_fresh_node(collection, settings, release='6.2')[1][0]['action'] == 'build_module'
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_an_artifact_that_is_gone_is_no_traceback(collection):
     with pytest.raises(MsrSafeError, match='/gone/msr-safe'):
         collection.payload_of({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})

@@ -14,6 +14,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.files import (
     UDEV,
     UNIT,
     UNIT_ENABLED,
+    approved_list_text,
     modprobe_text,
     unit_text,
 )
@@ -220,6 +221,7 @@ def test_traces_are_what_the_role_leaves(node):
     for path, content in wanted_scripts().items():
         node.put(path, content)
     node.put(PACKAGE + '/cpu.py', '')
+    node.put('/etc/msr-safe/approved_list', approved_list_text([], 'al_0655'))
     node.put('/var/lib/msr-safe/created_group', grp.getgrgid(os.getgid()).gr_name + '\n')
     for release in (KERNEL, OTHER_KERNEL):
         node.put(INSTALLED % release, OURS)
@@ -247,7 +249,7 @@ def test_another_msr_safe_is_no_trace(node):
     node.put(UNIT, '[Service]\nExecStart=/sbin/insmod msr-safe.ko\n')
     node.link(UNIT_ENABLED, UNIT)
     node.put(INSTALLED % KERNEL, FOREIGN)
-    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': ['/etc/msr-safe'], 'group': None}
+    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'group': None}
 
 
 def test_a_group_that_is_gone_is_no_trace(node):

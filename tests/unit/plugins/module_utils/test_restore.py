@@ -208,6 +208,14 @@ def test_what_the_snapshot_could_not_read_is_reported(node):
     assert problems == ('0x000001A0 IA32_MISC_ENABLE on CPU 1: not in the snapshot: Input/output error')
 
 
+def test_what_could_not_be_read_then_and_now_is_as_it_was(node):
+    node.faults.add((1, MISC_ENABLE))
+    save(node.machine, PATH, plan_save(node.machine, PATH, take_snapshot(node.machine))[1])
+    assert restore_now(node) == ([], '')
+    node.set_online('0,2-3')
+    assert 'on CPU 1: not in the snapshot' in restore_now(node)[1]
+
+
 def test_a_register_that_does_not_take_the_value_is_reported(saved):
     saved.set_register(MISC_ENABLE, CLEAN | TURBO_OFF, cpus=[2])
     saved.set_register(PREFETCHERS, 0xF, cpus=[2])
