@@ -10,18 +10,22 @@ from fleet.progress import say
 HEARTBEAT = 5  # seconds
 
 
-def wait_until_booted(nodes, ssh_config, timeout):
+def wait_until_booted(nodes, ssh_config, timeout, resumed=False):
     """Return when systemd on every node says that it has started everything.
 
-    timeout: seconds. Raises FleetError if a node takes longer, goes off or panics.
+    timeout: seconds. resumed: the nodes come from a snapshot, and their clocks show the time of that: set them.
+    Raises FleetError if a node takes longer, goes off or panics.
     """
+    question = 'systemctl is-system-running --wait'
+    if resumed:
+        question = f'date --set=@{time.time():.0f} > /dev/null; {question}'
     started = time.monotonic()
     heartbeat = started + HEARTBEAT
     probes = {}
     waiting = list(nodes)
     while waiting:
         for node in list(waiting):
-            state = _probe(node, probes, ssh_config)
+            state = _probe(node, probes, ssh_config, question)
             if state:
                 waiting.remove(node)
                 say(f'{node.name}: {state} after {time.monotonic() - started:.0f} s')
@@ -36,25 +40,18 @@ def wait_until_booted(nodes, ssh_config, timeout):
         time.sleep(0.3)
 
 
-def _probe(node, probes, ssh_config):
+def _probe(node, probes, ssh_config, question):
     """The node's state, `running` or `degraded`, or None while it boots; `probes` keeps the question under way."""
     if node not in probes:
         node.check()
-        if node.answers():
-            probes[node] = _ask_for_state(node, ssh_config)
+        probes[node] = subprocess.Popen(
+            ['ssh', '-F', ssh_config, '-o', 'ConnectTimeout=4', node.name, question],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
     elif probes[node].poll() is not None:
         state = probes.pop(node).communicate()[0].strip()
         return state if state in ('running', 'degraded') else None
     return None
-
-
-def _ask_for_state(node, ssh_config):
-    # A resumed node's clock shows the time of its snapshot
-    question = f'date --set=@{time.time():.0f} > /dev/null; systemctl is-system-running --wait'
-    return subprocess.Popen(
-        ['ssh', '-F', ssh_config, '-o', 'ConnectTimeout=10', node.name, question],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )

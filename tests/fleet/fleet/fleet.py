@@ -121,7 +121,7 @@ class Fleet:
             node.start(snapshot)
         self.inventory.write_text(render_inventory(self.nodes()))
         self.ssh_config.write_text(render_ssh_config(self.nodes()))
-        wait_until_booted(nodes, self.ssh_config, self.timeout)
+        wait_until_booted(nodes, self.ssh_config, self.timeout, resumed=snapshot is not None)
 
     def _snapshot(self, nodes, name):
         for node in nodes:

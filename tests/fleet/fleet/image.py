@@ -90,8 +90,8 @@ def _build(recipe, image):
         _bootstrap(recipe, tree, unfinished)
         say('image: writing the disk')
         _write_disk(tree, unfinished.disk, recipe.disk_size)
-        _copy_newest(tree / 'boot', 'vmlinuz-*', unfinished.kernel)
-        _copy_newest(tree / 'boot', 'initrd.img-*', unfinished.initrd)
+        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), unfinished.kernel)
+        shutil.copyfile(tree / 'boot/initrd.img-fleet', unfinished.initrd)
     unfinished.directory.rename(image.directory)
     say(f'image: ready in {image.directory}')
 
@@ -126,7 +126,7 @@ def _bootstrap(recipe, tree, image):
     command = ['mmdebstrap', mode, '--format=directory', hook, *recipe.options, recipe.suite, tree, *recipe.sources]
     log_path = image.directory.parent / 'build.log'
     with log_path.open('wb') as log:
-        code = run_with_progress('image', command, log, _milestone)
+        code = run_with_progress('image', command, log, _milestone, {'INITRD': 'No'})  # the recipe makes its own
     archive.unlink()
     if code:
         errors = re.findall(r'^E: (.*)', log_path.read_text(errors='replace'), re.MULTILINE)
@@ -152,8 +152,3 @@ def _write_disk(tree, disk, size):
         os.fchmod(output.fileno(), 0o644)
     if made.returncode:
         raise FleetError(f'the image could not be written: {made.stderr.strip()}. Is there space in {disk.parent}?')
-
-
-def _copy_newest(directory, pattern, target):
-    newest = max(directory.glob(pattern), key=lambda path: path.stat().st_mtime)
-    shutil.copyfile(newest, target)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -101,14 +100,6 @@ class Node:
         if name not in names:
             raise FleetError(f'{self.name} has no snapshot {name}; there are: {", ".join(names) or "none"}.')
 
-    def answers(self):
-        """Whether an ssh server greets on the node's port."""
-        try:
-            with socket.create_connection(('127.0.0.1', self.port), timeout=1) as connection:
-                return connection.recv(4) == b'SSH-'
-        except OSError:
-            return False
-
     def check(self):
         """Raise FleetError if the node is off, or its kernel panicked."""
         if self.pid is None:
@@ -146,7 +137,6 @@ class Node:
             *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),
             *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
             *('-device', 'virtio-net-pci,netdev=net,romfile='),
-            *('-device', 'virtio-rng-pci'),
             *('-chardev', 'file,id=console,path=console.log', '-serial', 'chardev:console'),
             *('-qmp', 'unix:monitor,server=on,wait=off'),
         ]

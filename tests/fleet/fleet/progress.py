@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Progress lines on standard error, each with the seconds since the command started."""
 
+import os
 import select
 import subprocess
 import sys
@@ -14,17 +15,22 @@ def say(text):
     print(f'[{time.monotonic() - _started:4.0f} s] {text}', file=sys.stderr, flush=True)
 
 
-def run_with_progress(what, command, log, milestone, interval=5):
+def run_with_progress(what, command, log, milestone, environment=None, interval=5):
     """Run a long command; say each of its steps when it begins, and again every `interval` seconds.
 
     what: str, the start of each line. log: writable binary file that receives the whole output.
     milestone: function from an output line (str) to the step that begins with it, or None.
+    environment: dict, what is added to ours.
     Returns the exit code.
     """
     step = 'starting'
     next_word = time.monotonic() + interval
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         for line in _lines_or_silence(process.stdout, interval):
             log.write(line)

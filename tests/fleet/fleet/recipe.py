@@ -31,7 +31,7 @@ class Recipe:
         """The files, with the ssh key (bytes) that opens the image, as a tar archive (bytes) of files owned by root."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode='w') as archive:
-            for path, content in {**self.files, 'etc/ssh/fleet.pub': public_key}.items():
+            for path, content in {**self.files, 'usr/share/fleet/id_ed25519.pub': public_key}.items():
                 member = tarfile.TarInfo(path)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
