@@ -84,7 +84,8 @@ else
 endif
 
 molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIO=default)
-	molecule test --scenario-name $(SCENARIO)
+	python tests/fleet/fleet run --spec molecule/$(SCENARIO)/nodes.yml --state $(build)/fleet/$(SCENARIO) -- \
+	    molecule test --scenario-name $(SCENARIO)
 
 ## Maintain it
 
