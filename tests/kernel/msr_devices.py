@@ -119,7 +119,7 @@ def write_list(text, chunk=None):
     failed = '', 0
     try:
         for start in range(0, len(data), chunk):
-            assert os.write(fd, data[start:start + chunk]) == len(data[start:start + chunk])
+            assert os.write(fd, data[start : start + chunk]) == len(data[start : start + chunk])
     except OSError as error:
         failed = 'write', error.errno
     err = errno_of(os.close, fd)

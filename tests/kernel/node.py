@@ -43,7 +43,12 @@ def majors():
 
 def traces():
     """Return all that a module which is not loaded must not leave."""
-    return sorted(majors()) + glob.glob('/sys/class/msr_*') + glob.glob('/dev/cpu/msr_*') + glob.glob('/dev/cpu/*/msr_safe')
+    return (
+        sorted(majors())
+        + glob.glob('/sys/class/msr_*')
+        + glob.glob('/dev/cpu/msr_*')
+        + glob.glob('/dev/cpu/*/msr_safe')
+    )
 
 
 def online_cpus():

@@ -13,8 +13,14 @@ import msr_devices
 import pytest
 from msr_devices import ALL_ONES, APPROVED_LIST, errno_of, read_list, render_list, write_list
 
-OLD = render_list({msr_devices.SCRATCH: ALL_ONES, msr_devices.SCRATCH_2: 0xFF00, msr_devices.READ_ONLY: 0,
-                   msr_devices.FAULTING: ALL_ONES})
+OLD = render_list(
+    {
+        msr_devices.SCRATCH: ALL_ONES,
+        msr_devices.SCRATCH_2: 0xFF00,
+        msr_devices.READ_ONLY: 0,
+        msr_devices.FAULTING: ALL_ONES,
+    }
+)
 LIMIT = 1 << 20
 
 
@@ -23,24 +29,27 @@ def test_reading_gives_header_and_entries_by_address():
     assert OLD.startswith('#')
 
 
-@pytest.mark.parametrize('text, entries', [
-    ('0x10 0x1\n', {0x10: 1}),
-    ('0x10 0x1', {0x10: 1}),
-    ('16 1', {16: 1}),
-    ('0 0', {0: 0}),
-    ('020 017', {0o20: 0o17}),
-    ('0X1A 0XaBcDeF', {0x1A: 0xABCDEF}),
-    ('0xFFFFFFFF 0xFFFFFFFFFFFFFFFF', {0xFFFFFFFF: ALL_ONES}),
-    ('4294967295 18446744073709551615', {0xFFFFFFFF: ALL_ONES}),
-    ('0x0000000000000000000000010 1', {0x10: 1}),
-    (' \t 0x10 \t 0x1 \t ', {0x10: 1}),
-    ('0x10 0x1# comment', {0x10: 1}),
-    ('0x10 0x1 # comment # more', {0x10: 1}),
-    ('0x10 0x1 #', {0x10: 1}),
-    ('0x10 0x1\r\n0x11 0x2\r\n', {0x10: 1, 0x11: 2}),
-    ('# comment\n\n   \n\t# another\n0x20 2\n0x10 1\n# end', {0x10: 1, 0x20: 2}),
-    ('# caf\u00e9\n0x10 1'.encode('utf-8'), {0x10: 1}),
-])
+@pytest.mark.parametrize(
+    'text, entries',
+    [
+        ('0x10 0x1\n', {0x10: 1}),
+        ('0x10 0x1', {0x10: 1}),
+        ('16 1', {16: 1}),
+        ('0 0', {0: 0}),
+        ('020 017', {0o20: 0o17}),
+        ('0X1A 0XaBcDeF', {0x1A: 0xABCDEF}),
+        ('0xFFFFFFFF 0xFFFFFFFFFFFFFFFF', {0xFFFFFFFF: ALL_ONES}),
+        ('4294967295 18446744073709551615', {0xFFFFFFFF: ALL_ONES}),
+        ('0x0000000000000000000000010 1', {0x10: 1}),
+        (' \t 0x10 \t 0x1 \t ', {0x10: 1}),
+        ('0x10 0x1# comment', {0x10: 1}),
+        ('0x10 0x1 # comment # more', {0x10: 1}),
+        ('0x10 0x1 #', {0x10: 1}),
+        ('0x10 0x1\r\n0x11 0x2\r\n', {0x10: 1, 0x11: 2}),
+        ('# comment\n\n   \n\t# another\n0x20 2\n0x10 1\n# end', {0x10: 1, 0x20: 2}),
+        ('# caf\u00e9\n0x10 1'.encode('utf-8'), {0x10: 1}),
+    ],
+)
 @pytest.mark.parametrize('chunk', [None, 1])
 def test_what_is_accepted(text, entries, chunk):
     assert write_list(text, chunk) == ('', 0)

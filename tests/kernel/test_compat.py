@@ -30,9 +30,12 @@ class Operation32(ctypes.Structure):
 @pytest.fixture
 def low_memory():
     memory = mmap.mmap(
-        -1, 1 << 16, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_32BIT,
-        prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    memory[:len(CODE)] = CODE
+        -1,
+        1 << 16,
+        flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_32BIT,
+        prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC,
+    )
+    memory[: len(CODE)] = CODE
     return memory
 
 
@@ -50,14 +53,14 @@ def run_batch_32(memory, operations, mode=os.O_RDWR):
     array_at, ops_at = 256, 512
     assert address_of(memory) + len(memory) < 1 << 32
     data = b''.join(bytes(op) for op in operations)
-    memory[ops_at:ops_at + len(data)] = data
+    memory[ops_at : ops_at + len(data)] = data
     guard = ops_at + len(data)
-    memory[guard:guard + 64] = b'\xA5' * 64
-    memory[array_at:array_at + 12] = struct.pack('=III', len(operations), 0, address_of(memory) + ops_at)
+    memory[guard : guard + 64] = b'\xa5' * 64
+    memory[array_at : array_at + 12] = struct.pack('=III', len(operations), 0, address_of(memory) + ops_at)
     fd = os.open(msr_devices.BATCH, mode)
     returned = ioctl_32(memory, fd, IOCTL_32, address_of(memory) + array_at)
     os.close(fd)
-    assert memory[guard:guard + 64] == b'\xA5' * 64
+    assert memory[guard : guard + 64] == b'\xa5' * 64
     done = [Operation32.from_buffer_copy(memory, ops_at + 28 * index) for index in range(len(operations))]
     return -returned, done
 
@@ -71,9 +74,15 @@ def test_sizes():
 
 
 def test_reads_and_writes(low_memory):
-    err, done = run_batch_32(low_memory, [
-        op(0, SCRATCH, 0, 0x0123456789ABCDEF), op(0, SCRATCH, 1), op(0, SCRATCH_2, 1), op(0, READ_ONLY, 1),
-    ])
+    err, done = run_batch_32(
+        low_memory,
+        [
+            op(0, SCRATCH, 0, 0x0123456789ABCDEF),
+            op(0, SCRATCH, 1),
+            op(0, SCRATCH_2, 1),
+            op(0, READ_ONLY, 1),
+        ],
+    )
     assert err == 0
     assert [one.err for one in done] == [0, 0, 0, 0]
     assert [one.cpu for one in done] == [0, 0, 0, 0]

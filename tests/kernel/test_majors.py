@@ -24,12 +24,15 @@ def check_works():
     assert msr_devices.run_batch([msr_devices.read_op(0, msr_devices.SCRATCH)])[0] == 0
 
 
-@pytest.mark.parametrize('chosen', [
-    {},
-    {'mdev_msr_safe': 222},
-    {'mdev_msr_batch': 223, 'mdev_msr_version': 225},
-    {'mdev_msr_safe': 222, 'mdev_msr_batch': 223, 'mdev_msr_approved_list': 224, 'mdev_msr_version': 225},
-])
+@pytest.mark.parametrize(
+    'chosen',
+    [
+        {},
+        {'mdev_msr_safe': 222},
+        {'mdev_msr_batch': 223, 'mdev_msr_version': 225},
+        {'mdev_msr_safe': 222, 'mdev_msr_batch': 223, 'mdev_msr_approved_list': 224, 'mdev_msr_version': 225},
+    ],
+)
 def test_any_subset_may_be_chosen(unloaded, chosen):
     assert node.load_module(**chosen) == (0, '')
     majors = node.majors()
