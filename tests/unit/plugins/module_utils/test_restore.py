@@ -146,9 +146,17 @@ def test_another_cpu_is_refused_unless_accepted(saved):
     assert restore_now(saved, accept=['other_cpu']) == ([], '')
 
 
-@pytest.mark.parametrize('stepping, microcode', [(4, '0x5003604'), (7, '0x1')])
-def test_another_stepping_or_microcode_is_the_same_model(saved, stepping, microcode):
-    saved.describe_cpu('GenuineIntel', 6, 85, stepping)
+@pytest.mark.parametrize(
+    'vendor, family, model', [('AuthenticAMD', 6, 85), ('GenuineIntel', 5, 85), ('GenuineIntel', 6, 86)]
+)
+def test_vendor_family_and_model_count(saved, vendor, family, model):
+    saved.describe_cpu(vendor, family, model, 7)
+    assert 'The snapshot is of another CPU' in refusal(saved)
+
+
+def test_another_stepping_or_microcode_is_the_same_model(saved):
+    saved.describe_cpu('GenuineIntel', 6, 85, 4)
+    saved.put('/proc/cpuinfo', saved.get('/proc/cpuinfo').replace('0x5003604', '0x1'))
     assert restore_now(saved) == ([], '')
 
 
