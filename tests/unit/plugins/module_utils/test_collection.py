@@ -145,6 +145,14 @@ def test_the_source_has_what_a_build_needs_and_nothing_else(collection):
         assert not name.endswith('.mod.c')
 
 
+def test_what_an_earlier_build_left_does_not_travel(tmp_path):
+    directory = tmp_path / 'files' / 'kmod'
+    directory.mkdir(parents=True)
+    for name in ('main.c', 'main.o', 'msr-safe.ko', 'msr-safe.mod', 'msr-safe.mod.c', '.main.o.cmd'):
+        (directory / name).write_text('')
+    assert list(Collection(str(tmp_path)).module_source()) == ['main.c']
+
+
 def test_the_library_needs_nothing_but_itself(collection):
     library = collection.library()
     assert {'__init__.py', 'snapshot.py', 'commands/__init__.py', 'commands/msrsave.py'} <= set(library)

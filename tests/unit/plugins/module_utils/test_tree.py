@@ -72,6 +72,7 @@ def test_the_digest_does_not_depend_on_order():
         {'a': b'1', 'c': b'2'},
         {'a': b'1', 'b': b'2', 'c': b''},
         {'a': b'1b 1\n2'},
+        {'a': b'1b2'},
         {'a': b'', 'b': b'12'},
     ],
 )
