@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 from fleet.errors import FleetError
-from fleet.fleet import FRESH, Fleet
+from fleet.fleet import Fleet
 from fleet.guard import down_at_our_end
 from fleet.image import ready_image
 from fleet.interrupt import Interrupted, raise_on_signals
+from fleet.node import FRESH
 from fleet.spec import read_spec
 
 
@@ -98,7 +99,7 @@ def _parser():
         help='directory of the fleet (default: $FLEET_STATE)',
     )
     state.add_argument(
-        '--timeout', metavar='SECONDS', type=float, default=300, help='how long a node may take to boot (default: 300)'
+        '--timeout', metavar='SECONDS', type=float, default=600, help='how long a node may take to boot (default: 600)'
     )
     spec = argparse.ArgumentParser(add_help=False)
     spec.add_argument('--spec', metavar='FILE', required=True, help='YAML file that lists the nodes')

@@ -10,18 +10,17 @@ from fleet.image import Image, ready_image
 from fleet.interrupt import uninterrupted
 from fleet.inventory import render_inventory, render_ssh_config
 from fleet.lock import locked
-from fleet.node import QEMU, Node
+from fleet.node import FRESH, QEMU, Node
 from fleet.progress import say
 from fleet.spec import read_spec, render_spec
 
-FRESH = 'fresh'  # the snapshot of every node after its first boot
 SPACE_PER_NODE = 1 << 30  # bytes: two snapshots, and what a test writes
 
 
 class Fleet:
     """The fleet of a state directory. Whatever changes it holds the directory's lock."""
 
-    def __init__(self, directory, timeout=300):
+    def __init__(self, directory, timeout=600):
         """timeout: seconds that a node may take to boot."""
         self.directory = Path(directory).absolute()
         self.timeout = timeout
@@ -54,9 +53,9 @@ class Fleet:
                 self._make(specs, image)
             off = [node for node in self.nodes() if node.pid is None]
             try:
-                self._start(off)
                 if not known:
-                    self._snapshot(off, FRESH)
+                    self._boot_for_the_first_time([node for node in off if not node.booted_before])
+                self._start(off, None if known else FRESH)
             except BaseException:
                 with uninterrupted():
                     for node in off:
@@ -83,7 +82,9 @@ class Fleet:
     def snapshot(self, name, names):
         """Save the state of nodes, disk and memory, under a name."""
         with self._lock():
-            self._snapshot(self.nodes(names), name)
+            for node in self.nodes(names):
+                node.snapshot(name)
+                say(f'{node.name}: saved as {name}')
 
     def reset(self, name, names):
         """Bring nodes back to a snapshot."""
@@ -115,6 +116,15 @@ class Fleet:
         for node in self.nodes():
             node.create()
 
+    def _boot_for_the_first_time(self, nodes):
+        """Boot nodes as the image never saw them, and let it remember: from now on they resume from there."""
+        if nodes:
+            self._start(nodes)
+            for node in nodes:
+                say(f'{node.name}: saving')
+                node.remember_first_boot()
+                node.create()
+
     def _start(self, nodes, snapshot=None):
         for node in nodes:
             say(f'{node.name}: {"resuming " + snapshot if snapshot else "booting"}')
@@ -122,11 +132,6 @@ class Fleet:
         self.inventory.write_text(render_inventory(self.nodes()))
         self.ssh_config.write_text(render_ssh_config(self.nodes()))
         wait_until_booted(nodes, self.ssh_config, self.timeout, resumed=snapshot is not None)
-
-    def _snapshot(self, nodes, name):
-        for node in nodes:
-            node.snapshot(name)
-            say(f'{node.name}: saved as {name}')
 
     def _down(self):
         if not self._spec.exists():

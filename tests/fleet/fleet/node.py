@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ KERNEL_ARGUMENTS = (
     'root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet loglevel=5 systemd.show_status=false '
     'net.ifnames=0 mitigations=off'
 )
+
+FRESH = 'fresh'  # the snapshot that every node has: all that starts at boot was started, and nothing else happened
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +55,33 @@ class Node:
             return 0
 
     def create(self):
-        """Make a fresh disk over the image. The node must be off."""
+        """Make the disk of a node that is off: as it was after the first boot of such a node, or fresh."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
-        backing = ['-b', self.image.disk, '-F', 'raw']
-        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *backing, self.directory / 'disk.qcow2'], check=True)
+        if self.booted_before:
+            shutil.copyfile(self._first_boot, self._disk)
+        else:
+            backing = ['-b', self.image.disk, '-F', 'raw']
+            subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *backing, self._disk], check=True)
+
+    @property
+    def booted_before(self):
+        """Whether the image remembers the first boot of such a node, as the snapshot FRESH."""
+        return self._first_boot.exists()
+
+    def remember_first_boot(self):
+        """Switch the node off, and let the image remember the state in which it is. Raises FleetError."""
+        self.snapshot(FRESH)
+        kill_process(self._pid_file, signal.SIGTERM)  # QEMU completes its disk image
+        self._first_boot.parent.mkdir(exist_ok=True)
+        self._disk.replace(self._first_boot)
 
     def start(self, snapshot=None):
         """Switch the node on, to boot or to resume a snapshot; returns when QEMU runs. Raises FleetError."""
         resume = ['-loadvm', snapshot] if snapshot else []
         with (self.directory / 'qemu.log').open('wb') as log:
             qemu = subprocess.Popen(
-                [*self._command(), *resume],
+                [QEMU, *self._machine(), *self._connections(), *resume],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -94,7 +112,7 @@ class Node:
 
     def require_snapshot(self, name):
         """Raise FleetError unless there is a snapshot of this name."""
-        command = ['qemu-img', 'info', '--force-share', '--output=json', self.directory / 'disk.qcow2']
+        command = ['qemu-img', 'info', '--force-share', '--output=json', self._disk]
         info = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         names = [snapshot['name'] for snapshot in info.get('snapshots', [])]
         if name not in names:
@@ -109,35 +127,46 @@ class Node:
             raise FleetError(f'{self.name} died of "{panic[0].strip()}". Its console: {self.console}')
 
     @property
+    def _disk(self):
+        return self.directory / 'disk.qcow2'
+
+    @property
+    def _first_boot(self):
+        version = subprocess.run([QEMU, '--version'], check=True, capture_output=True).stdout
+        digest = hashlib.sha256(repr([version, self._machine()]).encode()).hexdigest()[:12]
+        return self.image.directory / 'booted' / f'{self.name}-{digest}.qcow2'
+
+    @property
     def _pid_file(self):
         return str(self.directory.absolute() / 'pid')
 
-    def _command(self):
+    def _machine(self):
+        """QEMU's arguments that make the machine, and decide whether it can resume a snapshot."""
         accelerator = os.environ.get('FLEET_ACCEL', 'tcg')
         machine_id = hashlib.md5(self.name.encode()).hexdigest()
-        kernel_arguments = [
-            KERNEL_ARGUMENTS,
-            f'systemd.hostname={self.name} systemd.machine_id={machine_id}',
-            self.spec.kernel_arguments,
-        ]
+        own_arguments = f'node={self.name} systemd.machine_id={machine_id} {self.spec.kernel_arguments}'
         return [
-            QEMU,
             *('-name', self.name),
-            *('-pidfile', self._pid_file),
             *('-nodefaults', '-no-user-config', '-display', 'none'),
             *('-machine', 'q35'),
             *('-accel', ACCELERATORS.get(accelerator, accelerator)),
             *('-cpu', self.spec.cpu),
             *('-smp', str(self.spec.cpus)),
             *('-m', self.spec.memory),
-            *('-kernel', self.image.kernel),
-            *('-initrd', self.image.initrd),
-            *('-append', ' '.join(kernel_arguments)),
+            *('-kernel', str(self.image.kernel)),
+            *('-initrd', str(self.image.initrd)),
+            *('-append', f'{KERNEL_ARGUMENTS} {own_arguments}'),
             # What the guest flushes survives QEMU; that it survives the host is not worth the time
             *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),
-            *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
             *('-device', 'virtio-net-pci,netdev=net,romfile='),
             *('-chardev', 'file,id=console,path=console.log', '-serial', 'chardev:console'),
+        ]
+
+    def _connections(self):
+        """QEMU's arguments that lead to the machine from outside."""
+        return [
+            *('-pidfile', self._pid_file),
+            *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
             *('-qmp', 'unix:monitor,server=on,wait=off'),
         ]
 

@@ -16,14 +16,14 @@ def find_process(argument):
     return None
 
 
-def kill_process(argument):
-    """End the process that has this argument and wait until it is gone. True if there was one."""
+def kill_process(argument, number=signal.SIGKILL):
+    """Send a signal to the process that has this argument and wait until it is gone. True if there was one."""
     pid = find_process(argument)
     if pid is None:
         return False
     with suppress(ProcessLookupError), _handle(pid) as handle:
         if argument in _arguments(pid):  # the handle is of this very process, whatever became of the id
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            signal.pidfd_send_signal(handle, number)
             select.select([handle], [], [])
     return True
 
