@@ -11,6 +11,7 @@ import zipfile
 
 from .active_list import activate_list
 from .approved_list import read_list
+from .cpu import online_cpus
 from .errors import MsrSafeError
 from .kernel_module import load_module, observe_loaded_module, unload_module
 from .kernel_module_file import read_module_file
@@ -56,6 +57,7 @@ def compile_module(machine, change, archive, directory):
         code, output = machine.run(
             [
                 'make',
+                '-j%d' % len(online_cpus(machine)),
                 '-C',
                 scratch + '/source',
                 'KERNEL_RELEASE=' + change['kernel_release'],

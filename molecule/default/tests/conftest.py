@@ -41,7 +41,7 @@ def inventory(request):
 @pytest.fixture
 def node(host):
     """The name of the node under test."""
-    return host.backend.host
+    return host.backend.host.name
 
 
 def run(command):
