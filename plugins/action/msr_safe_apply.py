@@ -10,7 +10,7 @@ import tempfile
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.collection import Collection
+from ..module_utils.collection import WITH_PAYLOAD, Collection
 from ..module_utils.errors import MsrSafeError
 
 COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
     def carry_out(self, changes, task_vars):
         """Send each change that has a payload by itself, and runs of those without together."""
         done = []
-        for payload, group in with_payloads(changes):
+        for group in by_payload(changes):
+            payload = COLLECTION.payload_of(group[0])
             result = self._execute_module(
                 module_name='hpc.msr_safe.msr_safe_apply',
                 module_args={'changes': group, 'archive': payload and self.send(payload)},
@@ -72,15 +73,14 @@ class ActionModule(ActionBase):
         return remote
 
 
-def with_payloads(changes):
-    """Return the changes in order as pairs: a payload or None, and the changes of one module execution."""
+def by_payload(changes):
+    """Return the changes in order, in lists that one module execution each carries out."""
     groups = []
     for change in changes:
-        payload = COLLECTION.payload_of(change)
-        if payload is None and groups and groups[-1][0] is None:
-            groups[-1][1].append(change)
+        if groups and change['action'] not in WITH_PAYLOAD and groups[-1][0]['action'] not in WITH_PAYLOAD:
+            groups[-1].append(change)
         else:
-            groups.append((payload, [change]))
+            groups.append([change])
     return groups
 
 

@@ -15,6 +15,9 @@ from .node import digest_commands, wanted_scripts
 from .tree import digest_tree, pack_tree, read_tree
 from .version import VERSION
 
+# Actions of changes that take files to the node.
+WITH_PAYLOAD = ('build_module', 'install_commands', 'deliver_module')
+
 TIERS = ('monitor', 'perf', 'power')
 
 

@@ -120,7 +120,11 @@ def restore(machine, writes):
             problems.append(Problem(write.address, write.name, write.cpu, os.strerror(result.error)))
         else:
             written.append(write)
-    return problems + not_taken(machine, written)
+    try:
+        return problems + not_taken(machine, written)
+    except MsrSafeError as error:
+        why = 'written, but not read back: ' + error.problem
+        return problems + [Problem(write.address, write.name, write.cpu, why) for write in written]
 
 
 def not_taken(machine, written):

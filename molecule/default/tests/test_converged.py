@@ -3,6 +3,8 @@
 
 import pytest
 
+testinfra_hosts = ['ssh://skylake', 'ssh://milan']
+
 CPUS = {'skylake': 4, 'milan': 2}
 LISTS = {'skylake': 'al_0655', 'milan': 'al_191'}
 

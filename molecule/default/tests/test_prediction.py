@@ -7,6 +7,8 @@ import pathlib
 
 import pytest
 
+testinfra_hosts = ['ssh://skylake', 'ssh://milan']
+
 
 @pytest.fixture(scope='module')
 def runs():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Removal takes every trace away, as it said it would."""
 
+testinfra_hosts = ['ssh://skylake', 'ssh://milan']
+
 PATHS = (
     '/etc/msr-safe /etc/modprobe.d/msr-safe.conf /etc/udev/rules.d/70-msr-safe.rules '
     '/etc/systemd/system/msr-safe.service /etc/systemd/system/multi-user.target.wants/msr-safe.service '

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+testinfra_hosts = ['ssh://skylake', 'ssh://milan']
+
 SNAPSHOT = '/root/snapshot.json'
 TURBO_OFF = 1 << 38
 

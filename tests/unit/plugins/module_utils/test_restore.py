@@ -338,7 +338,6 @@ def test_long_lists_are_cut(names, words):
     assert join_some(list(names)) == words
 
 
-@pytest.mark.xfail(reason='reported to the author of the library')
 def test_a_read_back_that_fails_whole_does_not_hide_what_was_written(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0, 1])
     writes, _problems = plan(saved)
