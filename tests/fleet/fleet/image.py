@@ -21,6 +21,9 @@ from fleet.recipe import read_recipe
 SPACE_TO_BUILD = 3 << 30  # bytes: the tree and the disk, 0.9 GB each, and room to breathe
 KEEP_UNUSED = 24 * 3600  # seconds: another checkout may be at work with another recipe
 
+# Whatever ends a build ends all of its processes, and its mounts with them; without root mmdebstrap sees to that
+ISOLATED = ('unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc')
+
 
 @dataclass(frozen=True)
 class Image:
@@ -98,7 +101,11 @@ def _build(recipe, image):
 
 def _as_root(*command):
     """The command, run with the rights to the tree: as root, or as root of mmdebstrap's user namespace."""
-    return command if os.geteuid() == 0 else ('mmdebstrap', '--unshare-helper', *command)
+    return command if _is_root() else ('mmdebstrap', '--unshare-helper', *command)
+
+
+def _is_root():
+    return os.geteuid() == 0
 
 
 @contextmanager
@@ -106,11 +113,14 @@ def _temporary_tree():
     """A path for the tree of the image's files; what is there at the end is removed, whoever owns it."""
     parent = Path(tempfile.mkdtemp(prefix='hpc.msr_safe-'))
     parent.chmod(0o711)  # in a user namespace the tree belongs to subordinate users
+    tree = parent / 'tree'
     try:
-        yield parent / 'tree'
+        yield tree
     finally:
-        subprocess.run(_as_root('rm', '-rf', parent / 'tree'), check=False)
-        shutil.rmtree(parent)
+        if tree.exists():
+            subprocess.run(_as_root('find', tree, '-xdev', '-mindepth', '1', '-delete'), check=False)
+            tree.rmdir()
+        parent.rmdir()
 
 
 def _make_key(path):
@@ -121,9 +131,12 @@ def _bootstrap(recipe, tree, image):
     """Fill the tree with packages and our files. Raises FleetError."""
     archive = image.directory / 'files.tar'
     archive.write_bytes(recipe.archive(image.key.with_suffix('.pub').read_bytes()))
-    mode = '--mode=root' if os.geteuid() == 0 else '--mode=unshare'
     hook = f'--essential-hook=tar-in {shlex.quote(str(archive))} /'
-    command = ['mmdebstrap', mode, '--format=directory', hook, *recipe.options, recipe.suite, tree, *recipe.sources]
+    command = [
+        *(ISOLATED if _is_root() else ()),
+        *('mmdebstrap', '--mode=root' if _is_root() else '--mode=unshare', '--format=directory', hook),
+        *(*recipe.options, recipe.suite, tree, *recipe.sources),
+    ]
     log_path = image.directory.parent / 'build.log'
     with log_path.open('wb') as log:
         code = run_with_progress('image', command, log, _milestone, {'INITRD': 'No'})  # the recipe makes its own

@@ -32,13 +32,17 @@ def run_with_progress(what, command, log, milestone, environment=None, interval=
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as process:
-        for line in _lines_or_silence(process.stdout, interval):
-            log.write(line)
-            begun = milestone(line.decode(errors='replace'))
-            if begun or time.monotonic() > next_word:
-                step = begun or step
-                say(f'{what}: {step}')
-                next_word = time.monotonic() + interval
+        try:
+            for line in _lines_or_silence(process.stdout, interval):
+                log.write(line)
+                begun = milestone(line.decode(errors='replace'))
+                if begun or time.monotonic() > next_word:
+                    step = begun or step
+                    say(f'{what}: {step}')
+                    next_word = time.monotonic() + interval
+        except BaseException:
+            process.terminate()  # and wait, as `with` does
+            raise
     return process.returncode
 
 
