@@ -17,21 +17,21 @@ def load_module(**parameters):
     words = ['%s=%s' % item for item in parameters.items()]
     path = os.environ.get('MSR_SAFE_KO')
     command = ['insmod', path] if path else ['modprobe', 'msr_safe']
-    done = subprocess.run(command + words, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run(command + words, stderr=subprocess.PIPE, universal_newlines=True, check=False)
     settle()
     return done.returncode, done.stderr
 
 
 def unload_module():
     """Return (exit status, stderr) of rmmod."""
-    done = subprocess.run(['rmmod', 'msr_safe'], stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run(['rmmod', 'msr_safe'], stderr=subprocess.PIPE, universal_newlines=True, check=False)
     settle()
     return done.returncode, done.stderr
 
 
 def settle():
     """Wait until udev has gone through what has happened to devices."""
-    subprocess.run(['udevadm', 'settle'])
+    subprocess.run(['udevadm', 'settle'], check=True)
 
 
 def majors():

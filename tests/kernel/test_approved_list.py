@@ -158,11 +158,16 @@ def test_the_shell_can_clear_and_set_it():
     assert read_list() == render_list({0x11: 1, 0x12: 2})
 
 
+def cat_into_list(text):
+    command = ['bash', '-c', 'cat > ' + APPROVED_LIST]
+    return subprocess.run(command, input=text, stderr=subprocess.PIPE, check=False)
+
+
 def test_cat_reports_what_the_kernel_refuses():
-    done = subprocess.run(['bash', '-c', 'cat > ' + APPROVED_LIST], input=b'0x10 1\nzebra\n', stderr=subprocess.PIPE)
+    done = cat_into_list(b'0x10 1\nzebra\n')
     assert done.returncode != 0
     assert b'Invalid argument' in done.stderr
-    done = subprocess.run(['bash', '-c', 'cat > ' + APPROVED_LIST], input=b'0x10', stderr=subprocess.PIPE)
+    done = cat_into_list(b'0x10')
     assert done.returncode != 0
     assert read_list() == OLD
 
@@ -308,7 +313,7 @@ def test_the_list_is_never_partial_while_it_is_replaced():
             for text in reversed(lists):
                 assert write_list(text, 512) == ('', 0)
 
-    writers = [threading.Thread(target=replace) for _ in range(2)]
+    writers = [threading.Thread(target=replace) for _writer in range(2)]
     for writer in writers:
         writer.start()
     seen = set()

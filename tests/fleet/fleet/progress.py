@@ -50,7 +50,7 @@ def _lines_or_silence(pipe, interval):
     """Yield the lines of a pipe as they come, and b'' whenever none came for `interval` seconds."""
     buffered = b''
     while True:
-        ready, _, _ = select.select([pipe], [], [], interval)
+        ready = select.select([pipe], [], [], interval)[0]
         if not ready:
             yield b''
             continue
