@@ -8,7 +8,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-SCENARIO ?= default
+SCENARIOS ?= fresh default
 
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
@@ -83,9 +83,11 @@ else
 	@echo 'skipped: sanity on Python 3.6, which this machine lacks'
 endif
 
-molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIO=default)
-	python tests/fleet/fleet run --spec molecule/$(SCENARIO)/nodes.yml --state $(build)/fleet/$(SCENARIO) -- \
-	    molecule test --scenario-name $(SCENARIO)
+molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
+	for scenario in $(SCENARIOS); do \
+	    python tests/fleet/fleet run --spec molecule/$$scenario/nodes.yml --state $(build)/fleet/$$scenario -- \
+	        molecule test --scenario-name $$scenario; \
+	done
 
 ## Maintain it
 

@@ -11,7 +11,7 @@ import yaml
 
 # Files that hold no comments, texts that are licences, and what antsibull-changelog writes
 WITHOUT_LICENSE_LINE = re.compile(
-    r'.*\.(json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml'
+    r'.*\.(json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml|tests/sanity/ignore-.*\.txt'
 )
 LICENSE_LINE = re.compile(r'\bSPDX-License-Identifier: (\S+)')
 

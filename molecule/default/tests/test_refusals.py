@@ -114,3 +114,12 @@ def test_without_root(host, state):
     assert 'Run as root' in save.stderr
     assert 'Traceback' not in save.stderr
     assert state() == before
+
+
+def test_headers_are_missing(refused, playbook):
+    release = '6.1.0-0-none'
+    refused(
+        lambda: playbook('site', msr_safe_kernel_release=release, msr_safe_install_packages=False),
+        f'no kernel headers for {release}',
+        f'linux-headers-{release}',
+    )

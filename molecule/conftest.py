@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nodes of the scenario, and Ansible as their administrator runs it."""
+"""The nodes of a scenario, and Ansible as their administrator runs it."""
 
 import base64
 import json
 import os
-import pathlib
 import subprocess
 
 import pytest
-
-SCENARIO = pathlib.Path(__file__).parent.parent
 
 # Each file leaves the nodes as the next one expects them.
 ORDER = ('test_converged', 'test_prediction', 'test_save_and_restore', 'test_refusals', 'test_reboot', 'test_removal')
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: ORDER.index(item.path.stem))
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
 
 
 class Result:
@@ -58,11 +55,12 @@ def run(command):
 
 
 @pytest.fixture
-def playbook(inventory, node):
+def playbook(request, inventory, node):
     """Run a playbook of the collection on the node, with the scenario's settings and more variables."""
+    scenario = request.path.parent.parent
 
     def run_playbook(name, *arguments, **variables):
-        settings = ['-e', f'@{SCENARIO}/settings.yml', '-e', json.dumps(variables)]
+        settings = ['-e', f'@{scenario}/settings.yml', '-e', json.dumps(variables)]
         return run(['ansible-playbook', f'hpc.msr_safe.{name}', '-i', inventory, '-l', node, *settings, *arguments])
 
     return run_playbook
