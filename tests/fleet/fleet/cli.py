@@ -24,6 +24,9 @@ def main():
     except FleetError as error:
         print(f'fleet: {error}', file=sys.stderr)
         return 1
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f'fleet: {error}', file=sys.stderr)
+        return 1
     except Interrupted as interrupted:
         print(f'fleet: {interrupted}', file=sys.stderr)
         return interrupted.exit_code

@@ -47,23 +47,12 @@ class Fleet:
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():
             image = ready_image()
-            known = self._is(specs, image)
-            if not known:
+            if self._is(specs, image):
+                self._complete()
+            else:
                 self._down()
                 self._make(specs, image)
-            off = [node for node in self.nodes() if node.pid is None]
-            try:
-                if not known:
-                    self._boot_for_the_first_time([node for node in off if not node.booted_before])
-                self._start(off, None if known else FRESH)
-            except BaseException:
-                with uninterrupted():
-                    for node in off:
-                        node.kill()
-                    if not known:
-                        self._forget()
-                raise
-            say('fleet: up' if off else 'fleet: already up, and kept')
+            say('fleet: up')
 
     def down(self):
         """Kill all nodes and remove their disks; their logs stay. Without a fleet, do nothing."""
@@ -111,10 +100,34 @@ class Fleet:
         )
 
     def _make(self, specs, image):
-        self._image.symlink_to(image.directory)
-        self._spec.write_text(render_spec(specs))
-        for node in self.nodes():
-            node.create()
+        """Boot a new fleet, or leave none."""
+        try:
+            self._image.unlink(missing_ok=True)
+            self._image.symlink_to(image.directory)
+            self._spec.write_text(render_spec(specs))
+            for node in self.nodes():
+                node.create()
+            self._boot_for_the_first_time([node for node in self.nodes() if not node.booted_before])
+            self._start(self.nodes(), FRESH)
+        except BaseException:
+            with uninterrupted():
+                self._down()
+            raise
+
+    def _complete(self):
+        """Keep the nodes that run, and boot the others, or leave those off."""
+        nodes = self.nodes()
+        off = [node for node in nodes if node.pid is None]
+        for node in nodes:
+            if node not in off:
+                say(f'{node.name}: runs already')
+        try:
+            self._start(off)
+        except BaseException:
+            with uninterrupted():
+                for node in off:
+                    node.kill()
+            raise
 
     def _boot_for_the_first_time(self, nodes):
         """Boot nodes as the image never saw them, and let it remember: from now on they resume from there."""

@@ -4,17 +4,22 @@
 import os
 from contextlib import contextmanager
 
+from fleet.interrupt import uninterrupted
+
 
 @contextmanager
 def down_at_our_end(fleet):
     """Take the fleet down after the block; should we be killed outright, a child of ours does it."""
     end, our_life = os.pipe()
     if os.fork() == 0:
-        os.setsid()
-        os.close(our_life)
-        os.read(end, 1)  # returns when we closed the other end, or are no more
-        fleet.down()
-        os._exit(0)
+        try:
+            with uninterrupted():
+                os.setsid()
+                os.close(our_life)
+                os.read(end, 1)  # returns when our parent closes the other end, or is no more
+                fleet.down()
+        finally:
+            os._exit(0)
     os.close(end)
     try:
         yield

@@ -20,10 +20,7 @@ from fleet.spec import NodeSpec
 
 QEMU = 'qemu-system-x86_64'
 ACCELERATORS = {'tcg': 'tcg,thread=multi', 'kvm': 'kvm'}
-KERNEL_ARGUMENTS = (
-    'root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet loglevel=5 systemd.show_status=false '
-    'net.ifnames=0 mitigations=off'
-)
+KERNEL_ARGUMENTS = 'console=ttyS0 quiet loglevel=5 systemd.show_status=false net.ifnames=0 mitigations=off'
 
 FRESH = 'fresh'  # the snapshot that every node has: all that starts at boot was started, and nothing else happened
 
@@ -143,7 +140,7 @@ class Node:
     def _machine(self):
         """QEMU's arguments that make the machine, and decide whether it can resume a snapshot."""
         accelerator = os.environ.get('FLEET_ACCEL', 'tcg')
-        machine_id = hashlib.md5(self.name.encode()).hexdigest()
+        machine_id = hashlib.sha256(self.name.encode()).hexdigest()[:32]
         own_arguments = f'node={self.name} systemd.machine_id={machine_id} {self.spec.kernel_arguments}'
         return [
             *('-name', self.name),
