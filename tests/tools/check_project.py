@@ -45,4 +45,4 @@ def check_licenses():
 
 
 problems = [*check_version(), *check_action_group(), *check_licenses()]
-sys.exit('\n'.join(problems))
+sys.exit('\n'.join(problems) or 0)
