@@ -9,6 +9,7 @@ from fleet.host import require_programs, require_space
 from fleet.image import Image, ready_image
 from fleet.interrupt import uninterrupted
 from fleet.inventory import render_inventory, render_ssh_config
+from fleet.kernel import boot_files
 from fleet.lock import locked
 from fleet.node import FRESH, QEMU, Node
 from fleet.progress import say
@@ -47,6 +48,8 @@ class Fleet:
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():
             image = ready_image()
+            for spec in specs:
+                boot_files(image, spec.kernel)  # a kernel that is not there costs nobody a fleet that runs
             if self._is(specs, image):
                 self._complete()
             else:
@@ -97,6 +100,7 @@ class Fleet:
             self._spec.exists()
             and self._spec.read_text() == render_spec(specs)
             and self._image.resolve() == image.directory.resolve()
+            and all(node.boots_its_kernel for node in self.nodes())
         )
 
     def _make(self, specs, image):

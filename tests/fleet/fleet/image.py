@@ -37,13 +37,8 @@ class Image:
         return self.directory / 'disk.raw'
 
     @property
-    def kernel(self):
-        """The kernel that is installed in the image."""
-        return self.directory / 'vmlinuz'
-
-    @property
     def initrd(self):
-        """The initial RAM disk of that kernel."""
+        """The initial RAM disk without drivers, a cpio archive. Beside it, `vmlinuz` and `drivers.cpio`: see kernel."""
         return self.directory / 'initrd.img'
 
     @property
@@ -93,7 +88,8 @@ def _build(recipe, image):
         _bootstrap(recipe, tree, unfinished)
         say('image: writing the disk')
         _write_disk(tree, unfinished.disk, recipe.disk_size)
-        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), unfinished.kernel)
+        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), unfinished.directory / 'vmlinuz')
+        shutil.copyfile(tree / 'boot/drivers.cpio-fleet', unfinished.directory / 'drivers.cpio')
         shutil.copyfile(tree / 'boot/initrd.img-fleet', unfinished.initrd)
     unfinished.directory.rename(image.directory)
     say(f'image: ready in {image.directory}')

@@ -15,6 +15,7 @@ from pathlib import Path
 from fleet import monitor
 from fleet.errors import FleetError
 from fleet.image import Image
+from fleet.kernel import boot_files
 from fleet.process import find_process, kill_process
 from fleet.spec import NodeSpec
 
@@ -55,11 +56,18 @@ class Node:
         """Make the disk of a node that is off: as it was after the first boot of such a node, or fresh."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
+        for name, content in boot_files(self.image, self.spec.kernel).items():
+            (self.directory / name).write_bytes(content)
         if self.booted_before:
             shutil.copyfile(self._first_boot, self._disk)
         else:
             backing = ['-b', self.image.disk, '-F', 'raw']
             subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', *backing, self._disk], check=True)
+
+    @property
+    def boots_its_kernel(self):
+        """Whether what the node boots is still what its spec names."""
+        return self._boot_files() == boot_files(self.image, self.spec.kernel)
 
     @property
     def booted_before(self):
@@ -98,7 +106,7 @@ class Node:
 
     def remove(self):
         """Remove the disk of a node that is off; its logs stay."""
-        for name in ('disk.qcow2', 'port', 'monitor', 'pid'):
+        for name in ('disk.qcow2', 'vmlinuz', 'initrd.img', 'port', 'monitor', 'pid'):
             (self.directory / name).unlink(missing_ok=True)
 
     def snapshot(self, name):
@@ -130,12 +138,17 @@ class Node:
     @property
     def _first_boot(self):
         version = subprocess.run([QEMU, '--version'], check=True, capture_output=True).stdout
-        digest = hashlib.sha256(repr([version, self._machine()]).encode()).hexdigest()[:12]
-        return self.image.directory / 'booted' / f'{self.name}-{digest}.qcow2'
+        digest = hashlib.sha256(repr([version, self._machine()]).encode())
+        for content in self._boot_files().values():
+            digest.update(content)
+        return self.image.directory / 'booted' / f'{self.name}-{digest.hexdigest()[:12]}.qcow2'
 
     @property
     def _pid_file(self):
         return str(self.directory.absolute() / 'pid')
+
+    def _boot_files(self):
+        return {name: (self.directory / name).read_bytes() for name in ('vmlinuz', 'initrd.img')}
 
     def _machine(self):
         """QEMU's arguments that make the machine, and decide whether it can resume a snapshot."""
@@ -150,8 +163,8 @@ class Node:
             *('-cpu', self.spec.cpu),
             *('-smp', str(self.spec.cpus)),
             *('-m', self.spec.memory),
-            *('-kernel', str(self.image.kernel)),
-            *('-initrd', str(self.image.initrd)),
+            *('-kernel', 'vmlinuz'),
+            *('-initrd', 'initrd.img'),
             *('-append', f'{KERNEL_ARGUMENTS} {own_arguments}'),
             # What the guest flushes survives QEMU; that it survives the host is not worth the time
             *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),

@@ -2,8 +2,9 @@
 """What a fleet should be: the nodes that a YAML file asks for."""
 
 import re
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import get_origin
 
 import yaml
 
@@ -12,29 +13,39 @@ from fleet.errors import FleetError
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One node. cpu is QEMU's -cpu, memory its -m; groups and vars go into the Ansible inventory."""
+    """One node. cpu is QEMU's -cpu, memory its -m; groups and vars go into the Ansible inventory.
+
+    kernel: directory of another kernel than the image's, as boot_files() takes it; empty for the image's.
+    """
 
     name: str
     cpu: str
     cpus: int = 2
     memory: str = '1G'
+    kernel: str = ''
     kernel_arguments: str = ''
     groups: list[str] = field(default_factory=list)
     vars: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        for name, kind in {'name': str, 'cpu': str, 'cpus': int, 'memory': str, 'groups': list, 'vars': dict}.items():
-            value = getattr(self, name)
+        for spec_field in fields(self):
+            kind = get_origin(spec_field.type) or spec_field.type
+            value = getattr(self, spec_field.name)
             if not isinstance(value, kind):
-                raise ValueError(f'{name} is {value!r}, and should be of type {kind.__name__}')
+                raise ValueError(f'{spec_field.name} is {value!r}, and should be of type {kind.__name__}')
         if not re.fullmatch(r'[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?', self.name):
             raise ValueError(f'the name {self.name!r} is no host name; use a-z, 0-9 and -')
 
 
 def read_spec(path):
-    """The NodeSpecs in a YAML file `{nodes: [{name: …, cpu: …}, …]}`. Raises FleetError."""
+    """The NodeSpecs in a YAML file `{nodes: [{name: …, cpu: …}, …]}`. Raises FleetError.
+
+    The directory of a kernel is relative to that of the file.
+    """
     try:
-        return parse_spec(yaml.safe_load(Path(path).read_text()))
+        nodes = parse_spec(yaml.safe_load(Path(path).read_text()))
+        base = Path(path).absolute().parent
+        return [replace(node, kernel=str(base / node.kernel)) if node.kernel else node for node in nodes]
     except OSError as error:
         raise FleetError(f'{path} cannot be read: {error.strerror}. Name the file that lists the nodes.') from error
     except yaml.YAMLError as error:

@@ -9,13 +9,18 @@ SKYLAKE = {'name': 'skylake', 'cpu': 'Skylake-Server'}
 
 
 def test_a_node_needs_a_name_and_a_cpu_only():
-    assert parse_spec({'nodes': [SKYLAKE]}) == [NodeSpec('skylake', 'Skylake-Server', 2, '1G', '', [], {})]
+    assert parse_spec({'nodes': [SKYLAKE]}) == [NodeSpec('skylake', 'Skylake-Server', 2, '1G', '', '', [], {})]
 
 
 def test_what_is_rendered_is_read_back(tmp_path):
-    nodes = [NodeSpec('a', 'x', 4, '2G', 'quiet', ['g'], {'v': [1]}), NodeSpec('b', 'y')]
+    nodes = [NodeSpec('a', 'x', 4, '2G', '/kernels/6.12', 'quiet', ['g'], {'v': [1]}), NodeSpec('b', 'y')]
     (tmp_path / 'fleet.yml').write_text(render_spec(nodes))
     assert read_spec(tmp_path / 'fleet.yml') == nodes
+
+
+def test_a_kernel_is_found_from_the_file_that_names_it(tmp_path):
+    (tmp_path / 'nodes.yml').write_text('nodes: [{name: a, cpu: x, kernel: ../kernels/6.12}, {name: b, cpu: x}]')
+    assert [node.kernel for node in read_spec(tmp_path / 'nodes.yml')] == [f'{tmp_path}/../kernels/6.12', '']
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,8 @@ def test_what_is_rendered_is_read_back(tmp_path):
         ({'nodes': [SKYLAKE, {'name': 'milan'}]}, 'node 2 lacks cpu'),
         ({'nodes': [{**SKYLAKE, 'cpuz': 4}]}, 'unknown keys: cpuz; known are name, cpu, cpus'),
         ({'nodes': [{**SKYLAKE, 'cpus': '4'}]}, "cpus is '4', and should be of type int"),
+        ({'nodes': [{**SKYLAKE, 'kernel': None}]}, 'kernel is None, and should be of type str'),
+        ({'nodes': [{**SKYLAKE, 'groups': 'compute'}]}, "groups is 'compute', and should be of type list"),
         ({'nodes': [{**SKYLAKE, 'name': 'sky_lake'}]}, "'sky_lake' is no host name"),
         ({'nodes': [SKYLAKE, SKYLAKE]}, 'a name of its own: skylake, skylake'),
     ],
