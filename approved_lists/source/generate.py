@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Generate the approved lists, and the tables of docs/approved-lists.md, from their source of truth.
+"""Generate the approved lists, the library's table of registers, and the tables of docs/approved-lists.md.
 
     python3 approved_lists/source/generate.py                            write them
     python3 approved_lists/source/generate.py --check                    fail with a diff where they disagree
     python3 approved_lists/source/generate.py --explain al_068f 0x774    say where an entry comes from
 
-For people who change lists, not for nodes: those read the lists only.
+For people who change lists, not for nodes: those read what is generated.
 """
 
 import argparse
@@ -14,7 +14,8 @@ import collections
 import difflib
 import sys
 
-from model import LISTS, TIERS, SourceError, entries_in, family_and_model, load_cpus, registers_in
+from library_table import TABLE, render_table
+from model import LISTS, TIERS, SourceError, entries_in, family_and_model, load_cpus, name_of, registers_in
 from module_utils.approved_list import render_list
 from tables import DOCUMENT, render_document
 
@@ -26,6 +27,7 @@ def generate():
     """Return the text of every generated file, by path."""
     cpus = load_cpus()
     files = {path_of(cpu, tier): render_cpu(cpu, tier) for cpu in cpus for tier in TIERS}
+    files[TABLE] = render_table(cpus)
     files[DOCUMENT] = render_document(cpus)
     return files
 
@@ -103,7 +105,7 @@ def explanation(cpu, register):
     """Return the lines that say all the source knows of an entry."""
     return [
         '%s 0x%08X %s: %s, one per %s'
-        % (cpu.signature, register.address, register.name, register.kind, register.scope),
+        % (cpu.signature, register.address, name_of(register), register.kind, register.scope),
         *('  tier %s: write mask 0x%016X' % tier_and_mask for tier_and_mask in register.masks.items()),
         *('  %s' % describe_field(field) for field in register.fields),
         '  group %s: %s' % (register.group, register.source),

@@ -14,6 +14,7 @@ LISTS = SOURCE.parent
 sys.path.insert(0, str(LISTS.parent / 'plugins'))
 
 from module_utils.approved_list import KINDS, MAX_ADDRESS, MAX_MASK, Entry  # noqa: E402
+from module_utils.units import UNITS  # noqa: E402
 
 # Each tier has what the one before it has.
 TIERS = collections.OrderedDict(
@@ -24,12 +25,12 @@ TIERS = collections.OrderedDict(
     )
 )
 SCOPES = ('cpu', 'core', 'die', 'package', 'board')
-UNITS = ('ratio', 'celsius', 'power', 'energy', 'time', 'exponent', 'count', None)
 
 Cpu = collections.namedtuple('Cpu', 'signature name products source registers')
-Register = collections.namedtuple('Register', 'address name kind scope masks fields group source')
+Register = collections.namedtuple('Register', 'address pattern number kind scope masks fields group source')
 Register.__doc__ = """A register of a CPU.
 
+pattern, number: its name is the pattern with the number in the place of {};
 masks: its write mask in each tier that lists it; fields: its Fields, where we
 know them; group and source: where the entry stands in the YAML files, and where
 its fact comes from.
@@ -79,6 +80,11 @@ def address_of(register):
     return register.address
 
 
+def name_of(register):
+    """Return the manual's name of a register."""
+    return register.pattern.format(register.number)
+
+
 def expand_use(use, groups):
     """Yield the registers of a group, a set, or boxes: ``group: {boxes: 28, without: [6]}``."""
     name, options = name_and_options(use)
@@ -105,16 +111,22 @@ def name_and_options(use):
 def expand_box(name, group, number):
     """Yield the registers of box ``number`` of a group: it is at base + number * stride."""
     box = group['box']
-    return expand_lines(name, group, box['base'] + number * box['stride'], box['name'].format(box=number))
+    for register in expand_lines(name, group):
+        yield register._replace(
+            address=box['base'] + number * box['stride'] + register.address,
+            pattern=box['name'].format(box='{}') + name_of(register),
+            number=number,
+        )
 
 
-def expand_lines(name, group, base=0, prefix=''):
+def expand_lines(name, group):
     """Yield the registers of all lines of a group, ``count`` of them where a line says so."""
     for line in group['registers']:
         for number in range(line.get('count', 1)):
             yield Register(
-                address=base + line['at'] + number * line.get('stride', 1),
-                name=prefix + line['name'].format(i=number),
+                address=line['at'] + number * line.get('stride', 1),
+                pattern=line['name'].format(i='{}'),
+                number=number,
                 kind=line.get('kind', 'configuration'),
                 scope=line.get('scope', group['scope']),
                 masks=masks_of(line),
@@ -138,7 +150,7 @@ def masks_of(line):
 def with_fields(register, layouts):
     """Return a register with the fields of its name, where its group does not give its own."""
     for name, layout in layouts.items():
-        if not register.fields and fnmatch.fnmatchcase(register.name, name):
+        if not register.fields and fnmatch.fnmatchcase(name_of(register), name):
             return register._replace(fields=fields_of(layout))
     return register
 
@@ -156,7 +168,7 @@ def check_registers(registers):
     group_of = {}
     for register in registers:
         check_register(register)
-        for key in ('0x%X' % register.address, register.name):
+        for key in ('0x%X' % register.address, name_of(register)):
             if key in group_of:
                 raise SourceError('%s is in %s and in %s' % (key, group_of[key], register.group))
             group_of[key] = register.group
@@ -172,11 +184,11 @@ def check_register(register):
         (all(0 <= mask <= MAX_MASK for mask in register.masks.values()), 'mask'),
         (register.source, 'source'),
         (are_apart(register.fields), 'fields: they overlap or are outside of 63 to 0'),
-        (all(field.unit in UNITS for field in register.fields), 'unit of a field'),
+        (all(field.unit in (None, *UNITS) for field in register.fields), 'unit of a field'),
     )
     for holds, what in rules:
         if not holds:
-            raise SourceError('%s (0x%X): wrong %s' % (register.name, register.address, what))
+            raise SourceError('%s (0x%X): wrong %s' % (name_of(register), register.address, what))
 
 
 def are_apart(fields):
@@ -188,7 +200,7 @@ def are_apart(fields):
 def entries_in(cpu, tier):
     """Return the entries of a CPU's approved list in a tier."""
     return [
-        Entry(register.address, register.masks[tier], register.name, register.kind, None)
+        Entry(register.address, register.masks[tier], name_of(register), register.kind, None)
         for register in registers_in(cpu, tier)
     ]
 

@@ -56,6 +56,13 @@ def test_check_shows_an_edited_table(collection):
     assert generate(collection, '--check')[0] == 1
 
 
+def test_check_shows_an_edited_registers_table(collection):
+    replace(
+        collection / 'plugins' / 'module_utils' / 'register_table.py', 'PL1_POWER_LIMIT 14:0', 'PL1_POWER_LIMIT 13:0'
+    )
+    assert generate(collection, '--check')[0] == 1
+
+
 def test_check_shows_a_list_that_the_source_does_not_have(collection):
     (collection / 'approved_lists' / 'monitor' / 'al_06ff').write_text('0x10 0\n', encoding='utf-8')
     assert generate(collection, '--check')[0] == 1
@@ -76,6 +83,9 @@ def test_more_boxes_are_one_number(collection):
     assert '0x00000FCB 0x0000000000000000 # MSR_C28_PMON_CTR3 (counter)\n' in (
         collection / 'approved_lists' / 'al_0655'
     ).read_text(encoding='utf-8')
+    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0-28 0x10\n' in (
+        collection / 'plugins' / 'module_utils' / 'register_table.py'
+    ).read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize(
@@ -93,7 +103,7 @@ def test_more_boxes_are_one_number(collection):
         ('registers/intel-core.yml', 'power: 0xFFFF}', 'power: 0x1FFFFFFFFFFFFFFFF}', 'wrong mask'),
         ('registers/amd.yml', '0xC0010015', '0x1C0010015', 'wrong address'),
         ('registers/intel-core.yml', 'source: SDM vol. 4 table 2-2 (arch', 'source: ""\n  was: (arch', 'wrong source'),
-        ('fields.yml', '[55, 49, time]', '[55, 48, time]', 'they overlap'),
+        ('fields.yml', '[55, 49, window]', '[55, 48, window]', 'they overlap'),
         ('fields.yml', '[15, 8, ratio]', '[15, 8, hertz]', 'wrong unit of a field'),
     ],
 )
@@ -110,7 +120,7 @@ def test_explain_says_what_the_source_knows():
     assert code == 0
     assert output.splitlines()[0] == 'al_068f 0x00000199 IA32_PERF_CTL: configuration, one per core'
     assert '  tier power: write mask 0x000000000000FFFF' in output
-    assert '  bits 15:8 RATIO (ratio)' in output
+    assert '  bits 15:8 FREQ (ratio)' in output
     assert 'SDM vol. 4' in output
 
 
