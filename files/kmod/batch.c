@@ -11,6 +11,7 @@
 #include "approved_list.h"
 #include "batch.h"
 #include "lockdown.h"
+#include "trace.h"
 
 /*
  * Bounds the time that a CPU spends in one interrupt: most registers take well
@@ -26,7 +27,7 @@
 
 int batch_alloc(struct batch *batch, u32 count)
 {
-	*batch = (struct batch){ .count = count };
+	*batch = (struct batch){ .count = count, .requester = current };
 	if (!zalloc_cpumask_var(&batch->busy, BATCH_GFP))
 		return -ENOMEM;
 	batch->ops = kvmalloc_array(count, sizeof(*batch->ops), BATCH_GFP);
@@ -85,9 +86,13 @@ static int check_all(struct batch *batch, fmode_t mode)
 	u32 i;
 
 	for (i = 0; i < batch->count; i++) {
-		err = check(&batch->ops[i], list, mode);
-		batch->ops[i].err = err ?: -ECANCELED;
+		struct operation *op = &batch->ops[i];
+
+		err = check(op, list, mode);
+		op->err = err ?: -ECANCELED;
 		first_err = first_err ?: err;
+		if (err)
+			trace_register_denied(op->cpu, op->msr, !op->isrdmsr, err);
 		if (!first_err)
 			enqueue(batch, i);
 		cond_resched();
@@ -103,7 +108,7 @@ static void carry_out_some(void *info)
 	unsigned int left = OPERATIONS_PER_INTERRUPT;
 
 	while (queue->first != NO_OPERATION && left--) {
-		operation_carry_out(&batch->ops[queue->first]);
+		operation_carry_out(&batch->ops[queue->first], batch->requester);
 		queue->first = batch->next[queue->first];
 	}
 }

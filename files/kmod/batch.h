@@ -24,6 +24,7 @@ struct batch {
 	u32 *next;			/* by operation */
 	struct batch_queue *queues;	/* by CPU, valid if it is in busy */
 	cpumask_var_t busy;
+	const struct task_struct *requester;
 };
 
 /* The caller fills in the operations. */

@@ -14,6 +14,7 @@
 #include "devices.h"
 #include "lockdown.h"
 #include "operation.h"
+#include "trace.h"
 
 static unsigned int mdev_msr_safe;
 module_param(mdev_msr_safe, uint, 0444);
@@ -28,22 +29,49 @@ static int cpu_open(struct inode *inode, struct file *file)
 	return cpu < nr_cpu_ids && cpu_online(cpu) ? 0 : -ENXIO;
 }
 
-static int approve(struct operation *op, loff_t address)
+static unsigned int cpu_of(const struct file *file)
 {
+	return iminor(file_inode(file));
+}
+
+static int check(struct operation *op, loff_t address)
+{
+	int err;
+
 	if (address > U32_MAX)
 		return -EACCES;
 	op->msr = address;
-	return approved_list_mask(op->msr, &op->wmask);
+	err = approved_list_mask(op->msr, &op->wmask);
+	if (err || op->isrdmsr)
+		return err;
+	return op->wmask ? lockdown_check_write() : -EACCES;
 }
 
-static void carry_out(void *op)
+static int approve(struct operation *op, const struct file *file, loff_t address)
 {
-	operation_carry_out(op);
+	int err = check(op, address);
+
+	if (err)
+		trace_register_denied(cpu_of(file), address, !op->isrdmsr, err);
+	return err;
 }
 
-static int carry_out_on_cpu(struct operation *op, struct file *file)
+struct request {
+	struct operation *op;
+	const struct task_struct *requester;
+};
+
+static void carry_out(void *info)
 {
-	int err = smp_call_function_single(iminor(file_inode(file)), carry_out, op, true);
+	struct request *request = info;
+
+	operation_carry_out(request->op, request->requester);
+}
+
+static int carry_out_on_cpu(struct operation *op, const struct file *file)
+{
+	struct request request = { op, current };
+	int err = smp_call_function_single(cpu_of(file), carry_out, &request, true);
 
 	return err ?: op->err;
 }
@@ -55,10 +83,7 @@ static ssize_t cpu_read(struct file *file, char __user *buffer, size_t count, lo
 
 	if (count != sizeof(op.msrdata))
 		return -EINVAL;
-	err = approve(&op, *position);
-	if (err)
-		return err;
-	err = carry_out_on_cpu(&op, file);
+	err = approve(&op, file, *position) ?: carry_out_on_cpu(&op, file);
 	if (err)
 		return err;
 	return copy_to_user(buffer, &op.msrdata, count) ? -EFAULT : count;
@@ -72,18 +97,12 @@ static ssize_t cpu_write(struct file *file, const char __user *buffer, size_t co
 
 	if (count != sizeof(op.msrdata))
 		return -EINVAL;
-	err = approve(&op, *position);
-	if (err)
-		return err;
-	if (!op.wmask)
-		return -EACCES;
-	err = lockdown_check_write();
+	err = approve(&op, file, *position);
 	if (err)
 		return err;
 	if (copy_from_user(&op.msrdata, buffer, count))
 		return -EFAULT;
-	err = carry_out_on_cpu(&op, file);
-	return err ?: count;
+	return carry_out_on_cpu(&op, file) ?: count;
 }
 
 static char *cpu_devnode(DEVNODE_CONST struct device *device, umode_t *mode)

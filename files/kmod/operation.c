@@ -5,25 +5,35 @@
 
 #include "hardware.h"
 #include "operation.h"
+#include "trace.h"
 
-static int write_masked(u32 address, u64 data, u64 mask)
+static void read(struct operation *op, const struct task_struct *requester)
 {
-	u64 old = 0;
-	int err;
-
-	/* A register that takes every bit may be one that cannot be read. */
-	if (mask != U64_MAX) {
-		err = hardware_read(address, &old);
-		if (err)
-			return err;
-	}
-	return hardware_write(address, (old & ~mask) | (data & mask));
+	op->err = hardware_read(op->msr, &op->msrdata);
+	trace_register_read(op, requester);
 }
 
-void operation_carry_out(struct operation *op)
+static void write_masked(struct operation *op, const struct task_struct *requester)
+{
+	bool old_read = false;
+	u64 old = 0, new;
+
+	op->err = 0;
+	/* A register that takes every bit may be one that cannot be read. */
+	if (op->wmask != U64_MAX) {
+		op->err = hardware_read(op->msr, &old);
+		old_read = !op->err;
+	}
+	new = (old & ~op->wmask) | (op->msrdata & op->wmask);
+	if (!op->err)
+		op->err = hardware_write(op->msr, new);
+	trace_register_write(op, old_read, old, new, requester);
+}
+
+void operation_carry_out(struct operation *op, const struct task_struct *requester)
 {
 	if (op->isrdmsr)
-		op->err = hardware_read(op->msr, &op->msrdata);
+		read(op, requester);
 	else
-		op->err = write_masked(op->msr, op->msrdata, op->wmask);
+		write_masked(op, requester);
 }

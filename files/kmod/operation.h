@@ -7,6 +7,8 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
+struct task_struct;
+
 /* One access to one register of one CPU, laid out as the batch device takes it. */
 struct operation {
 	u16 cpu;
@@ -20,7 +22,10 @@ struct operation {
 static_assert(sizeof(struct operation) == 32);
 static_assert(offsetof(struct operation, msrdata) == 16);
 
-/* On the CPU that this runs on, whatever op->cpu; interrupts are off. */
-void operation_carry_out(struct operation *op);
+/*
+ * On the CPU that this runs on, whatever op->cpu; interrupts are off. The
+ * requester, for whom this is done, is named in the trace.
+ */
+void operation_carry_out(struct operation *op, const struct task_struct *requester);
 
 #endif
