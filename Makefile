@@ -40,9 +40,9 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units kmod sanity molecule
+.PHONY: test lint docs-check build units kmod fuzz-replay fuzz sanity molecule
 test: ## Everything that CI runs
-	@tests/tools/run-stages setup lint docs-check build units kmod sanity -- molecule
+	@tests/tools/run-stages setup lint docs-check build units kmod fuzz-replay sanity -- molecule
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -74,6 +74,13 @@ endif
 
 kmod: tools ## The kernel module: compiled with warnings as errors, and checkpatch
 	tests/tools/check-kmod
+
+fuzz-replay: apt ## The texts that fuzzing found for the approved list's parser, in user space
+	$(MAKE) -C tests/kernel/fuzz replay
+
+fuzz: apt ## Fuzz the approved list's parser in user space (MINUTES=5)
+	tests/tools/apt-install tests/requirements/fuzz-packages.txt
+	$(MAKE) -C tests/kernel/fuzz fuzz
 
 sanity: tools $(build)/venv-2.16/installed ## ansible-test sanity, on the newest and the oldest ansible-core and Python
 	tests/tools/ansible-test $(build)/venv sanity

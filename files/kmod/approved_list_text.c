@@ -113,5 +113,10 @@ int list_text_pause(struct list_text *text)
 
 int list_text_end(struct list_text *text)
 {
-	return list_text_push(text, '\n');
+	int event = list_text_push(text, '\n');
+
+	/* No line began. */
+	if (event >= 0)
+		text->line--;
+	return event;
 }

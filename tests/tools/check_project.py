@@ -9,9 +9,9 @@ import sys
 
 import yaml
 
-# Files that hold no comments, texts that are licences, and what antsibull-changelog writes
+# Files that hold no comments, texts that are licences, what antsibull-changelog writes, input of tests
 WITHOUT_LICENSE_LINE = re.compile(
-    r'.*\.(json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml|tests/sanity/ignore-.*\.txt'
+    r'.*\.(json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml|tests/sanity/ignore-.*\.txt|tests/kernel/fuzz/corpus/.*'
 )
 LICENSE_LINE = re.compile(r'\bSPDX-License-Identifier: (\S+)')
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Copyright (c) 2026 hpc.msr_safe contributors */
+#ifndef FUZZ_KERNEL_H
+#define FUZZ_KERNEL_H
+
+/*
+ * What the sources of the approved list use of the kernel, for one thread in
+ * user space. Every header in include/linux is this file; the red-black tree
+ * is the kernel's own.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define U32_MAX UINT32_MAX
+#define SZ_1M (1 << 20)
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define struct_size(pointer, member, count) (sizeof(*(pointer)) + sizeof((pointer)->member[0]) * (count))
+#define unlikely(condition) (condition)
+#define WRITE_ONCE(place, value) ((place) = (value))
+#define EXPORT_SYMBOL(symbol) extern int no_export_of_##symbol
+
+/* Memory: allocation number `fuzz_failing_allocation` from now on fails, if it is not 0. */
+extern unsigned int fuzz_failing_allocation;
+extern unsigned long fuzz_allocated;
+
+#define GFP_KERNEL_ACCOUNT 0
+#define __GFP_NOWARN 0
+void *fuzz_alloc(size_t size, bool zeroed);
+void fuzz_free(const void *memory);
+
+#define kzalloc(size, gfp) fuzz_alloc(size, true)
+#define kvmalloc(size, gfp) fuzz_alloc(size, false)
+#define kfree(memory) fuzz_free(memory)
+
+/* The log: the last line, and how many there were. */
+extern char fuzz_log[256];
+extern unsigned int fuzz_logged;
+
+#define KBUILD_MODNAME "msr_safe"
+#define pr_err_ratelimited(format, ...) \
+	(fuzz_logged++, (void)snprintf(fuzz_log, sizeof(fuzz_log), pr_fmt(format), __VA_ARGS__))
+
+/* Locks and RCU: there is one thread. */
+struct mutex {
+	bool locked;
+};
+
+#define DEFINE_MUTEX(name) struct mutex name
+#define mutex_lock(mutex) ((mutex)->locked = true)
+#define mutex_unlock(mutex) ((mutex)->locked = false)
+#define lockdep_is_held(mutex) ((mutex)->locked)
+
+struct rcu_head {
+	void *unused;
+};
+
+#define __rcu
+#define rcu_read_lock() ((void)0)
+#define rcu_read_unlock() ((void)0)
+#define rcu_dereference(pointer) (pointer)
+#define rcu_replace_pointer(pointer, new, condition) \
+	({ typeof(pointer) old_ = (pointer); (void)(condition); (pointer) = (new); old_; })
+#define kvfree_rcu(pointer, head) fuzz_free(pointer)
+
+typedef struct {
+	unsigned int users;
+} refcount_t;
+
+#define refcount_set(count, value) ((count)->users = (value))
+#define refcount_inc_not_zero(count) ((count)->users && ++(count)->users)
+#define refcount_dec_and_test(count) (--(count)->users == 0)
+
+#endif
