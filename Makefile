@@ -8,6 +8,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+KERNELS ?= 6.1-cloud
 SCENARIOS ?= fresh default
 
 build := $(CURDIR)/build
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Show this list
 	@awk -F ':.*## ' ' \
 	    /^## / { printf "\n  \033[1m%s\033[0m\n", substr($$0, 4) } \
-	    /^[a-z-]+:.*## / { printf "    \033[36m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	    /^[a-z-]+:.*## / { printf "    \033[36m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Try it
 
@@ -40,9 +41,9 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units kmod fuzz-replay fuzz sanity molecule
+.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels molecule
 test: ## Everything that CI runs
-	@tests/tools/run-stages setup lint docs-check build units kmod fuzz-replay sanity -- molecule
+	@tests/tools/run-stages setup lint docs-check build units harness kmod fuzz-replay sanity -- kernel-tests molecule
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -72,6 +73,10 @@ else
 	@echo 'skipped: unit tests on Python 3.6, which this machine lacks'
 endif
 
+harness: tools ## The virtual fleet's and the kernel matrix's own unit tests
+	python -m pytest --quiet -p no:cacheprovider tests/fleet/tests
+	python -m pytest --quiet -p no:cacheprovider tests/matrix/tests
+
 kmod: tools ## The kernel module: compiled with warnings as errors, and checkpatch
 	tests/tools/check-kmod
 
@@ -89,6 +94,12 @@ ifdef old_python
 else
 	@echo 'skipped: sanity on Python 3.6, which this machine lacks'
 endif
+
+kernel-tests: setup ## The kernel module's interface tests, on a virtual node with 6.1 (KERNELS='6.1-rt 6.12-cloud')
+	python tests/matrix/matrix test $(KERNELS)
+
+test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and with the result on docs/results/kernels.md
+	python tests/matrix/matrix test --page
 
 molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 	for scenario in $(SCENARIOS); do \

@@ -2,27 +2,23 @@
 """The node image: built once from the recipe, then cached."""
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.bootstrap import bootstrap, is_root
+from fleet.cache import cache_directory, prune, unfinished
 from fleet.errors import FleetError
 from fleet.host import require_programs, require_space
 from fleet.lock import locked
-from fleet.progress import run_with_progress, say
+from fleet.progress import say
 from fleet.recipe import read_recipe
 
 SPACE_TO_BUILD = 3 << 30  # bytes: the tree and the disk, 0.9 GB each, and room to breathe
-KEEP_UNUSED = 24 * 3600  # seconds: another checkout may be at work with another recipe
-
-# Whatever ends a build ends all of its processes, and its mounts with them; without root mmdebstrap sees to that
-ISOLATED = ('unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc')
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,6 @@ class Image:
         return self.directory / 'id_ed25519'
 
 
-def cache_directory():
-    """${XDG_CACHE_HOME:-~/.cache}/hpc.msr_safe, made if absent."""
-    path = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'hpc.msr_safe'
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def ready_image():
     """The image of the present recipe, from the cache or built now. Raises FleetError."""
     cache = cache_directory()
@@ -63,45 +52,31 @@ def ready_image():
         if not image.directory.exists():
             _build(recipe, image)
         os.utime(image.directory)
-        _prune(cache)
+        prune(cache.glob('image-*/'))
     return image
 
 
-def _prune(cache):
-    """Remove what interrupted builds left and images that nobody used for a while."""
-    for directory in cache.glob('image-*/'):
-        unused = time.time() - directory.stat().st_mtime
-        if directory.suffix or unused > KEEP_UNUSED:
-            shutil.rmtree(directory)
-
-
 def _build(recipe, image):
-    """Build beside and rename, so that an interrupted build leaves no image."""
+    """Build beside and rename: an interrupted build leaves no image."""
     say(f'image: building {image.directory.name}, once; this takes about a minute and a half')
-    require_programs('mmdebstrap', 'mkfs.ext4', 'ssh-keygen')
+    require_programs('mkfs.ext4', 'ssh-keygen')
     require_space(image.directory.parent, SPACE_TO_BUILD)
-    unfinished = Image(image.directory.with_suffix('.unfinished'))
-    shutil.rmtree(unfinished.directory, ignore_errors=True)
-    unfinished.directory.mkdir()
+    new = Image(unfinished(image.directory))
     with _temporary_tree() as tree:
-        _make_key(unfinished.key)
-        _bootstrap(recipe, tree, unfinished)
+        _make_key(new.key)
+        _bootstrap(recipe, tree, new)
         say('image: writing the disk')
-        _write_disk(tree, unfinished.disk, recipe.disk_size)
-        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), unfinished.directory / 'vmlinuz')
-        shutil.copyfile(tree / 'boot/drivers.cpio-fleet', unfinished.directory / 'drivers.cpio')
-        shutil.copyfile(tree / 'boot/initrd.img-fleet', unfinished.initrd)
-    unfinished.directory.rename(image.directory)
+        _write_disk(tree, new.disk, recipe.disk_size)
+        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), new.directory / 'vmlinuz')
+        shutil.copyfile(tree / 'boot/drivers.cpio-fleet', new.directory / 'drivers.cpio')
+        shutil.copyfile(tree / 'boot/initrd.img-fleet', new.initrd)
+    new.directory.rename(image.directory)
     say(f'image: ready in {image.directory}')
 
 
 def _as_root(*command):
     """The command, run with the rights to the tree: as root, or as root of mmdebstrap's user namespace."""
-    return command if _is_root() else ('mmdebstrap', '--unshare-helper', *command)
-
-
-def _is_root():
-    return os.geteuid() == 0
+    return command if is_root() else ('mmdebstrap', '--unshare-helper', *command)
 
 
 @contextmanager
@@ -128,27 +103,9 @@ def _bootstrap(recipe, tree, image):
     archive = image.directory / 'files.tar'
     archive.write_bytes(recipe.archive(image.key.with_suffix('.pub').read_bytes()))
     hook = f'--essential-hook=tar-in {shlex.quote(str(archive))} /'
-    command = [
-        *(ISOLATED if _is_root() else ()),
-        *('mmdebstrap', '--mode=root' if _is_root() else '--mode=unshare', '--format=directory', hook),
-        *(*recipe.options, recipe.suite, tree, *recipe.sources),
-    ]
     log_path = image.directory.parent / 'build.log'
-    with log_path.open('wb') as log:
-        code = run_with_progress('image', command, log, _milestone, {'INITRD': 'No'})  # the recipe makes its own
+    bootstrap('image', (hook, *recipe.options), recipe.suite, tree, recipe.sources, log_path)
     archive.unlink()
-    if code:
-        errors = re.findall(r'^E: (.*)', log_path.read_text(errors='replace'), re.MULTILINE)
-        raise FleetError(
-            f'the image could not be built: {errors[0] if errors else f"mmdebstrap ended with {code}"}. '
-            f'See {log_path}; `apt-get update` on this machine tells whether its mirror answers.'
-        )
-
-
-def _milestone(line):
-    """mmdebstrap's own steps, without its news of hooks."""
-    found = re.match(r'I: ((?:running apt-get|downloading|extracting|installing|cleaning).*?)\.*$', line)
-    return found and found[1]
 
 
 def _write_disk(tree, disk, size):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module on one kernel: compiled for it, its tests run on it, and what that has shown."""
+
+import time
+from dataclasses import dataclass, field
+
+from fleet.errors import FleetError
+from fleet.node import FRESH
+from fleet.progress import say
+from fleet.spec import NodeSpec
+
+from matrix.kernels import Kernel
+from matrix.module import ROOT, compile_module
+from matrix.suite import MODULE, Outcome, Suite
+
+BUILD = ROOT / 'build/kernels'
+NODE = 'kernel'
+
+
+@dataclass
+class Trial:
+    """problem: str, what kept it from coming to its end; None if nothing did."""
+
+    kernel: Kernel
+    release: str = ''
+    warnings: list[str] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+    problem: str | None = None
+    seconds: float = 0
+
+    @property
+    def is_good(self):
+        """Whether all of it was as it should be."""
+        return not (self.problem or self.warnings or self.outcome.failed or self.outcome.complaints)
+
+    def run(self, fleet):
+        """Compile the module and, unless the fleet is None, run the tests on a node of it. A problem is kept."""
+        started = time.monotonic()
+        try:
+            self.kernel.make_ready()
+            self.release = self.kernel.release
+            self.warnings = compile_module(self.kernel, self._directory)
+            if fleet:
+                self._run_tests(fleet)
+        except FleetError as error:
+            self.problem = str(error)
+            say(f'{self.kernel.name}: {error}')
+        self.seconds = time.monotonic() - started
+
+    @property
+    def _directory(self):
+        return BUILD / self.kernel.name
+
+    def _run_tests(self, fleet):
+        fleet.up([NodeSpec(NODE, 'Skylake-Server', cpus=4, kernel=str(self.kernel.boot_directory))])
+        self._run_suite(fleet, 'contract', '-k "not lockdown"', MSR_SAFE_KO=MODULE)
+        # Under lockdown the kernel loads no module that nobody signed, so ours is there before
+        for parameters in ('honor_lockdown=1', 'honor_lockdown=0'):
+            fleet.reset(FRESH, [])
+            self._run_suite(fleet, f'lockdown-{parameters}', '-k lockdown', parameters, MSR_SAFE_LOCKDOWN=1)
+
+    def _run_suite(self, fleet, what, tests, parameters=None, **environment):
+        """Run tests on the node, with the module loaded beforehand if that takes parameters."""
+        say(f'{self.kernel.name}: testing {what}')
+        suite = Suite(fleet.ssh_config, NODE)
+        suite.install(self._directory / 'msr-safe.ko')
+        if parameters:
+            suite.load_module(parameters)
+        self.outcome.add(suite.run(tests, self._directory / f'{what}.log', **environment))
