@@ -5,17 +5,23 @@
 import collections
 
 from .active_list import INSTALLED_LIST, activate_list, read_active_list, read_installed_list, with_names
-from .approved_list import MAX_ADDRESS, digest_list, parse_list, parse_literal, render_list
+from .approved_list import MAX_ADDRESS, digest_list, parse_list, parse_literal, read_list_text, render_list
+from .cpu import read_cpu
 from .errors import MsrSafeError
-from .files import approved_list_text
+from .files import ALLOWED, approved_list_text, header_line
 from .lint import require_safe
+from .list_difference import compare_lists
+from .registers import registers_of
 
-Activation = collections.namedtuple('Activation', 'entries sha256 activates file_text before after warnings')
+Activation = collections.namedtuple(
+    'Activation', 'entries sha256 activates file_text before after differences warnings'
+)
 Activation.__doc__ = """What is to be done to have a list in force.
 
 entries: of the wanted list; sha256: its digest; activates: whether the kernel
 is to be given it; file_text: what the node's file is to be, or None to leave
-it; before, after: texts for the diff; warnings: texts.
+it; before, after: texts for the diff; differences: from the list in force;
+warnings: texts.
 """
 
 
@@ -28,23 +34,30 @@ def plan_activation(machine, content=None, path=None, persist=True, allow_unsafe
     """
     source = path or 'content'
     if path is not None:
-        content = machine.read_text(path)
-    if content is None:
-        raise MsrSafeError('There is no list at %s.' % path, 'Check the path: it is on the node.')
-    entries = parse_list(content, source)
+        content = read_list_text(machine, path)
+    registers = registers_of(read_cpu(machine))
+    entries = registers.complete(parse_list(content, source))
     allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in allow_unsafe]
     warnings = require_safe(entries, source, allow_unsafe=allowed)
-    active, installed = read_active_list(machine), read_names(machine)
-    before, after = render_list(with_names(active, installed)), render_list(entries)
+    installed = read_names(machine)
+    active = registers.complete(with_names(read_active_list(machine), installed))
+    before, after = render_list(active), render_list(entries)
+    differences = compare_lists(active, entries)
     return Activation(
         entries,
         digest_list(entries),
-        activates=digest_list(active) != digest_list(entries),
-        file_text=approved_list_text(entries, source) if persist and render_list(installed) != after else None,
+        activates=bool(differences),
+        file_text=approved_list_text(entries, source, allowed) if persist and render_list(installed) != after else None,
         before=before,
         after=after,
+        differences=differences,
         warnings=warnings,
     )
+
+
+def allowed_at_boot(machine):
+    """Return the addresses (texts) that were allowed when the node's list was put there."""
+    return [address for address in header_line(machine.read_text(INSTALLED_LIST) or '', ALLOWED).split(', ') if address]
 
 
 def read_names(machine):

@@ -22,9 +22,13 @@ it was parsed from, or None.
 """
 
 # A C integer literal (C11 6.4.4.1, without suffixes), as the kernel module reads it.
-LITERAL = re.compile(r'(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z')
+LITERAL = re.compile(r'0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*')
+# What stands between blanks. The kernel module knows these only; Python's split knows more.
+WORD = re.compile(r'[^ \t\r\v\f]+')
 # The comment of an entry: the register's name, then its kind unless it is configuration.
 COMMENT = re.compile(r'(?P<name>[A-Z][A-Z0-9_]{2,})(?:\s+\((?P<kind>counter|status)\))?(?=\s|\Z)')
+
+EXAMPLE = 'Write for example: 0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE'
 
 
 def parse_list(text, source):
@@ -49,62 +53,68 @@ def parse_list(text, source):
 
 def read_list(machine, path):
     """Return the entries of the list in a file. Raises MsrSafeError, also where there is no file."""
-    text = machine.read_text(path)
-    if text is None:
+    return parse_list(read_list_text(machine, path), path)
+
+
+def read_list_text(machine, path):
+    """Return the text of a file that is to hold a list. Raises MsrSafeError where there is none."""
+    content = machine.read(path)
+    if content is None:
         raise MsrSafeError('There is no approved list at %s.' % path, 'Check the path, and what it links to.')
-    return parse_list(text, path)
+    return content.decode('utf-8', 'replace')
 
 
 def parse_entries(text, source):
     """Return the entries of a text that may have none, as the device's own."""
     entries = []
-    first_line = {}
+    line_of = {}
     for number, line in enumerate(text.split('\n'), 1):
-        entry = parse_line(line, number, source)
-        if entry is None:
-            continue
-        if entry.address in first_line:
-            raise MsrSafeError(
-                '%s:%d: register 0x%08X is already on line %d.'
-                % (source, number, entry.address, first_line[entry.address]),
-                'Keep one of the two lines.',
-            )
-        first_line[entry.address] = number
-        entries.append(entry)
+        content, _dummy, comment = line.partition('#')
+        words = WORD.findall(content)
+        if words:
+            where = '%s:%d: ' % (source, number)
+            address, mask = parse_words(words, line_of, where)
+            line_of[address] = number
+            name, kind = parse_comment(comment)
+            entries.append(Entry(address, mask, name, kind, number))
     return entries
 
 
-def parse_line(line, number, source):
-    """Return the Entry of one line, or None for a blank or comment line."""
-    content, _dummy, comment = line.partition('#')
-    fields = content.split()
-    if not fields:
-        return None
-    if len(fields) != 2:
+def parse_words(words, line_of, where):
+    """Return (address, mask) of the words of a line. ``line_of`` says on which line an address is already.
+
+    Looks at them from left to right, as the kernel module does.
+    """
+    address = parse_literal(words[0], MAX_ADDRESS, where + 'address')
+    if len(words) == 1:
+        raise MsrSafeError('%sthere is no write mask after the address.' % where, EXAMPLE)
+    if address in line_of:
         raise MsrSafeError(
-            '%s:%d: expected an address and a write mask, found %r.' % (source, number, content.strip()),
-            'Write for example: 0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE',
+            '%sregister 0x%08X is already on line %d.' % (where, address, line_of[address]),
+            'Keep one of the two lines.',
         )
-    where = '%s:%d: ' % (source, number)
-    address = parse_literal(fields[0], MAX_ADDRESS, where + 'address')
-    mask = parse_literal(fields[1], MAX_MASK, where + 'write mask')
-    name, kind = parse_comment(comment)
-    return Entry(address, mask, name, kind, number)
+    mask = parse_literal(words[1], MAX_MASK, where + 'write mask')
+    if len(words) > 2:
+        raise MsrSafeError('%sthere is %r after the write mask.' % (where, words[2]), EXAMPLE)
+    return address, mask
 
 
 def parse_literal(text, maximum, where):
     """Return the value of a C integer literal. ``where`` begins the error."""
-    if not LITERAL.match(text):
+    match = LITERAL.match(text)
+    digits = match.group() if match else ''
+    is_octal = digits.startswith('0') and digits.isdigit()
+    # Longer ones are too wide anyway, and some Pythons refuse to convert them.
+    too_long = not is_octal and digits.isdigit() and len(digits) > 20
+    value = 0 if too_long or not digits else int(digits, 8 if is_octal else 0)
+    if too_long or value > MAX_MASK or (digits == text and value > maximum):
+        raise MsrSafeError('%s %s is wider than %d bits.' % (where, text, maximum.bit_length()))
+    if not digits or digits != text:
         raise MsrSafeError(
             '%s %r is not a number.' % (where, text),
             'Write it as 0x… (hexadecimal) or decimal.',
         )
-    is_octal = text[0] == '0' and text.isdigit()
-    # Longer ones are too wide anyway, and some Pythons refuse to convert them.
-    too_long = not is_octal and text.isdigit() and len(text) > 20
-    if too_long or int(text, 8 if is_octal else 0) > maximum:
-        raise MsrSafeError('%s %s is wider than %d bits.' % (where, text, maximum.bit_length()))
-    return int(text, 8 if is_octal else 0)
+    return value
 
 
 def parse_comment(comment):
@@ -138,21 +148,22 @@ def digest_list(entries):
     return hashlib.sha256(text.encode('ascii')).hexdigest()
 
 
-def apply_overrides(entries, overrides):
+def apply_overrides(entries, overrides, named=()):
     """Return (entries, names unknown here) after a site's overrides.
 
     Each override is ``{'address': int or str or None, 'register': str or None,
     'write_mask': int or str or None, 'state': 'present' or 'absent', 'comment':
-    str or None}``. A register name is looked up in ``entries``, with or without
-    its IA32_ or MSR_ prefix; a name that this CPU's list does not have is
-    returned, not an error, so that one set of overrides serves a mixed fleet.
+    str or None}``. A register's name, with or without its IA32_ or MSR_ prefix,
+    is looked up in ``entries``, then in ``named``: what else this CPU is known to
+    have, with address and name. A name that it does not have is returned, not an
+    error, so that one set of overrides serves a mixed fleet.
     Raises MsrSafeError for an override that means nothing anywhere.
     """
     by_address = collections.OrderedDict((entry.address, entry) for entry in sorted(entries))
     unknown = []
     for number, override in enumerate(overrides, 1):
         where = 'override %d: ' % number
-        address = override_address(override, by_address.values(), where)
+        address = override_address(override, (by_address.values(), named), where)
         if address is None:
             unknown.append(override['register'])
         elif override.get('state', 'present') == 'absent':
@@ -162,21 +173,24 @@ def apply_overrides(entries, overrides):
     return sorted(by_address.values()), unknown
 
 
-def override_address(override, entries, where):
-    """Return the address an override is about, or None for a name not on this list."""
+def override_address(override, tables, where):
+    """Return the address an override is about, or None for a name in none of the tables."""
     if override.get('address') is not None:
         return parse_literal(str(override['address']), MAX_ADDRESS, where + 'address')
     name = override.get('register')
     if not name:
         raise MsrSafeError(where + 'neither register nor address is given.', 'Name the register, or give its address.')
-    matches = sorted({entry.address for entry in entries if entry.name and short_name(entry.name) == short_name(name)})
-    if len(matches) > 1:
-        raise MsrSafeError(
-            '%s%s means several registers of this list: %s.'
-            % (where, name, ', '.join('0x%08X' % address for address in matches)),
-            'Give the address instead.',
-        )
-    return matches[0] if matches else None
+    for table in tables:
+        matches = sorted({each.address for each in table if each.name and short_name(each.name) == short_name(name)})
+        if len(matches) > 1:
+            raise MsrSafeError(
+                '%s%s means several registers: %s.'
+                % (where, name, ', '.join('0x%08X' % address for address in matches)),
+                'Give the address instead.',
+            )
+        if matches:
+            return matches[0]
+    return None
 
 
 def short_name(name):
@@ -195,7 +209,9 @@ def override_entry(override, address, before, where):
     entry = before or Entry(address, 0, '', 'configuration', None)
     if mask is not None:
         entry = entry._replace(mask=parse_literal(str(mask), MAX_MASK, where + 'write_mask'))
-    name, kind = parse_comment(override.get('comment') or ('' if before else override.get('register')) or '')
+    # Beside an address, a name is what the register is to be called.
+    named = override.get('register') if before is None and override.get('address') is not None else None
+    name, kind = parse_comment(override.get('comment') or named or '')
     if name:
         entry = entry._replace(name=name, kind=kind)
     return entry

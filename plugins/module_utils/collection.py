@@ -8,17 +8,16 @@ from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_lite
 from .errors import MsrSafeError
 from .files import approved_list_text
 from .kernel_module_file import read_module_file
-from .lint import require_safe
+from .lint import TIERS, require_safe
 from .list_directory import select_list
 from .machine import Machine
 from .node import digest_commands, wanted_scripts
+from .registers import registers_of
 from .tree import digest_tree, pack_tree, read_tree
 from .version import VERSION
 
 # Actions of changes that take files to the node.
 WITH_PAYLOAD = ('build_module', 'install_commands', 'deliver_module')
-
-TIERS = ('monitor', 'perf', 'power')
 
 
 class Collection:
@@ -54,19 +53,22 @@ class Collection:
         file_text is what the node's file is to hold. Raises MsrSafeError.
         """
         path, hidden = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
-        selected = read_list(Machine(), path)
-        entries, unknown = apply_overrides(selected, settings['overrides'])
+        registers = registers_of(cpu)
+        entries, unknown = apply_overrides(
+            read_list(Machine(), path), settings['overrides'], registers.by_address.values()
+        )
+        entries = registers.complete(entries)
         source = os.path.basename(path)
         if settings['overrides']:
             source += ' with overrides'
         allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
         warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed)
         warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
-        warnings += ['The override of %s has no effect: %s has no such register.' % (name, path) for name in unknown]
+        warnings += ['The override of %s has no effect: this CPU has no such register.' % name for name in unknown]
         return {
             'path': path,
             'source': source,
-            'file_text': approved_list_text(entries, source),
+            'file_text': approved_list_text(entries, source, allowed),
             'sha256': digest_list(entries),
             'registers': len(entries),
         }, warnings

@@ -54,7 +54,7 @@ def online_cpus(machine):
 
 def describe_cpu(cpu):
     """Return a processor in words: ``GenuineIntel family 6 model 85 (al_0655)``."""
-    return '%s family %d model %d (%s)' % (cpu['vendor'], cpu['family'], cpu['model'], list_name(cpu))
+    return '%s family %d model %d (%s)' % (cpu.get('vendor', 'CPU'), cpu['family'], cpu['model'], list_name(cpu))
 
 
 def list_name(cpu):

@@ -17,6 +17,10 @@ CONFIGURATION = (MODPROBE, UDEV, UNIT, APPROVED_LIST)
 NOTICE = 'Written by Ansible (hpc.msr_safe). Change the variables of the role, not this file.'
 HEADING = '# %s\n' % NOTICE
 
+# In the header of the node's list.
+SOURCE = 'Source: '
+ALLOWED = 'Allowed although unsafe: '
+
 # Names under which programs written for other msr-safe modules look for the approved list.
 LIST_SYMLINKS = 'cpu/msr_allowlist cpu/msr_whitelist'
 
@@ -53,15 +57,30 @@ After=systemd-modules-load.service systemd-udevd.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/sbin/modprobe msr_safe
-ExecStart=/usr/sbin/msr-safe load %(list)s
+ExecStart=/usr/sbin/msr-safe load
 
 [Install]
 WantedBy=multi-user.target
 """
-        % {'list': APPROVED_LIST}
     )
 
 
-def approved_list_text(entries, source):
-    """Return the node's own list file. ``source`` says in words where the list comes from."""
-    return render_list(entries, [NOTICE, 'Source: ' + source])
+def approved_list_text(entries, source, allow_unsafe=()):
+    """Return the node's own list file.
+
+    source: says in words where the list comes from. allow_unsafe: addresses
+    that the lint did not refuse, so that it does not refuse them at boot.
+    """
+    addresses = sorted(set(allow_unsafe) & {entry.address for entry in entries})
+    header = [NOTICE, SOURCE + source]
+    if addresses:
+        header.append(ALLOWED + ', '.join('0x%X' % address for address in addresses))
+    return render_list(entries, header)
+
+
+def header_line(text, label):
+    """Return what a line of a list's header says behind a label, or '' where there is none."""
+    for line in text.splitlines():
+        if line.startswith('# ' + label):
+            return line[len('# ' + label) :].strip()
+    return ''

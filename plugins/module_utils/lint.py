@@ -6,6 +6,8 @@ import collections
 
 from .errors import MsrSafeError
 
+TIERS = ('monitor', 'perf', 'power')
+
 REFUSE = 'refuse'
 WARN = 'warn'
 
@@ -250,7 +252,7 @@ def finding_of(rule, entry, allow_unsafe):
         return warning(entry, rule.why, remedy)
     if entry.address in allow_unsafe:
         return warning(entry, rule.why, 'Allowed by msr_safe_allow_unsafe.')
-    remedy += ', or name 0x%X in msr_safe_allow_unsafe.' % entry.address
+    remedy += ', or name 0x%X in msr_safe_allow_unsafe (msr-safe: --allow-unsafe).' % entry.address
     return Finding(REFUSE, entry.address, entry.line, message_of(entry, rule.why, remedy))
 
 

@@ -46,8 +46,8 @@ def names_for(cpu, directory):
     """Return the sorted file names in a directory that mean this processor."""
     if not os.path.isdir(directory):
         raise MsrSafeError(
-            'The directory of approved lists %s does not exist on the controller.' % directory,
-            'Check msr_safe_approved_list_directories.',
+            'There is no directory of approved lists %s.' % directory,
+            'Check the path (msr_safe_approved_list_directories: on the controller).',
         )
     try:
         return sorted(name for name in os.listdir(directory) if means(name, cpu))
@@ -55,7 +55,12 @@ def names_for(cpu, directory):
         raise unreadable(directory, error) from error
 
 
+def cpu_of_name(name):
+    """Return the processor that a list's name means (family and model only), or None."""
+    match = HISTORICAL_NAME.match(name)
+    return {'family': int(match.group(1), 16), 'model': int(match.group(2), 16)} if match else None
+
+
 def means(name, cpu):
     """Return whether a file name is a spelling of this processor's list."""
-    match = HISTORICAL_NAME.match(name)
-    return bool(match) and (int(match.group(1), 16), int(match.group(2), 16)) == (cpu['family'], cpu['model'])
+    return cpu_of_name(name) == {'family': cpu['family'], 'model': cpu['model']}

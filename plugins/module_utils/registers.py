@@ -38,6 +38,15 @@ class Registers:
         """Return the register at an address; one without name and fields where we know nothing of it."""
         return self.by_address.get(address) or Register(address, '', 'configuration', '', ())
 
+    def complete(self, entries):
+        """Return entries of a list with name and kind where they do not say them."""
+        return [self.complete_entry(entry) for entry in entries]
+
+    def complete_entry(self, entry):
+        register = self.at(entry.address)
+        kind = entry.kind if entry.kind != 'configuration' else register.kind
+        return entry._replace(name=entry.name or register.name, kind=kind)
+
     def find(self, text):
         """Return the register that a text means: a name, with or without its prefix, or an address.
 
@@ -197,6 +206,37 @@ def check_span(amount, least, greatest, where, unit):
 def describe(register):
     """Return a register in words: ``MSR_PKG_POWER_LIMIT (0x610)``."""
     return '%s (0x%X)' % (register.name, register.address) if register.name else '0x%X' % register.address
+
+
+def describe_bits(register, mask):
+    """Return the bits of a mask in words: ``NAME`` of a field, ``NAME[3:0]`` of its part, ``23:16`` of no field."""
+    words, rest = [], mask
+    for field in register.fields:
+        part = mask & field_mask(field)
+        if part == field_mask(field):
+            words.append((field.low, field.name))
+        elif part:
+            words += [
+                (low, '%s[%s]' % (field.name, spell_bits(high - field.low, low - field.low)))
+                for high, low in spans(part)
+            ]
+        rest &= ~part
+    words += [(low, spell_bits(high, low)) for high, low in spans(rest)]
+    return [word for _low, word in sorted(words)]
+
+
+def spell_bits(high, low):
+    return '%d:%d' % (high, low) if high > low else '%d' % low
+
+
+def spans(mask):
+    """Return the runs of bits of a mask as (high, low), lowest first."""
+    found = []
+    for bit in range(64):
+        if mask >> bit & 1:
+            low = found.pop()[1] if found and found[-1][0] == bit - 1 else bit
+            found.append((bit, low))
+    return found
 
 
 def near_words(word, words):

@@ -12,6 +12,7 @@ description:
   - Replaces the list of registers that users of the node may read and write, at once and whole.
   - A list with an error is refused with its line, and the one that was active stays active.
   - A list that would hand out the machine is refused with the reason.
+  - With C(--check --diff) it says what would change, register by register, under the manuals' names.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
@@ -45,6 +46,12 @@ EXAMPLES = r"""
     content: |
       0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE
 
+- name: Say what another list would change, without activating it
+  hpc.msr_safe.msr_approved_list:
+    src: /root/al_0655
+  check_mode: true
+  diff: true
+
 - name: Activate another list until the next boot
   hpc.msr_safe.msr_approved_list:
     src: /etc/msr-safe/approved_list
@@ -65,12 +72,35 @@ sha256:
   description: Checksum over the list's addresses and masks.
   returned: success
   type: str
+differences:
+  description: The registers that this list treats differently from the one that was active, by address.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: The register's address.
+      type: str
+      sample: "0x000001A0"
+    name:
+      description: The manual's name of the register, or empty where neither the lists nor the CPU's table know it.
+      type: str
+      sample: IA32_MISC_ENABLE
+    before:
+      description: Its write mask in the list that was active, or none where it was not on that list.
+      type: str
+      sample: "0x0000000000000000"
+    after:
+      description: Its write mask in this list, or none where it is not on it.
+      type: str
+      sample: "0x0000004000000000"
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.activation import carry_out_activation, is_due, plan_activation
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.list_difference import describe_difference
 from ..module_utils.machine import Machine
 
 
@@ -101,6 +131,7 @@ def main():
         changed=is_due(activation),
         registers=len(activation.entries),
         sha256=activation.sha256,
+        differences=[describe_difference(each) for each in activation.differences],
         diff={
             'before_header': 'approved list',
             'after_header': 'approved list',

@@ -28,6 +28,11 @@ def exit_status(name, function, *arguments):
         return 1
 
 
+def counted(number, noun):
+    """Return a number of things in words: ``1 register``, ``2 registers``."""
+    return '%d %s%s' % (number, noun, '' if number == 1 else 's')
+
+
 def say(text, stream=None):
     """Write text to stdout or another stream, with escapes for what its encoding does not have."""
     stream = stream or sys.stdout

@@ -3,27 +3,124 @@
 """msr-safe: the approved list of a node."""
 
 import argparse
+import json
+import os
+import re
+import sys
 
-from ..active_list import activate_list, read_named_list
-from ..approved_list import digest_list, read_list, render_list
+from ..activation import allowed_at_boot, carry_out_activation, plan_activation
+from ..active_list import INSTALLED_LIST, read_active_list, read_named_list
+from ..approved_list import (
+    MAX_ADDRESS,
+    digest_list,
+    parse_list,
+    parse_literal,
+    read_list,
+    read_list_text,
+    render_list,
+)
+from ..cpu import describe_cpu, list_name, read_cpu
+from ..errors import MsrSafeError
+from ..files import SOURCE, header_line
+from ..lint import TIERS, WARN, lint
+from ..list_difference import compare_lists, describe_difference
+from ..list_directory import cpu_of_name, select_list
 from ..machine import Machine
+from ..registers import Registers, describe, describe_bits, registers_of
 from ..version import VERSION
-from .command import exit_status, say
+from .command import counted, exit_status, say
+from .table import render_table, terminal_width
+
+EXAMPLES = """
+examples:
+  msr-safe show                         which registers users may read, which bits they may write
+  msr-safe show PKG_POWER_LIMIT 0x1A4   only these
+  msr-safe diff /tmp/al_0655            what would change if that list were loaded
+  msr-safe load /tmp/al_0655            try it, until the next boot
+  msr-safe load                         back to the node's own list
+  msr-safe lint lists/al_*              check a site's lists, also where no node is
+
+exit status:
+  0  done, or nothing to say
+  1  refused, or an error: nothing was changed
+  2  the command line is wrong
+  3  diff: the lists differ
+"""
 
 
 def build_parser():
     parser = argparse.ArgumentParser(
         prog='msr-safe',
-        description='Show and activate the list of registers that users of this node may access.',
+        description='The list of registers that users of this node may access.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--version', action='version', version='%(prog)s ' + VERSION)
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
-    loading = commands.add_parser('load', help='make the list in FILE the active one')
-    loading.add_argument('file', metavar='FILE', help='address, write mask, # name; a line each register')
-    loading.set_defaults(run=load)
-    showing = commands.add_parser('show', help='print the active list')
-    showing.set_defaults(run=show)
+
+    def add(name, function, summary, description):
+        command = commands.add_parser(name, help=summary, description=description)
+        command.add_argument('--json', action='store_true', help='print JSON, for programs')
+        command.set_defaults(run=function)
+        return command
+
+    showing = add('show', show, 'print the active list', 'Print the active list, with the bits that can be written.')
+    showing.add_argument('register', metavar='REGISTER', nargs='*', help='print only these: names or addresses')
+    showing.add_argument('--list', action='store_true', help='print it as a list file, as load takes it')
+
+    differing = add(
+        'diff',
+        diff,
+        'compare the active list with one in a file',
+        'Compare the active list with one in a file, register by register. Exit status 3 where they differ.',
+    )
+    differing.add_argument('file', metavar='FILE')
+
+    loading = add(
+        'load',
+        load,
+        'make a list the active one, until the next boot',
+        'Make the list in FILE the active one, until the next boot. Without FILE, the list of this node: %s.'
+        % INSTALLED_LIST,
+    )
+    loading.add_argument('file', metavar='FILE', nargs='?', default=INSTALLED_LIST)
+    add_allow_unsafe(loading)
+
+    add('clear', clear, 'approve nothing, until the next boot', 'Approve nothing, until the next boot.')
+
+    linting = add(
+        'lint',
+        lint_files,
+        'check lists for what would hand out the machine',
+        'Check lists for what would hand out the machine. Needs no node. '
+        'Exit status 1 where one would be refused, or is malformed.',
+    )
+    linting.add_argument('file', metavar='FILE', nargs='+')
+    linting.add_argument('--tier', choices=TIERS, default='power', help='what the lists are for (default: power)')
+    linting.add_argument('--shared', action='store_true', help='jobs of several users share the nodes')
+    linting.add_argument('--strict', action='store_true', help='exit status 1 for warnings, too')
+    linting.add_argument('--cpu', help='CPU that the lists are for, as 06_55 (default: what their names say)')
+    add_allow_unsafe(linting)
+
+    selecting = add(
+        'select',
+        select,
+        'say which list is for a CPU, and why',
+        'Say which list in directories is for a CPU, and why. Without a directory: what the list of this node is.',
+    )
+    selecting.add_argument('directory', metavar='DIRECTORY', nargs='*', help='searched in this order')
+    selecting.add_argument('--cpu', help='CPU, as 06_55 (default: that of this machine)')
     return parser
+
+
+def add_allow_unsafe(command):
+    command.add_argument(
+        '--allow-unsafe',
+        metavar='ADDRESS',
+        action='append',
+        default=[],
+        help='do not refuse this register, although it is dangerous',
+    )
 
 
 def main(arguments=None, machine=None):
@@ -37,13 +134,236 @@ def main(arguments=None, machine=None):
     return exit_status('msr-safe', options.run, machine, options)
 
 
+def answer(options, data, text):
+    """Print data as JSON where that is asked for, and else a text."""
+    say(json.dumps(data, indent=2) + '\n' if options.json else text)
+
+
+# The active list
+
+
+def show(machine, options):
+    registers = registers_of(read_cpu(machine))
+    entries = registers.complete(read_named_list(machine))
+    if options.register:
+        wanted = [find_entry(text, entries, registers) for text in options.register]
+        entries = [entry for entry in entries if entry in wanted]
+    if options.list and not options.json:
+        say(render_list(entries))
+        return 0
+    rows = [['ADDRESS', 'NAME', 'WRITE MASK', 'KIND', 'WRITABLE BITS']]
+    rows += [
+        [
+            '0x%08X' % entry.address,
+            entry.name,
+            spell_mask(entry.mask),
+            entry.kind,
+            ', '.join(writable(entry, registers)),
+        ]
+        for entry in entries
+    ]
+    writables = [entry for entry in entries if entry.mask]
+    total = '%s, %d writable\n' % (counted(len(entries), 'register'), len(writables))
+    answer(options, [described(entry, registers) for entry in entries], render_table(rows, terminal_width()) + total)
+    return 0
+
+
+def find_entry(text, entries, registers):
+    """Return the entry of a list that a name or an address means. Raises MsrSafeError."""
+    by_name = {entry.name: entry for entry in entries if entry.name}
+    if text.upper() in by_name:
+        return by_name[text.upper()]
+    register = registers.find(text)
+    for entry in entries:
+        if entry.address == register.address:
+            return entry
+    raise MsrSafeError('%s is not on the active list.' % describe(register), 'See all that is: msr-safe show.')
+
+
+def writable(entry, registers):
+    """Return the bits of an entry that can be written, in words."""
+    return describe_bits(registers.at(entry.address), entry.mask)
+
+
+def described(entry, registers):
+    """Return an entry as plain data."""
+    return {
+        'address': '0x%08X' % entry.address,
+        'name': entry.name,
+        'kind': entry.kind,
+        'write_mask': '0x%016X' % entry.mask,
+        'writable_bits': writable(entry, registers),
+    }
+
+
+def spell_mask(mask):
+    """Return a write mask in words, for people."""
+    return 'not listed' if mask is None else '0x%016X' % mask if mask else 'read only'
+
+
+def diff(machine, options):
+    registers = registers_of(read_cpu(machine))
+    active = registers.complete(read_named_list(machine))
+    differences = compare_lists(active, registers.complete(read_list(machine, options.file)))
+    answer(options, [describe_difference(each) for each in differences], difference_text(differences, registers))
+    return 3 if differences else 0
+
+
+def difference_text(differences, registers):
+    """Return Differences as a table, or a sentence where there are none."""
+    if not differences:
+        return 'no difference\n'
+    rows = [['ADDRESS', 'NAME', 'ACTIVE', 'FILE', 'BITS']]
+    rows += [
+        ['0x%08X' % each.address, each.name, spell_mask(each.before), spell_mask(each.after), changed(each, registers)]
+        for each in differences
+    ]
+    return render_table(rows, terminal_width()) + 'different: %s\n' % counted(len(differences), 'register')
+
+
+def changed(difference, registers):
+    """Return the bits that become writable (+) and read only (-)."""
+    register = registers.at(difference.address)
+    before, after = difference.before or 0, difference.after or 0
+    gained = ['+' + bits for bits in describe_bits(register, after & ~before)]
+    return ' '.join(gained + ['-' + bits for bits in describe_bits(register, before & ~after)])
+
+
 def load(machine, options):
-    entries = read_list(machine, options.file)
-    activate_list(machine, entries)
-    say('%s: %d registers approved (sha256 %.16s)\n' % (options.file, len(entries), digest_list(entries)))
+    allowed = options.allow_unsafe
+    if options.file == INSTALLED_LIST:
+        allowed = allowed + allowed_at_boot(machine)
+    activation = plan_activation(machine, path=options.file, persist=False, allow_unsafe=allowed)
+    carry_out_activation(machine, activation)
+    for warning in [] if options.json else activation.warnings:
+        say('msr-safe: warning: %s\n' % warning, sys.stderr)
+    return report(options, activation, options.file)
+
+
+def clear(machine, options):
+    activation = plan_activation(machine, content='', persist=False)
+    carry_out_activation(machine, activation)
+    return report(options, activation, 'cleared')
+
+
+def report(options, activation, what):
+    """Say what was activated; return the exit status."""
+    text = '%s: %s approved (sha256 %.16s)' % (what, counted(len(activation.entries), 'register'), activation.sha256)
+    data = {
+        'changed': activation.activates,
+        'registers': len(activation.entries),
+        'sha256': activation.sha256,
+        'differences': [describe_difference(each) for each in activation.differences],
+        'warnings': activation.warnings,
+    }
+    answer(options, data, text + ('\n' if activation.activates else ', as before\n'))
     return 0
 
 
-def show(machine, _options):
-    say(render_list(read_named_list(machine)))
+# Lists in files
+
+
+def lint_files(machine, options):
+    allowed = [parse_literal(address, MAX_ADDRESS, '--allow-unsafe:') for address in options.allow_unsafe]
+    given = named_cpu(options.cpu) if options.cpu else None
+    problems, lines = [], []
+    for path in options.file:
+        cpu = given or cpu_of_name(os.path.basename(path))
+        found, count = lint_file(machine, path, registers_of(cpu) if cpu else Registers(()), options, allowed)
+        problems += found
+        lines += [spell_problem(problem) for problem in found] or [
+            '%s: %s, nothing found' % (path, counted(count, 'register'))
+        ]
+    answer(options, problems, '\n'.join(lines) + '\n')
+    levels = {problem['level'] for problem in problems}
+    return 1 if levels - {WARN} or (levels and options.strict) else 0
+
+
+def lint_file(machine, path, registers, options, allowed):
+    """Return ([problem as plain data], number of registers) of the list in a file."""
+    try:
+        entries = registers.complete(read_list(machine, path))
+    except MsrSafeError as error:
+        return [malformed(path, error)], 0
+    name_of = {entry.address: entry.name for entry in entries}
+    return [
+        {
+            'file': path,
+            'line': finding.line,
+            'level': finding.level,
+            'address': '0x%08X' % finding.address,
+            'name': name_of[finding.address],
+            'message': finding.message,
+        }
+        for finding in lint(entries, options.tier, options.shared, allowed)
+    ], len(entries)
+
+
+def malformed(path, error):
+    """Return the problem that a file holds no list, as plain data."""
+    place = re.match(re.escape(path) + r'(?::([0-9]+))?: ', error.problem)
+    return {
+        'file': path,
+        'line': int(place.group(1)) if place and place.group(1) else None,
+        'level': 'error',
+        'address': None,
+        'name': None,
+        'message': ' '.join(filter(None, (error.problem[place.end() if place else 0 :], error.remedy))),
+    }
+
+
+def spell_problem(problem):
+    """Return a problem as editors and CI know it: ``file:line: level: message``."""
+    place = problem['file'] if problem['line'] is None else '%(file)s:%(line)d' % problem
+    return '%s: %s: %s' % (place, problem['level'], problem['message'])
+
+
+def named_cpu(text):
+    """Return the processor that --cpu names. Raises MsrSafeError."""
+    cpu = cpu_of_name(text) or cpu_of_name('al_' + text)
+    if cpu is None:
+        raise MsrSafeError('%s is not a CPU.' % text, 'Write family and model as the lists do, in hexadecimal: 06_55.')
+    return cpu
+
+
+def select(machine, options):
+    cpu = named_cpu(options.cpu) if options.cpu else read_cpu(machine)
+    if options.directory:
+        path, hidden = select_list(cpu, options.directory)
+        why = why_selected(cpu, path, options.directory)
+    elif options.cpu:
+        raise MsrSafeError('This node has the list of its own CPU only.', 'Name the directories that hold lists.')
+    else:
+        path, hidden, why = INSTALLED_LIST, [], why_installed(machine)
+    lines = ['%s' % path, 'for   %s' % describe_cpu(cpu), 'why   %s' % why]
+    lines += ['over  %s' % other for other in hidden]
+    answer(
+        options,
+        {'cpu': cpu, 'list': list_name(cpu), 'path': path, 'why': why, 'passed_over': hidden},
+        '\n'.join(lines) + '\n',
+    )
     return 0
+
+
+def why_selected(cpu, path, directories):
+    """Return why this file, in words."""
+    directory, name = os.path.split(path)
+    exact = list_name(cpu)
+    why = 'its name is %s' % exact if name == exact else 'its name means %s, and no file is named so exactly' % exact
+    before = directories[: directories.index(directory)]
+    return why + ('; not in %s' % ', '.join(before) if before else '')
+
+
+def why_installed(machine):
+    """Return what this node's list is, in words. Raises MsrSafeError where it has none."""
+    text = read_list_text(machine, INSTALLED_LIST)
+    source = header_line(text, SOURCE)
+    in_force = digest_list(read_active_list(machine)) == digest_list(parse_list(text, INSTALLED_LIST))
+    return '%s%s' % (
+        'Ansible put %s there' % source if source else 'somebody put it there',
+        '; it is active' if in_force else '; another list is active (msr-safe diff %s)' % INSTALLED_LIST,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

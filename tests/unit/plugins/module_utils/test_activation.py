@@ -5,11 +5,13 @@ import errno
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.activation import (
+    allowed_at_boot,
     carry_out_activation,
     is_due,
     plan_activation,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.list_difference import describe_difference
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST
 
 INSTALLED = '/etc/msr-safe/approved_list'
@@ -41,7 +43,8 @@ def test_persisting_writes_the_file_with_names(node):
     carry_out_activation(node.machine, plan_activation(node.machine, NEW))
     assert node.get(INSTALLED) == (
         HEADER + '# Source: content\n'
-        '0x00000010 0x0000000000000000\n0x000001A4 0x000000000000000F # MSR_MISC_FEATURE_CONTROL\n'
+        '0x00000010 0x0000000000000000 # IA32_TIME_STAMP_COUNTER (counter)\n'
+        '0x000001A4 0x000000000000000F # MSR_MISC_FEATURE_CONTROL\n'
     )
 
 
@@ -83,6 +86,34 @@ def test_the_diff_shows_names_on_both_sides(node):
     assert activation.after.endswith('# MSR_MISC_FEATURE_CONTROL\n')
 
 
+def test_the_differences_are_by_register(node):
+    node.put(INSTALLED, '')
+    said = [describe_difference(each) for each in plan_activation(node.machine, NEW).differences]
+    assert said[0] == {
+        'address': '0x00000010',
+        'name': 'IA32_TIME_STAMP_COUNTER',
+        'before': None,
+        'after': '0x0000000000000000',
+    }
+    assert said[-1]['name'] == 'IA32_PACKAGE_THERM_STATUS'
+    assert (said[-1]['before'], said[-1]['after']) == ('0x0000000000000AAA', None)
+    assert [each['name'] for each in said if each['address'] == '0x000001A4'] == []
+    assert plan_activation(node.machine, LIST).differences == []
+
+
+def test_a_list_without_names_gets_those_of_the_cpu(node):
+    carry_out_activation(node.machine, plan_activation(node.machine, '0x1A0 0x4000000000\n0xC2 0x0 # my counter\n'))
+    assert node.get(INSTALLED).endswith(
+        '0x000000C2 0x0000000000000000 # IA32_PMC1 (counter)\n0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE\n'
+    )
+
+
+def test_what_was_allowed_is_allowed_at_boot(node):
+    assert allowed_at_boot(node.machine) == []
+    carry_out_activation(node.machine, plan_activation(node.machine, UNSAFE, allow_unsafe=['0xC0000082', '0x174']))
+    assert allowed_at_boot(node.machine) == ['0xC0000082']
+
+
 def test_an_unsafe_list_is_refused_unless_allowed(node):
     with pytest.raises(MsrSafeError, match='0xC0000082'):
         plan_activation(node.machine, UNSAFE)
@@ -105,7 +136,7 @@ def test_a_malformed_list_names_file_and_line(node):
 
 
 def test_a_missing_file_is_named(node):
-    with pytest.raises(MsrSafeError, match='There is no list at /root/list'):
+    with pytest.raises(MsrSafeError, match='There is no approved list at /root/list'):
         plan_activation(node.machine, path='/root/list')
 
 

@@ -53,8 +53,8 @@ def test_numbers_are_c_literals(line, pair):
 @pytest.mark.parametrize(
     'line, words',
     [
-        ('0x1A0', "'0x1A0'"),
-        ('0x1A0 0x1 0x2', 'expected an address and a write mask'),
+        ('0x1A0', 'there is no write mask after the address'),
+        ('0x1A0 0x1 0x2', "there is '0x2' after the write mask"),
         ('0x1A0, 0x1', "'0x1A0,' is not a number"),
         ('1A0 0x1', "'1A0' is not a number"),
         ('08 0x1', "'08' is not a number"),
@@ -72,6 +72,12 @@ def test_numbers_are_c_literals(line, pair):
         ('0x1A0 02000000000000000000000', 'wider than 64 bits'),
         ('9' * 5000 + ' 0', 'wider than 32 bits'),
         ('0x1A0\x000 0', 'not a number'),
+        ('0x1A0\xa00x1', 'not a number'),
+        ('0x1A0\x1c0x1', 'not a number'),
+        ('\u2003', 'not a number'),
+        ('99999999999999999999z 0', 'wider than 32 bits'),
+        ('0x1A0 0x10000000000000000z', 'wider than 64 bits'),
+        ('0x10 zebra', 'is already on line 3'),
     ],
 )
 def test_errors_name_source_and_line(line, words):

@@ -106,6 +106,40 @@ def test_overrides_are_applied_and_said(collection, site):
     assert 'The override of NO_SUCH_REGISTER has no effect' in ''.join(warnings)
 
 
+def test_an_override_may_name_what_the_cpu_has_and_the_list_does_not(collection, site):
+    overrides = [{'register': 'PKG_POWER_LIMIT', 'write_mask': '0x7FFF', 'state': 'present'}]
+    selected, warnings = collection.approved_list(SKYLAKE, site('0x10 0x0\n', overrides=overrides))
+    assert warnings == []
+    assert selected['file_text'].endswith('0x00000610 0x0000000000007FFF # MSR_PKG_POWER_LIMIT\n')
+
+
+def test_one_override_serves_a_mixed_fleet(collection):
+    overrides = [{'register': 'HWCR', 'write_mask': '0x0', 'state': 'present'}]
+    settings = dict(SETTINGS, overrides=overrides)
+    assert '# HWCR\n' in collection.approved_list(MILAN, settings)[0]['file_text']
+    assert 'The override of HWCR has no effect' in ''.join(collection.approved_list(SKYLAKE, settings)[1])
+
+
+def test_a_bare_list_gets_names_and_kinds_of_the_cpu(collection, site):
+    selected, _warnings = collection.approved_list(SKYLAKE, site('0xC1 0xFFFFFFFF\n0x9999 0x0\n'))
+    assert selected['file_text'].endswith(
+        '0x000000C1 0x00000000FFFFFFFF # IA32_PMC0 (counter)\n0x00009999 0x0000000000000000\n'
+    )
+
+
+DANGEROUS = {'LSTAR': '0xC0000082', 'PEBS': '0x3F1', 'microcode': '0x79'}
+
+
+@pytest.mark.parametrize('what', sorted(DANGEROUS))
+def test_what_hands_out_the_machine_is_refused_unless_its_address_is_named(collection, site, what):
+    address = DANGEROUS[what]
+    settings = site('%s 0xFFFFFFFFFFFFFFFF\n' % address)
+    assert 'al_0655:1: 0x%08X' % int(address, 16) in refusal(collection, settings)
+    selected, warnings = collection.approved_list(SKYLAKE, dict(settings, allow_unsafe=[address]))
+    assert 'Allowed by msr_safe_allow_unsafe' in ''.join(warnings)
+    assert '# Allowed although unsafe: %s\n' % address in selected['file_text']
+
+
 def test_a_malformed_list_names_file_and_line(collection, site):
     settings = site('0x10 0x0\nx y\n')
     assert settings['directories'][0] + '/al_0655:2: ' in refusal(collection, settings)

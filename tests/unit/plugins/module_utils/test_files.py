@@ -3,8 +3,11 @@
 
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import parse_list
 from ansible_collections.hpc.msr_safe.plugins.module_utils.files import (
+    ALLOWED,
     NOTICE,
+    SOURCE,
     approved_list_text,
+    header_line,
     modprobe_text,
     udev_text,
     unit_text,
@@ -46,7 +49,7 @@ def test_the_service_loads_the_module_then_the_list():
     starts = [line for line in lines if line.startswith('ExecStart=')]
     assert starts == [
         'ExecStart=/sbin/modprobe msr_safe',
-        'ExecStart=/usr/sbin/msr-safe load /etc/msr-safe/approved_list',
+        'ExecStart=/usr/sbin/msr-safe load',
     ]
     for line in ('[Unit]', 'Type=oneshot', 'RemainAfterExit=yes', 'WantedBy=multi-user.target'):
         assert line in lines
@@ -57,3 +60,12 @@ def test_a_list_says_where_it_comes_from_and_parses():
     text = approved_list_text(entries, 'al_0655 with overrides')
     assert text.splitlines()[:2] == ['# ' + NOTICE, '# Source: al_0655 with overrides']
     assert [entry._replace(line=1) for entry in parse_list(text, 'y')] == entries
+    assert header_line(text, SOURCE) == 'al_0655 with overrides'
+    assert header_line(text, ALLOWED) == ''
+
+
+def test_a_list_says_what_was_allowed_on_it():
+    entries = parse_list('0x10 0x0\n0xC0000082 0x0\n', 'x')
+    text = approved_list_text(entries, 'x', [0xC0000082, 0x174])
+    assert '# Allowed although unsafe: 0xC0000082\n' in text
+    assert header_line(text, ALLOWED) == '0xC0000082'
