@@ -41,7 +41,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels molecule
+.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan molecule
 test: ## Everything that CI runs
 	@tests/tools/run-stages setup lint docs-check build units harness kmod fuzz-replay sanity -- kernel-tests molecule
 
@@ -100,6 +100,10 @@ kernel-tests: setup ## The kernel module's interface tests, on a virtual node wi
 
 test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and with the result on docs/results/kernels.md
 	python tests/matrix/matrix test --page
+
+test-kasan: setup ## The kernel module under attack, on a kernel with sanitizers; docs/results/sanitizers.md
+	tests/tools/apt-install tests/sanitizer/packages.txt
+	python tests/sanitizer/sanitizer --page
 
 molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 	for scenario in $(SCENARIOS); do \

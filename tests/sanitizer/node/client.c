@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright (c) 2026 hpc.msr_safe contributors
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+
+/* What comes back in err and wmask was put there: they hold rubbish before. */
+struct operation read_op(unsigned int cpu, uint32_t msr)
+{
+	return (struct operation){
+		.cpu = cpu, .isrdmsr = 1, .msr = msr, .err = 12345, .msrdata = 0xBAD, .wmask = 0xBAD
+	};
+}
+
+struct operation write_op(unsigned int cpu, uint32_t msr, uint64_t value)
+{
+	return (struct operation){
+		.cpu = cpu, .isrdmsr = 0, .msr = msr, .err = 12345, .msrdata = value, .wmask = 0xBAD
+	};
+}
+
+int run_batch(int fd, struct operation *ops, size_t count)
+{
+	struct batch_array array = { .numops = count, .ops = ops };
+
+	return ioctl(fd, BATCH_IOCTL, &array) ? errno : 0;
+}
+
+int write_list(const char *text, size_t length, size_t chunk)
+{
+	int fd = open(APPROVED_LIST, O_WRONLY);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	while (length && !err) {
+		ssize_t written = write(fd, text, length < chunk ? length : chunk);
+
+		if (written < 0) {
+			err = errno;
+		} else {
+			text += written;
+			length -= written;
+		}
+	}
+	if (close(fd) && !err)
+		err = errno;
+	return err;
+}
+
+size_t read_list(char *text, size_t size, size_t chunk)
+{
+	int fd = open(APPROVED_LIST, O_RDONLY);
+	size_t length = 0;
+
+	if (fd < 0)
+		fail("%s: open: errno %d", APPROVED_LIST, errno);
+	while (length < size - 1) {
+		size_t room = size - 1 - length;
+		ssize_t got = read(fd, text + length, chunk < room ? chunk : room);
+
+		if (got < 0)
+			fail("%s: read: errno %d", APPROVED_LIST, errno);
+		if (!got)
+			break;
+		length += got;
+	}
+	close(fd);
+	text[length] = 0;
+	return length;
+}
+
+unsigned int cpu_count(void)
+{
+	return sysconf(_SC_NPROCESSORS_CONF);
+}
+
+double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+uint64_t random_bits(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545F4914F6CDD1DULL;
+}
+
+uint32_t random_below(uint64_t *state, uint32_t bound)
+{
+	return (random_bits(state) >> 32) % bound;
+}
+
+void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "FAIL: ");
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, "\n");
+	va_end(arguments);
+	exit(1);
+}

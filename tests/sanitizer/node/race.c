@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright (c) 2026 hpc.msr_safe contributors
+
+/*
+ * usage: race SECONDS
+ *
+ * Everything at once: list writers, good and bad, list readers, batches,
+ * single accesses, CPUs that come and go. Each actor is a process that checks
+ * what it sees; prints how often each got round.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client.h"
+
+#define DECOYS		300	/* registers 0x1000 and up, which no machine has */
+#define DECOY_FIRST	0x1000
+#define TEXT_SIZE	(64 * 1024)
+
+/* Registers that the lists of both kinds disagree on. */
+#define EITHER		0x2A0
+#define OR		0x2A1
+
+struct actor {
+	const char *name;
+	void (*round)(uint64_t *random, unsigned int number);
+	unsigned int number;	/* tells actors of one name apart */
+};
+
+/*
+ * A list says by its size and by every decoy's mask which one it is, and opens
+ * either one register or the other, never both.
+ */
+static size_t compose(char *text, uint64_t tag)
+{
+	size_t decoys = 1 + tag % DECOYS, length = 0, i;
+
+	for (i = 0; i < SCRATCH_COUNT; i++)
+		length += sprintf(text + length, "0x%08X 0x%016llX\n", SCRATCH_FIRST + (unsigned int)i,
+				  ~0ULL);
+	length += sprintf(text + length, "0x%08X 0x%016llX\n", EITHER, tag % 2 ? ~0ULL : 0);
+	length += sprintf(text + length, "0x%08X 0x%016llX\n", OR, tag % 2 ? 0 : ~0ULL);
+	for (i = 0; i < decoys; i++)
+		length += sprintf(text + length, "0x%08X 0x%016llX\n", DECOY_FIRST + (unsigned int)i,
+				  (unsigned long long)tag);
+	return length;
+}
+
+static void write_good(uint64_t *random, unsigned int number)
+{
+	static char text[TEXT_SIZE];
+	size_t length = compose(text, random_bits(random) | 1ULL << 63);
+	int err = write_list(text, length, 1 + random_below(random, length));
+
+	if (err)
+		fail("a good list was refused with errno %d", err);
+}
+
+static void write_bad(uint64_t *random, unsigned int number)
+{
+	static const struct {
+		const char *end;
+		int err;
+	} mistakes[] = {
+		{ "0x20A 0\n", ENOTUNIQ },
+		{ "0x2A0\n", EINVAL },
+		{ "0x100000000 0\n", EINVAL },
+		{ "0x30 0x10000000000000000\n", ERANGE },
+		{ "wrong\n", EINVAL },
+	};
+	static char text[TEXT_SIZE];
+	size_t length = compose(text, random_bits(random));
+	size_t mistake = random_below(random, sizeof(mistakes) / sizeof(*mistakes));
+	int err;
+
+	strcpy(text + length, mistakes[mistake].end);
+	length += strlen(mistakes[mistake].end);
+	err = write_list(text, length, 1 + random_below(random, length));
+	if (err != mistakes[mistake].err)
+		fail("a list with \"%s\" was answered with %d", mistakes[mistake].end, err);
+}
+
+static void read_one_list(uint64_t *random, unsigned int number)
+{
+	static char got[TEXT_SIZE], expected[TEXT_SIZE];
+	unsigned long long tag;
+	const char *entries;
+
+	read_list(got, sizeof(got), 1 + random_below(random, 5000));
+	entries = strchr(got, '\n') + 1;
+	if (sscanf(strrchr(got, ' '), "%llx", &tag) != 1)
+		fail("a list without a last line: %s", got);
+	compose(expected, tag);
+	if (strcmp(entries, expected))
+		fail("what was read is no list that was written: it ends with tag %llx", tag);
+}
+
+/* Whether any of the operations was refused before all were carried out. */
+static bool was_refused(const struct operation *ops, size_t count)
+{
+	while (count--)
+		if (ops[count].err == -ENXIO)
+			return true;
+	return false;
+}
+
+static void check_errors(const struct operation *ops, size_t count, int err)
+{
+	bool refused = was_refused(ops, count);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (ops[i].err != (refused ? -ECANCELED : 0) && ops[i].err != -ENXIO)
+			fail("operation %zu of %zu says %d, the batch %d", i, count, ops[i].err, err);
+	if (err != (refused ? ENXIO : 0))
+		fail("a batch that was%s refused says %d", refused ? "" : " not", err);
+}
+
+/*
+ * Writes a value of which there is only one to all CPUs and reads it back in
+ * the same batch. If a CPU was missing, nobody has the value.
+ */
+static void write_and_read(uint64_t *random, unsigned int number)
+{
+	static int fd = -1;
+	unsigned int cpus = cpu_count(), cpu;
+	uint32_t msr = SCRATCH_FIRST + number;
+	uint64_t value = (random_bits(random) & 0xFFFFF000) | number;
+	struct operation ops[2 * cpus + 2];
+	size_t count = 0, i;
+	int err;
+
+	if (fd < 0)
+		fd = open(BATCH, O_RDWR);
+	for (cpu = 0; cpu < cpus; cpu++) {
+		ops[count++] = write_op(cpu, msr, value);
+		ops[count++] = read_op(cpu, msr);
+	}
+	ops[count++] = read_op(0, EITHER);
+	ops[count++] = read_op(0, OR);
+	err = run_batch(fd, ops, count);
+	check_errors(ops, count, err);
+
+	if (ops[count - 2].wmask == ops[count - 1].wmask)
+		fail("one batch saw two lists: %llx", (unsigned long long)ops[count - 1].wmask);
+	for (i = 0; i < 2 * cpus; i += 2) {
+		if (!err && ops[i + 1].msrdata != value)
+			fail("CPU %zu has %llx in register %x after %llx was written", i / 2,
+			     (unsigned long long)ops[i + 1].msrdata, msr, (unsigned long long)value);
+		ops[i] = read_op(i / 2, msr);
+		if (err && !run_batch(fd, &ops[i], 1) && ops[i].msrdata == value)
+			fail("CPU %zu was written by a batch that was refused", i / 2);
+	}
+}
+
+static void access_one(uint64_t *random, unsigned int number)
+{
+	unsigned int cpu = random_below(random, cpu_count());
+	uint32_t address = SCRATCH_FIRST + number;
+	uint64_t value = random_bits(random) & 0xFFFFF000;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/cpu/%u/msr_safe", cpu);
+	fd = open(path, O_RDWR);
+	if (fd < 0) {
+		if (errno != ENXIO && errno != ENOENT)
+			fail("%s: open: errno %d", path, errno);
+		return;
+	}
+	if (pwrite(fd, &value, sizeof(value), address) < 0 && errno != ENXIO)
+		fail("%s: write: errno %d", path, errno);
+	if (pread(fd, &value, sizeof(value), address) < 0 && errno != ENXIO)
+		fail("%s: read: errno %d", path, errno);
+	if (pread(fd, &value, sizeof(value), 0x9999) >= 0 || (errno != EACCES && errno != ENXIO))
+		fail("%s: an unlisted register was answered with errno %d", path, errno);
+	close(fd);
+}
+
+static void plug_cpus(uint64_t *random, unsigned int number)
+{
+	unsigned int cpu = 1 + random_below(random, cpu_count() - 1);
+	char path[64];
+	int fd, step;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	for (step = 0; step < 2; step++) {
+		fd = open(path, O_WRONLY);
+		if (fd < 0 || write(fd, step ? "1" : "0", 1) != 1)
+			fail("%s: errno %d", path, errno);
+		close(fd);
+		usleep(random_below(random, 50000));
+	}
+}
+
+static const struct actor actors[] = {
+	{ "lists written", write_good, 0 },
+	{ "lists written", write_good, 1 },
+	{ "bad lists refused", write_bad, 0 },
+	{ "lists read", read_one_list, 0 },
+	{ "batches", write_and_read, 0 },
+	{ "batches", write_and_read, 1 },
+	{ "batches", write_and_read, 2 },
+	{ "single accesses", access_one, 3 },
+	{ "CPUs unplugged and plugged", plug_cpus, 0 },
+};
+
+#define ACTORS	(sizeof(actors) / sizeof(*actors))
+
+static void act(const struct actor *actor, double end, unsigned long *rounds)
+{
+	uint64_t random = 1 + (actor - actors);
+
+	while (now() < end) {
+		actor->round(&random, actor->number);
+		++*rounds;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static char first[TEXT_SIZE];
+	double end = now() + (argc > 1 ? atof(argv[1]) : 10);
+	unsigned long *rounds = mmap(NULL, ACTORS * sizeof(*rounds), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int failed = 0, status;
+	size_t i;
+
+	if (write_list(first, compose(first, 1), TEXT_SIZE))
+		fail("the first list was refused");
+	for (i = 0; i < ACTORS; i++) {
+		if (!fork()) {
+			act(&actors[i], end, &rounds[i]);
+			exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		failed |= status;
+	for (i = 0; i < ACTORS; i++) {
+		printf("%-28s %10lu\n", actors[i].name, rounds[i]);
+		if (!rounds[i])
+			failed = 1;
+	}
+	return !!failed;
+}
