@@ -210,7 +210,7 @@ def test_message_names_register_failure_and_remedy():
     assert finding.message == (
         '0x00000610 MSR_PKG_POWER_LIMIT (write mask 0x80FFFFFF00FFFFFF): '
         'locks the package power limit until the next reset. '
-        'Set its write mask to 0x00FFFFFF00FFFFFF, or name 0x610 in msr_safe_allow_unsafe.'
+        'Set its write mask to 0x00FFFFFF00FFFFFF, or name 0x610 in msr_safe_allow_unsafe (msr-safe: --allow-unsafe).'
     )
 
 
