@@ -21,3 +21,12 @@ int hardware_write(u32 address, u64 value)
 {
 	return wrmsrq_safe(address, value) ? -EIO : 0;
 }
+
+int hardware_init(void)
+{
+	return 0;
+}
+
+void hardware_exit(void)
+{
+}

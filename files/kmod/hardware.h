@@ -12,4 +12,7 @@
 int hardware_read(u32 address, u64 *value);
 int hardware_write(u32 address, u64 value);
 
+int hardware_init(void);
+void hardware_exit(void);
+
 #endif

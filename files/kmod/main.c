@@ -7,6 +7,7 @@
 
 #include "approved_list.h"
 #include "devices.h"
+#include "hardware.h"
 
 static struct char_device * const devices[] = {
 	&msr_device,
@@ -19,9 +20,12 @@ static int __init msr_safe_init(void)
 {
 	int err;
 
-	err = approved_list_init();
+	err = hardware_init();
 	if (err)
 		return err;
+	err = approved_list_init();
+	if (err)
+		goto exit_hardware;
 	err = char_devices_reserve(devices, ARRAY_SIZE(devices));
 	if (err)
 		goto exit_list;
@@ -49,6 +53,8 @@ release_majors:
 	char_devices_release(devices, ARRAY_SIZE(devices));
 exit_list:
 	approved_list_exit();
+exit_hardware:
+	hardware_exit();
 	return err;
 }
 module_init(msr_safe_init);
@@ -61,6 +67,7 @@ static void __exit msr_safe_exit(void)
 	char_device_remove(&version_device);
 	char_devices_release(devices, ARRAY_SIZE(devices));
 	approved_list_exit();
+	hardware_exit();
 }
 module_exit(msr_safe_exit);
 
