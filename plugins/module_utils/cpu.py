@@ -5,6 +5,13 @@
 from .cpulist import format_cpulist, parse_cpulist
 from .errors import MsrSafeError
 
+# Words for CPUs -> the files below topology/ that are equal on those of which one is enough.
+SELECTIONS = {
+    'all': (),
+    'one_per_package': ('physical_package_id',),
+    'one_per_core': ('physical_package_id', 'thread_siblings_list'),
+}
+
 
 def read_cpu(machine):
     """Return the processor as the kernel knows it, from /proc/cpuinfo.
@@ -50,6 +57,37 @@ def online_cpus(machine):
     if not online:
         raise MsrSafeError('%s does not say which CPUs are online.' % path, 'Is /sys mounted?')
     return parse_cpulist(online)
+
+
+def select_cpus(machine, text):
+    """Return the CPU numbers that a text means: a cpulist, or one of the words of SELECTIONS.
+
+    Raises MsrSafeError for a CPU that is offline or does not exist.
+    """
+    online = online_cpus(machine)
+    if text == 'all':
+        return online
+    if text in SELECTIONS:
+        return first_of_each(machine, online, SELECTIONS[text])
+    cpus = parse_cpulist(text)
+    absent = sorted(set(cpus) - set(online))
+    if absent or not cpus:
+        raise MsrSafeError(
+            'CPU %s is not online.' % format_cpulist(absent) if absent else 'No CPU is given.',
+            'Online are %s. Or give one of these words: %s.' % (format_cpulist(online), ', '.join(SELECTIONS)),
+        )
+    return cpus
+
+
+def first_of_each(machine, cpus, files):
+    """Return the first CPU of each package or core: of those that have the same texts in files of the kernel."""
+    first = {}
+    for cpu in cpus:
+        texts = tuple(machine.read_text('/sys/devices/system/cpu/cpu%d/topology/%s' % (cpu, name)) for name in files)
+        if None in texts:
+            raise MsrSafeError('The kernel does not tell the topology of CPU %d.' % cpu, 'Give CPU numbers.')
+        first.setdefault(texts, cpu)
+    return sorted(first.values())
 
 
 def describe_cpu(cpu):

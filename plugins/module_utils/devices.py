@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The devices of the kernel module: their names and what a node has of them."""
 
+import errno
 import grp
 import os
 import stat
@@ -22,6 +23,7 @@ BATCH = '/dev/cpu/msr_batch'
 # Ours, then the names that other msr-safe modules give the same device.
 APPROVED_LISTS = ('/dev/cpu/msr_approved_list', '/dev/cpu/msr_allowlist', '/dev/cpu/msr_whitelist')
 
+ROLE_REMEDY = 'Apply the role hpc.msr_safe.msr_safe to this node (ansible-playbook hpc.msr_safe.site).'
 LOAD_REMEDY = 'Load the kernel module: systemctl start msr-safe, or apply the role hpc.msr_safe.msr_safe to this node.'
 
 
@@ -30,7 +32,40 @@ def approved_list_device(machine):
     for path in APPROVED_LISTS:
         if machine.exists(path):
             return path
-    raise MsrSafeError('%s is missing: no msr-safe kernel module is loaded.' % APPROVED_LISTS[0], LOAD_REMEDY)
+    raise missing_device(machine, APPROVED_LISTS[0])
+
+
+def missing_device(machine, path):
+    """Return the MsrSafeError for a device that is not there."""
+    if has_stock_driver(machine):
+        return MsrSafeError(
+            "%s is missing: this node has the kernel's own msr driver only, which knows no approved list." % path,
+            ROLE_REMEDY,
+        )
+    return MsrSafeError('%s is missing: no msr-safe kernel module is loaded.' % path, LOAD_REMEDY)
+
+
+def has_stock_driver(machine):
+    """Return whether the kernel's own driver, /dev/cpu/N/msr, is there, and that of an msr-safe is not."""
+    cpus = ['/dev/cpu/' + name for name in machine.list('/dev/cpu') if name.isdigit()]
+    return any(machine.exists(cpu + '/msr') for cpu in cpus) and not any(
+        machine.exists(cpu + '/msr_safe') for cpu in cpus
+    )
+
+
+def open_device(machine, path, flags):
+    """Return a descriptor of a device. Raises MsrSafeError."""
+    try:
+        return os.open(machine.path(path), flags)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+            raise missing_device(machine, path) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise MsrSafeError(
+                'Not allowed to open %s.' % path,
+                "Run as root (in Ansible: become: true), or as a member of the device's group.",
+            ) from error
+        raise MsrSafeError('Cannot open %s: %s.' % (path, error.strerror)) from error
 
 
 def device_paths(machine, device):

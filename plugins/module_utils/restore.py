@@ -3,26 +3,29 @@
 """Restoring: bring registers back to what a snapshot holds, writing only what differs."""
 
 import collections
-import os
+import errno
+import itertools
 
+from .access import read_registers
 from .active_list import read_named_list
-from .batch import read_registers, write_registers
-from .cpu import describe_cpu, online_cpus, read_cpu
-from .cpulist import format_cpulist
+from .cpu import describe_cpu, online_cpus, read_cpu, select_cpus
+from .cpulist import format_cpulist, parse_cpulist
 from .errors import MsrSafeError
-from .snapshot import format_address, format_value, parse_snapshot, snapshot_errors, snapshot_values
+from .reading import Reading, by_cpu, describe_error
+from .selection import CONFIGURATION, select_entries
+from .snapshot import parse_snapshot, snapshot_errors, snapshot_values
+from .write import Problem, Write, carried_out, carry_out_writes, describe_address
 
 # What a restore refuses unless it is told to accept it.
 ACCEPTABLE = ('other_cpu', 'edited_file', 'narrower_list')
 
-Target = collections.namedtuple('Target', 'address name mask values')
-Target.__doc__ = """A register to bring back: address, name, the bits to write, {cpu: saved value}."""
+Saved = collections.namedtuple('Saved', 'address name kind mask values errors')
+Saved.__doc__ = """A register of a snapshot: what it is, {value: [CPU]}, and {why it could not be read: [CPU]}."""
 
-Write = collections.namedtuple('Write', 'address name mask cpu before after')
-Write.__doc__ = """One register of one CPU that differs from the snapshot, and the value it gets."""
+Restored = collections.namedtuple('Restored', 'registers cpus writes problems')
+Restored.__doc__ = """What a restore is about: addresses, a cpulist; the Writes it makes, the Problems it meets."""
 
-Problem = collections.namedtuple('Problem', 'address name cpu error')
-Problem.__doc__ = """One register of one CPU that could not be brought back, and why in words."""
+NOTHING = Reading({}, {})
 
 
 def read_snapshot(machine, path, accept=()):
@@ -33,30 +36,35 @@ def read_snapshot(machine, path, accept=()):
     return parse_snapshot(text, path, accept_edited='edited_file' in accept)
 
 
-def plan_restore(machine, snapshot, accept=(), with_volatile=False):
-    """Return (writes, problems) that bring the machine to what the snapshot holds.
+def plan_restore(machine, snapshot, accept=(), selection=CONFIGURATION):
+    """Return, as Restored, what brings the machine to what the snapshot holds.
 
-    with_volatile: also counters and status registers, which are left alone
-    otherwise. Raises MsrSafeError where the snapshot does not fit this
-    machine, see ACCEPTABLE.
+    selection: of the snapshot's registers and CPUs. Raises MsrSafeError where
+    the snapshot does not fit this machine, see ACCEPTABLE.
     """
     check_cpu(snapshot, read_cpu(machine), accept)
-    targets = restore_targets(snapshot, read_named_list(machine), accept, with_volatile)
+    saved = select_entries(saved_registers(snapshot), selection, 'the snapshot')
+    saved = writable(saved, read_named_list(machine), snapshot, accept)
     online = set(online_cpus(machine))
-    current = read_registers(machine, [target.address for target in targets], sorted(online))
-    writes, problems = [], unsaved(snapshot, targets, online, current)
-    for target in targets:
-        for cpu, saved in sorted(target.values.items()):
-            if cpu not in online:
-                problems.append(Problem(target.address, target.name, cpu, 'CPU is offline'))
-                continue
-            now = current[target.address][cpu]
-            if now.error:
-                problems.append(Problem(target.address, target.name, cpu, os.strerror(now.error)))
-            elif (now.value ^ saved) & target.mask:
-                after = (now.value & ~target.mask) | (saved & target.mask)
-                writes.append(Write(target.address, target.name, target.mask, cpu, now.value, after))
-    return writes, problems
+    newcomers = unsaved_cpus(snapshot, online)
+    chosen = None if selection.cpus == 'all' else set(select_cpus(machine, selection.cpus))
+    cpus = newcomers.union(*(group for register in saved for group in groups_of(register)))
+    cpus = cpus if chosen is None else cpus & chosen
+    current = read_registers(machine, [register.address for register in saved], sorted(cpus & online))
+    writes, problems = [], []
+    for register in saved:
+        now = current.get(register.address, NOTHING)
+        if not is_as_saved(register, now):
+            more_writes, more_problems = compare(register, now, newcomers, chosen)
+            writes += more_writes
+            problems += more_problems
+    return Restored([register.address for register in saved], format_cpulist(cpus), writes, problems)
+
+
+def unsaved_cpus(snapshot, online):
+    """Return the CPUs that came online since; none where the snapshot is one of chosen CPUs."""
+    were_online = snapshot['cpu']['online']
+    return online - set(parse_cpulist(were_online)) if snapshot['cpus'] == were_online else set()
 
 
 def check_cpu(snapshot, cpu, accept):
@@ -71,91 +79,93 @@ def check_cpu(snapshot, cpu, accept):
         )
 
 
-def restore_targets(snapshot, entries, accept, with_volatile):
-    """Return the Targets of a snapshot under the list in force.
+def saved_registers(snapshot):
+    """Return the registers of a snapshot that could be written when it was taken, by address."""
+    registers = [
+        Saved(
+            int(address, 16),
+            register['name'],
+            register['kind'],
+            int(register['write_mask'], 16),
+            snapshot_values(register),
+            snapshot_errors(register),
+        )
+        for address, register in sorted(snapshot['registers'].items())
+    ]
+    return [register for register in registers if register.mask]
+
+
+def writable(saved, entries, snapshot, accept):
+    """Return the saved registers with the bits that the list in force lets be written, if any.
 
     Raises MsrSafeError where the list no longer lets all saved bits be written.
     """
     allowed = {entry.address: entry.mask for entry in entries}
-    targets, narrower = [], []
-    for text, register in sorted(snapshot['registers'].items()):
-        address, saved_mask = int(text, 16), int(register['write_mask'], 16)
-        if not saved_mask or (register['kind'] != 'configuration' and not with_volatile):
-            continue
-        mask = saved_mask & allowed.get(address, 0)
-        if mask != saved_mask:
-            narrower.append(describe_register(address, register['name']))
-        if mask:
-            targets.append(Target(address, register['name'], mask, snapshot_values(register)))
+    masked = [register._replace(mask=register.mask & allowed.get(register.address, 0)) for register in saved]
+    narrower = [register for register, now in zip(saved, masked) if now.mask != register.mask]
     if narrower and 'narrower_list' not in accept:
         raise MsrSafeError(
-            'The active approved list does not let all saved bits of %s be written.' % join_some(narrower),
+            'The active approved list does not let all saved bits of %s be written.'
+            % join_some([describe_address(register.address, register.name) for register in narrower]),
             'Activate the list that was in force when the snapshot was taken (sha256 %s), '
             'or restore what the list allows: accept narrower_list.' % snapshot.get('approved_list_sha256'),
         )
-    return targets
+    return [register for register in masked if register.mask]
 
 
-def unsaved(snapshot, targets, online, current):
-    """Return a Problem for each wanted register of each CPU whose value the snapshot does not have.
-
-    A register that could not be read then and cannot be read now is as it was.
-    """
-    problems = []
-    for target in targets:
-        unread = snapshot_errors(snapshot['registers'][format_address(target.address)])
-        still_unread = {cpu for cpu in unread if cpu in online and current[target.address][cpu].error}
-        for cpu in sorted((set(unread) | (online - set(target.values))) - still_unread):
-            why = unread.get(cpu, 'the CPU was offline when it was taken')
-            problems.append(Problem(target.address, target.name, cpu, 'not in the snapshot: ' + why))
-    return problems
+def groups_of(register):
+    """Return the lists of CPUs of a saved register, those with a value and those without."""
+    return list(register.values.values()) + list(register.errors.values())
 
 
-def restore(machine, writes):
-    """Carry out the writes in one batch, read back, and return the Problems met."""
-    results = write_registers(machine, [(write.cpu, write.address, write.after) for write in writes])
-    problems, written = [], []
-    for write, result in zip(writes, results):
-        if result.error:
-            problems.append(Problem(write.address, write.name, write.cpu, os.strerror(result.error)))
-        else:
-            written.append(write)
-    try:
-        return problems + not_taken(machine, written)
-    except MsrSafeError as error:
-        why = 'written, but not read back: ' + error.problem
-        return problems + [Problem(write.address, write.name, write.cpu, why) for write in written]
+def is_as_saved(register, now):
+    """Return whether a register holds one and the same value then and now, on the same CPUs: the usual case."""
+    values = {value & register.mask for groups in (register.values, now.values) for value in groups}
+    if len(values) != 1 or register.errors or now.errors:
+        return False
+    return all_cpus(register.values) == all_cpus(now.values)
 
 
-def not_taken(machine, written):
-    """Return a Problem for each write whose register does not hold the value now."""
-    addresses = sorted({write.address for write in written})
-    current = read_registers(machine, addresses, sorted({write.cpu for write in written}))
-    problems = []
-    for write in written:
-        now = current[write.address][write.cpu]
-        if now.error:
-            problems.append(Problem(write.address, write.name, write.cpu, 'read back: ' + os.strerror(now.error)))
-        elif (now.value ^ write.after) & write.mask:
-            problems.append(
-                Problem(
-                    write.address,
-                    write.name,
-                    write.cpu,
-                    'the register did not take the value: it holds %s' % format_value(now.value),
-                )
-            )
-    return problems
+def all_cpus(groups):
+    return sorted(itertools.chain.from_iterable(groups.values()))
 
 
-def carried_out(writes, problems):
-    """Return the writes that met no problem."""
-    failed = {(problem.address, problem.cpu) for problem in problems}
-    return [write for write in writes if (write.address, write.cpu) not in failed]
+def compare(register, now, newcomers, chosen):
+    """Return (Writes, Problems) of a register: its Reading ``now`` against the saved one."""
+    current, errors = by_cpu(now.values), by_cpu(now.errors)
+    saved, unread = by_cpu(register.values), by_cpu(register.errors)
+    cpus = newcomers.union(saved, unread)
+    writes, problems = [], []
+    for cpu in sorted(cpus if chosen is None else cpus & chosen):
+        problem = None
+        if cpu in saved and cpu in current:
+            if (current[cpu] ^ saved[cpu]) & register.mask:
+                after = (current[cpu] & ~register.mask) | (saved[cpu] & register.mask)
+                writes.append(Write(register.address, register.name, register.mask, cpu, current[cpu], after))
+        elif cpu in saved:
+            problem = describe_error(errors.get(cpu, errno.ENXIO))
+        elif cpu not in unread or cpu not in errors:
+            # What could not be read then and cannot be read now is as it was.
+            problem = 'not in the snapshot: ' + unread.get(cpu, 'the CPU was offline when it was taken')
+        if problem:
+            problems.append(Problem(register.address, register.name, cpu, problem))
+    return writes, problems
 
 
-def describe_register(address, name):
-    return ('%s %s' % (format_address(address), name)).rstrip()
+def restore(machine, restored):
+    """Carry out the writes of a plan; return the plan with what was written and every Problem met."""
+    problems = restored.problems + carry_out_writes(machine, restored.writes)
+    return restored._replace(writes=carried_out(restored.writes, problems), problems=problems)
+
+
+def summarize(restored):
+    """Return what a restore did, or would do, in numbers."""
+    return {
+        'registers': len(restored.registers),
+        'cpus': restored.cpus,
+        'writes': len(restored.writes),
+        'problems': len(restored.problems),
+    }
 
 
 def join_some(names, limit=5):
@@ -163,54 +173,3 @@ def join_some(names, limit=5):
     if len(names) <= limit:
         return ', '.join(names)
     return '%s and %d more' % (', '.join(names[:limit]), len(names) - limit)
-
-
-def summarize_writes(writes):
-    """Return the writes with equal ones of several CPUs put together.
-
-    Shape: ``[{'address', 'name', 'before', 'after', 'cpus'}]``, values as hex
-    strings and cpus as a cpulist, in address order.
-    """
-    groups = collections.OrderedDict()
-    for write in sorted(writes):
-        groups.setdefault((write.address, write.name, write.before, write.after), []).append(write.cpu)
-    return [
-        {
-            'address': format_address(address),
-            'name': name,
-            'before': format_value(before),
-            'after': format_value(after),
-            'cpus': format_cpulist(cpus),
-        }
-        for (address, name, before, after), cpus in groups.items()
-    ]
-
-
-def summarize_problems(problems):
-    """Return the problems with equal ones of several CPUs put together, as in summarize_writes."""
-    groups = collections.OrderedDict()
-    for problem in sorted(problems):
-        groups.setdefault((problem.address, problem.name, problem.error), []).append(problem.cpu)
-    return [
-        {'address': format_address(address), 'name': name, 'error': error, 'cpus': format_cpulist(cpus)}
-        for (address, name, error), cpus in groups.items()
-    ]
-
-
-def render_problems(problems):
-    """Return problems in words, a line each."""
-    return '\n'.join(
-        '%s %s on CPU %s: %s' % (problem['address'], problem['name'], problem['cpus'], problem['error'])
-        for problem in summarize_problems(problems)
-    )
-
-
-def render_values(writes, field):
-    """Return the values ``before`` or ``after`` of the writes as lines of text, for a diff."""
-    groups = collections.OrderedDict()
-    for write in sorted(writes):
-        groups.setdefault((write.address, write.name, getattr(write, field)), []).append(write.cpu)
-    return ''.join(
-        '%-42s %s  on CPU %s\n' % (describe_register(address, name), format_value(value), format_cpulist(cpus))
-        for (address, name, value), cpus in groups.items()
-    )

@@ -4,49 +4,45 @@
 
 import hashlib
 import json
-import os
 import re
 import time
 
 from .approved_list import KINDS, digest_list
 from .cpulist import format_cpulist, parse_cpulist
 from .errors import MsrSafeError
+from .hexadecimal import format_address, format_value
+from .reading import describe_error
 
 FORMAT = 'hpc.msr_safe snapshot'
 VERSION = 1
 
 
-def build_snapshot(node, entries, values):
+def build_snapshot(node, entries, cpus, readings):
     """Return a snapshot: a dictionary, as it stands in the file without its checksum.
 
-    node: as from describe_node; entries: the list in force, named; values:
-    ``{address: {cpu: Result}}`` of the registers to keep.
+    node: as from describe_node; entries: the list in force, named; cpus: those
+    that were read; readings: {address: Reading} of the registers to keep.
     """
     snapshot = {'format': FORMAT, 'version': VERSION}
     snapshot.update(node)
+    snapshot['cpus'] = format_cpulist(cpus)
     snapshot['approved_list_sha256'] = digest_list(entries)
     snapshot['registers'] = {
-        format_address(entry.address): build_register(entry, values[entry.address])
+        format_address(entry.address): build_register(entry, readings[entry.address])
         for entry in entries
-        if entry.address in values
+        if entry.address in readings
     }
     return snapshot
 
 
-def build_register(entry, results):
+def build_register(entry, reading):
     """Return one register of a snapshot: which CPUs hold which value, or failed how."""
-    by_value, by_error = {}, {}
-    for cpu, result in results.items():
-        if result.error:
-            by_error.setdefault(os.strerror(result.error), []).append(cpu)
-        else:
-            by_value.setdefault(format_value(result.value), []).append(cpu)
     return {
         'name': entry.name,
         'kind': entry.kind,
         'write_mask': format_value(entry.mask),
-        'values': {value: format_cpulist(cpus) for value, cpus in by_value.items()},
-        'errors': {error: format_cpulist(cpus) for error, cpus in by_error.items()},
+        'values': {format_value(value): format_cpulist(cpus) for value, cpus in reading.values.items()},
+        'errors': {describe_error(error): format_cpulist(cpus) for error, cpus in reading.errors.items()},
     }
 
 
@@ -61,14 +57,6 @@ def describe_node(machine, cpu):
     }
 
 
-def format_address(address):
-    return '0x%08X' % address
-
-
-def format_value(value):
-    return '0x%016x' % value
-
-
 def render_snapshot(snapshot):
     """Return the file's text: JSON, the header a field a line, then a register a line."""
     header = {key: value for key, value in snapshot.items() if key != 'registers'}
@@ -81,6 +69,7 @@ def render_snapshot(snapshot):
         'boot_id',
         'kernel_release',
         'cpu',
+        'cpus',
         'approved_list_sha256',
         'sha256',
     ]
@@ -138,6 +127,7 @@ def check_shape(snapshot, path):
             if not isinstance(cpu[field], kind):
                 raise ValueError('cpu %s' % field)
         parse_cpulist(cpu['online'])
+        parse_cpulist(snapshot['cpus'])
         for address, register in snapshot['registers'].items():
             check_register(address, register)
     except MsrSafeError as error:
@@ -162,13 +152,13 @@ def check_register(address, register):
 
 
 def snapshot_values(register):
-    """Return {cpu: value} of one register of a snapshot."""
-    return {cpu: int(value, 16) for value, cpus in register['values'].items() for cpu in parse_cpulist(cpus)}
+    """Return {value: [CPU]} of one register of a snapshot."""
+    return {int(value, 16): parse_cpulist(cpus) for value, cpus in register['values'].items()}
 
 
 def snapshot_errors(register):
-    """Return {cpu: why its value could not be read} of one register of a snapshot."""
-    return {cpu: error for error, cpus in register['errors'].items() for cpu in parse_cpulist(cpus)}
+    """Return {why it could not be read: [CPU]} of one register of a snapshot."""
+    return {error: parse_cpulist(cpus) for error, cpus in register['errors'].items()}
 
 
 def same_content(one, other):

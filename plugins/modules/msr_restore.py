@@ -11,16 +11,25 @@ version_added: 2.0.0
 description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
-  - Counters and status registers are left alone, unless O(volatile=true).
+  - Counters and status registers are left alone, unless O(kinds) names them.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
-  - hpc.msr_safe.attributes.registers
+  - hpc.msr_safe.registers
+  - hpc.msr_safe.registers.selection
 options:
   path:
     description: The snapshot on the node.
     type: path
-    required: true
+  controller_directory:
+    description: The directory of snapshots on the controller, see M(hpc.msr_safe.msr_save).
+    type: path
+  kinds:
+    description: Only registers of these kinds.
+    type: list
+    elements: str
+    choices: [configuration, counter, status]
+    default: [configuration]
   accept:
     description:
       - What is refused otherwise.
@@ -30,10 +39,9 @@ options:
     elements: str
     choices: [other_cpu, edited_file, narrower_list]
     default: []
-  volatile:
-    description: Also write back counters and status registers.
-    type: bool
-    default: false
+  content:
+    description: The snapshot's text. Filled in from O(controller_directory) on the controller.
+    type: str
 seealso:
   - module: hpc.msr_safe.msr_save
 """
@@ -42,9 +50,28 @@ EXAMPLES = r"""
 - name: Bring all registers back
   hpc.msr_safe.msr_restore:
     path: /var/lib/msr-safe/snapshot.json
+
+- name: Bring all registers back from the controller's copy
+  hpc.msr_safe.msr_restore:
+    controller_directory: snapshots
+
+- name: Bring back the power limits only
+  hpc.msr_safe.msr_restore:
+    path: /var/lib/msr-safe/snapshot.json
+    registers: [PKG_POWER_LIMIT, "0x1A0"]
+
+- name: Bring back what can be, on nodes where a CPU may be offline
+  hpc.msr_safe.msr_restore:
+    path: /var/lib/msr-safe/snapshot.json
+    allow_partial: true
 """
 
 RETURN = r"""
+summary:
+  description: How many registers were compared on which CPUs; how many writes it took; how many could not be done.
+  returned: success
+  type: dict
+  sample: {"registers": 270, "cpus": "0-63", "writes": 2, "problems": 0}
 restored:
   description: The registers that were written, or would be in check mode, with the CPUs.
   returned: always
@@ -61,57 +88,76 @@ problems:
   returned: always
   type: list
   elements: dict
+  sample: [{"address": "0x000001A0", "name": "IA32_MISC_ENABLE", "error": "CPU is offline", "cpus": "3"}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.access import slowness
+from ..module_utils.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.lock import PATIENCE, locked
 from ..module_utils.machine import Machine
-from ..module_utils.restore import (
-    ACCEPTABLE,
-    carried_out,
-    plan_restore,
-    read_snapshot,
-    render_problems,
-    render_values,
-    restore,
-    summarize_problems,
-    summarize_writes,
-)
+from ..module_utils.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.selection import Selection
+from ..module_utils.snapshot import parse_snapshot
+from ..module_utils.write import render_problems, render_values, summarize_problems, summarize_writes
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
-            'path': {'type': 'path', 'required': True},
-            'volatile': {'type': 'bool', 'default': False},
+            'path': {'type': 'path'},
+            'controller_directory': {'type': 'path'},
+            'content': {'type': 'str', 'no_log': True},
+            'registers': {'type': 'list', 'elements': 'str', 'default': []},
+            'cpus': {'type': 'str', 'default': 'all'},
+            'kinds': {'type': 'list', 'elements': 'str', 'choices': list(KINDS), 'default': ['configuration']},
             'accept': {'type': 'list', 'elements': 'str', 'choices': list(ACCEPTABLE), 'default': []},
+            'allow_partial': {'type': 'bool', 'default': False},
+            'lock_timeout': {'type': 'float', 'default': PATIENCE},
         },
+        required_one_of=[('path', 'controller_directory')],
+        mutually_exclusive=[('path', 'controller_directory')],
+        required_by={'controller_directory': ['content']},
         supports_check_mode=True,
     )
-    machine, path, accept = Machine(), module.params['path'], module.params['accept']
+    machine = Machine()
     try:
-        snapshot = read_snapshot(machine, path, accept)
-        writes, problems = plan_restore(machine, snapshot, accept, module.params['volatile'])
-        if writes and not module.check_mode:
-            problems = problems + restore(machine, writes)
-            writes = carried_out(writes, problems)
+        with locked(machine, 'msr_restore', module.params['lock_timeout']):
+            warning = slowness(machine)
+            restored = restore_registers(machine, module.params, module.check_mode)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), restored=[], problems=[])
+    if warning:
+        module.warn(warning)
     result = {
-        'changed': bool(writes),
-        'restored': summarize_writes(writes),
-        'problems': summarize_problems(problems),
+        'changed': bool(restored.writes),
+        'summary': summarize(restored),
+        'restored': summarize_writes(restored.writes),
+        'problems': summarize_problems(restored.problems),
         'diff': {
             'before_header': 'registers',
-            'after_header': path,
-            'before': render_values(writes, 'before'),
-            'after': render_values(writes, 'after'),
+            'after_header': module.params['path'] or module.params['controller_directory'],
+            'before': render_values(restored.writes, 'before'),
+            'after': render_values(restored.writes, 'after'),
         },
     }
-    if problems:
-        module.fail_json(msg='Not restored:\n' + render_problems(problems), **result)
+    if result['problems'] and not module.params['allow_partial']:
+        module.fail_json(msg='Not restored:\n' + render_problems(result['problems']), **result)
     module.exit_json(**result)
+
+
+def restore_registers(machine, options, check_mode):
+    """Plan, carry out unless in check mode, and return what there is to say of it."""
+    if options['path']:
+        snapshot = read_snapshot(machine, options['path'], options['accept'])
+    else:
+        where = 'The snapshot from %s on the controller' % options['controller_directory']
+        snapshot = parse_snapshot(options['content'], where, 'edited_file' in options['accept'])
+    selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
+    restored = plan_restore(machine, snapshot, options['accept'], selection)
+    return restored if check_mode else restore(machine, restored)
 
 
 if __name__ == '__main__':

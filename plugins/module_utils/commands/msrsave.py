@@ -3,20 +3,28 @@
 """msrsave: save a node's registers to a file, and restore them from it."""
 
 import argparse
+import json
 import sys
 
+from ..access import slowness
+from ..approved_list import KINDS
+from ..cpu import SELECTIONS
+from ..lock import PATIENCE, locked
 from ..machine import Machine
-from ..restore import ACCEPTABLE, carried_out, plan_restore, read_snapshot, render_problems, restore, summarize_writes
+from ..restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
 from ..save import plan_save, save, take_snapshot
+from ..selection import CONFIGURATION, EVERYTHING
 from ..snapshot import summarize_unreadable
 from ..version import VERSION
-from .command import exit_status, say
+from ..write import describe_row, render_problems, summarize_problems, summarize_writes
+from .command import counted, exit_status, say
 
 EXAMPLES = """
 examples:
   msrsave /var/lib/msr-safe/clean       save every writable register of every CPU
   msrsave -r /var/lib/msr-safe/clean    write back what differs since then
   msrsave -r -n /var/lib/msr-safe/clean say what that would write
+  msrsave -r --register PKG_POWER_LIMIT --cpus one_per_package /var/lib/msr-safe/clean
 
 exit status:
   0  done, or nothing to do
@@ -36,8 +44,33 @@ def build_parser():
     parser.add_argument('file', metavar='FILE', help='the snapshot (JSON)')
     parser.add_argument('-r', '--restore', action='store_true', help='restore from FILE instead of saving to it')
     parser.add_argument('-n', '--dry-run', action='store_true', help='say what would be done, and do nothing')
-    parser.add_argument('--volatile', action='store_true', help='also restore counters and status registers')
-    parser.add_argument(
+    parser.add_argument('--json', action='store_true', help='print JSON, for programs')
+    parser.add_argument('--version', action='version', version='%(prog)s ' + VERSION)
+
+    selecting = parser.add_argument_group('what')
+    selecting.add_argument(
+        '--register', action='append', default=[], metavar='REGISTER', help='only this: a name or an address'
+    )
+    selecting.add_argument(
+        '--kind',
+        action='append',
+        default=[],
+        choices=KINDS,
+        help='only registers of this kind (default: saving, all; restoring, configuration)',
+    )
+    selecting.add_argument(
+        '--cpus', default='all', metavar='CPUS', help='0-3,8, or one of: %s (default: all)' % ', '.join(SELECTIONS)
+    )
+    selecting.add_argument('--read-only', action='store_true', help='also save registers that cannot be written')
+
+    handling = parser.add_argument_group('how')
+    handling.add_argument(
+        '--backup', type=int, default=0, metavar='N', help='keep the last N snapshots as FILE.1 to FILE.N'
+    )
+    handling.add_argument(
+        '--overwrite', action='store_true', help="save over what is not this node's unchanged snapshot"
+    )
+    handling.add_argument(
         '--accept',
         action='append',
         default=[],
@@ -45,49 +78,92 @@ def build_parser():
         help='restore although the snapshot is of another CPU model, was edited, or holds bits '
         'that the active list no longer lets you write',
     )
-    parser.add_argument('--version', action='version', version='%(prog)s ' + VERSION)
+    handling.add_argument(
+        '--allow-partial', action='store_true', help='exit status 0 also where registers could not be read or written'
+    )
+    handling.add_argument(
+        '--lock-timeout',
+        type=float,
+        default=PATIENCE,
+        metavar='SECONDS',
+        help='how long to wait for another save or restore on this node (default: %d)' % PATIENCE,
+    )
     return parser
 
 
 def main(arguments=None, machine=None):
     """Run the command and return its exit status."""
     options = build_parser().parse_args(arguments)
-    machine = machine or Machine()
-    return exit_status('msrsave', restore_from if options.restore else save_to, machine, options)
+    return exit_status('msrsave', run, machine or Machine(), options)
+
+
+def run(machine, options):
+    """Save or restore while nobody else does; return the exit status."""
+    with locked(machine, 'msrsave', options.lock_timeout):
+        warning = slowness(machine)
+        if warning:
+            say('msrsave: warning: %s\n' % warning, sys.stderr)
+        data, text, problems = (restore_from if options.restore else save_to)(machine, options)
+    say(json.dumps(data, indent=2) + '\n' if options.json else text)
+    if problems and not options.json:
+        say(problems, sys.stderr)
+    return 3 if problems and not options.allow_partial else 0
+
+
+def selection(options, default):
+    """Return the Selection that the options ask for."""
+    return default._replace(
+        registers=options.register,
+        kinds=options.kind or default.kinds,
+        cpus=options.cpus,
+        read_only=options.read_only,
+    )
 
 
 def save_to(machine, options):
-    snapshot = take_snapshot(machine)
-    before, after = plan_save(machine, options.file, snapshot)
+    """Save, and return (data, text, what could not be read in words)."""
+    snapshot = take_snapshot(machine, selection(options, EVERYTHING))
+    before, after = plan_save(machine, options.file, snapshot, options.overwrite)
     if before != after and not options.dry_run:
-        save(machine, options.file, after)
-    verb = 'unchanged' if before == after else 'would be saved' if options.dry_run else 'saved'
-    say(
-        '%s: %d registers of CPUs %s %s\n'
-        % (
-            options.file,
-            len(snapshot['registers']),
-            snapshot['cpu']['online'],
-            verb,
-        )
-    )
+        save(machine, options.file, after, options.backup)
     unreadable = summarize_unreadable(snapshot)
-    for row in unreadable:
-        say('msrsave: not readable: %(address)s %(name)s on CPU %(cpus)s: %(error)s\n' % row, sys.stderr)
-    return 3 if unreadable else 0
+    count, cpus = len(snapshot['registers']), snapshot['cpus']
+    verb = 'unchanged' if before == after else 'would be saved' if options.dry_run else 'saved'
+    data = {
+        'changed': before != after,
+        'path': options.file,
+        'registers': count,
+        'cpus': cpus,
+        'unreadable': unreadable,
+    }
+    text = '%s: %s of CPUs %s %s\n' % (options.file, counted(count, 'register'), cpus, verb)
+    lines = 'msrsave: not readable:\n%s\n' % render_problems(unreadable) if unreadable else ''
+    return data, text, lines
 
 
 def restore_from(machine, options):
+    """Restore, and return (data, text, what could not be restored in words)."""
     accept = [word.replace('-', '_') for word in options.accept]
     snapshot = read_snapshot(machine, options.file, accept)
-    writes, problems = plan_restore(machine, snapshot, accept, options.volatile)
+    restored = plan_restore(machine, snapshot, accept, selection(options, CONFIGURATION))
     if not options.dry_run:
-        problems = problems + restore(machine, writes)
-    for row in summarize_writes(carried_out(writes, problems)):
-        say('%(address)s %(name)s  %(before)s -> %(after)s  on CPU %(cpus)s\n' % row)
-    if problems:
-        say('msrsave: not restored:\n%s\n' % render_problems(problems), sys.stderr)
-        return 3
-    if not writes:
-        say('%s: every register holds what was saved\n' % options.file)
-    return 0
+        restored = restore(machine, restored)
+    rows, problems = summarize_writes(restored.writes), summarize_problems(restored.problems)
+    data = {
+        'changed': bool(rows),
+        'path': options.file,
+        'summary': summarize(restored),
+        'restored': rows,
+        'problems': problems,
+    }
+    lines = 'msrsave: not restored:\n%s\n' % render_problems(problems) if problems else ''
+    return data, restored_text(options, rows, problems), lines
+
+
+def restored_text(options, rows, problems):
+    """Return what was restored in words, a line for each register and value."""
+    if not rows and not problems:
+        return '%s: every register holds what was saved\n' % options.file
+    return ''.join(
+        '%s  %s -> %s  on CPU %s\n' % (describe_row(row), row['before'], row['after'], row['cpus']) for row in rows
+    )

@@ -9,17 +9,19 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import batch
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.restore import (
-    carried_out,
     join_some,
     plan_restore,
     read_snapshot,
+    restore,
+)
+from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
+from ansible_collections.hpc.msr_safe.plugins.module_utils.selection import CONFIGURATION, EVERYTHING
+from ansible_collections.hpc.msr_safe.plugins.module_utils.write import (
     render_problems,
     render_values,
-    restore,
     summarize_problems,
     summarize_writes,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
     COUNTER,
     LIST,
@@ -30,6 +32,7 @@ from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node 
     TURBO_OFF,
 )
 
+FAULT = 'the processor faulted: it has no such register, or refuses the value'
 PATH = '/var/lib/site/n1.json'
 CLEAN = 0x850089
 
@@ -43,15 +46,18 @@ def saved(node):
     return node
 
 
-def plan(node, accept=(), with_volatile=False):
-    return plan_restore(node.machine, read_snapshot(node.machine, PATH, accept), accept, with_volatile)
+def plan(node, accept=(), selection=CONFIGURATION):
+    return plan_restore(node.machine, read_snapshot(node.machine, PATH, accept), accept, selection)
 
 
-def restore_now(node, accept=(), with_volatile=False):
+def restore_now(node, accept=(), selection=CONFIGURATION):
     """Restore as the commands do; return (writes, problems) as text for the eye."""
-    writes, problems = plan(node, accept, with_volatile)
-    problems = problems + restore(node.machine, writes)
-    return summarize_writes(writes), render_problems(problems)
+    restored = restore(node.machine, plan(node, accept, selection))
+    return summarize_writes(restored.writes), words(restored.problems)
+
+
+def words(problems):
+    return render_problems(summarize_problems(problems))
 
 
 def refusal(node, accept=()):
@@ -119,7 +125,7 @@ def test_sets_bits_as_well_as_clearing_them(saved):
     saved.set_register(PREFETCHERS, 0xA)
     save(saved.machine, '/b', plan_save(saved.machine, '/b', take_snapshot(saved.machine))[1])
     saved.set_register(PREFETCHERS, 0x5)
-    writes, _problems = plan_restore(saved.machine, read_snapshot(saved.machine, '/b'))
+    writes = plan_restore(saved.machine, read_snapshot(saved.machine, '/b')).writes
     assert {write.after for write in writes} == {0xA}
 
 
@@ -133,7 +139,7 @@ def test_counters_and_status_are_left_alone(saved):
 def test_counters_and_status_are_restored_when_asked(saved):
     saved.set_register(COUNTER, 12345)
     saved.set_register(THERMAL, 0xAAA)
-    restore_now(saved, with_volatile=True)
+    restore_now(saved, selection=EVERYTHING)
     assert (saved.register(COUNTER), saved.register(THERMAL)) == (0, 0)
 
 
@@ -213,7 +219,7 @@ def test_what_the_snapshot_could_not_read_is_reported(node):
     save(node.machine, PATH, plan_save(node.machine, PATH, take_snapshot(node.machine))[1])
     node.faults.clear()
     _rows, problems = restore_now(node)
-    assert problems == ('0x000001A0 IA32_MISC_ENABLE on CPU 1: not in the snapshot: Input/output error')
+    assert problems == ('0x000001A0 IA32_MISC_ENABLE on CPU 1: not in the snapshot: ' + FAULT)
 
 
 def test_what_could_not_be_read_then_and_now_is_as_it_was(node):
@@ -237,49 +243,49 @@ def test_a_register_that_does_not_take_the_value_is_reported(saved):
 
 def test_a_processor_that_refuses_the_value_is_reported(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF)
-    writes, _problems = plan(saved)
+    planned = plan(saved)
     saved.faults.add((1, MISC_ENABLE))
-    problems = restore(saved.machine, writes)
-    assert render_problems(problems) == '0x000001A0 IA32_MISC_ENABLE on CPU 1: Input/output error'
+    restored = restore(saved.machine, planned)
+    assert words(restored.problems) == '0x000001A0 IA32_MISC_ENABLE on CPU 1: ' + FAULT
     assert [saved.register(MISC_ENABLE, cpu) for cpu in range(4)] == [0, TURBO_OFF, 0, 0]
-    assert [write.cpu for write in carried_out(writes, problems)] == [0, 2, 3]
+    assert [write.cpu for write in restored.writes] == [0, 2, 3]
 
 
 def test_a_register_that_cannot_be_read_now_is_reported(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF)
     saved.faults.add((1, MISC_ENABLE))
     rows, problems = restore_now(saved)
-    assert problems == '0x000001A0 IA32_MISC_ENABLE on CPU 1: Input/output error'
+    assert problems == '0x000001A0 IA32_MISC_ENABLE on CPU 1: ' + FAULT
     assert [row['cpus'] for row in rows] == ['0,2-3']
 
 
 def test_a_read_back_that_fails_is_reported(saved, monkeypatch):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0, 1])
-    writes, _problems = plan(saved)
+    planned = plan(saved)
     saved.before_batch = [lambda: None, lambda: saved.faults.add((1, MISC_ENABLE))]
-    assert render_problems(restore(saved.machine, writes)) == (
-        '0x000001A0 IA32_MISC_ENABLE on CPU 1: read back: Input/output error'
+    assert words(restore(saved.machine, planned).problems) == (
+        '0x000001A0 IA32_MISC_ENABLE on CPU 1: read back: ' + FAULT
     )
 
 
 def test_a_list_that_is_replaced_meanwhile_is_reported(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0])
-    writes, _problems = plan(saved)
+    planned = plan(saved)
     saved.activate('0x1A4 0xF\n')
-    assert 'Permission denied' in render_problems(restore(saved.machine, writes))
+    assert 'not on the active approved list' in words(restore(saved.machine, planned).problems)
     assert saved.register(MISC_ENABLE) == TURBO_OFF
 
 
 def test_a_batch_that_fails_whole_is_an_error(saved, monkeypatch):
     saved.set_register(MISC_ENABLE, TURBO_OFF)
-    writes, _problems = plan(saved)
+    planned = plan(saved)
 
     def fail(*_arguments):
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     monkeypatch.setattr(batch.fcntl, 'ioctl', fail)
     with pytest.raises(MsrSafeError, match='Cannot allocate memory'):
-        restore(saved.machine, writes)
+        restore(saved.machine, planned)
 
 
 def test_without_a_file_it_says_how_to_save(node):
@@ -313,17 +319,17 @@ def test_cpus_that_do_not_exist_are_offline(saved):
 
 def test_before_and_after_as_a_diff(saved):
     saved.set_register(MISC_ENABLE, CLEAN | TURBO_OFF, cpus=[1, 2])
-    writes, _problems = plan(saved)
-    assert render_values(writes, 'before').split() == (
+    planned = plan(saved)
+    assert render_values(planned.writes, 'before').split() == (
         ['0x000001A0', 'IA32_MISC_ENABLE', '0x0000004000850089', 'on', 'CPU', '1-2']
     )
-    assert '0x0000000000850089  on CPU 1-2\n' in render_values(writes, 'after')
+    assert '0x0000000000850089  on CPU 1-2\n' in render_values(planned.writes, 'after')
     assert render_values([], 'after') == ''
 
 
 def test_problems_of_several_cpus_are_one_row(saved):
     saved.set_online('0')
-    _writes, problems = plan(saved)
+    problems = plan(saved).problems
     assert [(row['address'], row['cpus'], row['error']) for row in summarize_problems(problems)] == [
         ('0x000001A0', '1-3', 'CPU is offline'),
         ('0x000001A4', '1-3', 'CPU is offline'),
@@ -340,7 +346,7 @@ def test_long_lists_are_cut(names, words):
 
 def test_a_read_back_that_fails_whole_does_not_hide_what_was_written(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0, 1])
-    writes, _problems = plan(saved)
+    planned = plan(saved)
     saved.before_batch = [lambda: saved.remove('/dev/cpu/msr_batch')]
-    assert 'IA32_MISC_ENABLE on CPU 0-1: ' in render_problems(restore(saved.machine, writes))
+    assert 'IA32_MISC_ENABLE on CPU 0-1: ' in words(restore(saved.machine, planned).problems)
     assert saved.register(MISC_ENABLE) == 0

@@ -9,9 +9,9 @@ import re
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.active_list import read_named_list
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import digest_list, parse_list
-from ansible_collections.hpc.msr_safe.plugins.module_utils.batch import Result
 from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu import read_cpu
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.reading import Reading
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import (
     build_snapshot,
     checksum,
@@ -24,23 +24,19 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import (
 )
 
 LIST = '0x1A0 0x4000000000 # IA32_MISC_ENABLE\n0xC1 0xFF # IA32_PMC0 (counter)\n0xCE 0x0\n'
-VALUES = {
-    0x1A0: {
-        0: Result(0, 0x850089),
-        1: Result(0, 0x850089),
-        2: Result(0, 0x4000850089),
-        3: Result(errno.EIO, 0),
-        4: Result(0, 0x850089),
-    },
-    0xC1: {cpu: Result(0, (1 << 64) - 1) for cpu in range(5)},
+CPUS = [0, 1, 2, 3, 4]
+READINGS = {
+    0x1A0: Reading({0x850089: [0, 1, 4], 0x4000850089: [2]}, {errno.EIO: [3]}),
+    0xC1: Reading({(1 << 64) - 1: CPUS}, {}),
 }
+FAULT = 'the processor faulted: it has no such register, or refuses the value'
 
 
 @pytest.fixture
 def snapshot(node):
-    """A snapshot of LIST with VALUES, as it was built."""
+    """A snapshot of LIST with READINGS, as it was built."""
     entries = parse_list(LIST, 'list')
-    return build_snapshot(describe_node(node.machine, read_cpu(node.machine)), entries, VALUES)
+    return build_snapshot(describe_node(node.machine, read_cpu(node.machine)), entries, CPUS, READINGS)
 
 
 @pytest.fixture
@@ -82,6 +78,7 @@ def test_the_header_says_of_what_and_when(node, saved):
             'model_name': 'Some CPU @ 2.10GHz',
             'online': '0-3',
         },
+        'cpus': '0-4',
         'approved_list_sha256': digest_list(parse_list(LIST, 'list')),
     }
 
@@ -93,7 +90,7 @@ def test_a_register_has_its_values_by_cpus(saved):
             'kind': 'configuration',
             'write_mask': '0x0000004000000000',
             'values': {'0x0000000000850089': '0-1,4', '0x0000004000850089': '2'},
-            'errors': {'Input/output error': '3'},
+            'errors': {FAULT: '3'},
         },
         '0x000000C1': {
             'name': 'IA32_PMC0',
@@ -110,7 +107,7 @@ def test_a_register_is_a_line(snapshot):
     registers = [line for line in lines if re.match(r'  "0x[0-9A-F]{8}": \{.*\},?$', line)]
     assert [line[3:13] for line in registers] == ['0x000000C1', '0x000001A0']
     assert lines[0] == '{' and lines[-1] == '}'
-    assert len(lines) == 2 + 9 + 2 + 2
+    assert len(lines) == 2 + 10 + 2 + 2
 
 
 def test_two_renderings_are_the_same(snapshot):
@@ -267,9 +264,9 @@ def test_deep_data_is_no_traceback(saved, depth):
     assert refusal(text)
 
 
-def test_the_values_of_a_register_by_cpu(saved):
+def test_the_cpus_of_a_value(saved):
     register = saved['registers']['0x000001A0']
-    assert snapshot_values(register) == {0: 0x850089, 1: 0x850089, 2: 0x4000850089, 4: 0x850089}
+    assert snapshot_values(register) == {0x850089: [0, 1, 4], 0x4000850089: [2]}
 
 
 def test_time_alone_is_no_difference(saved):
@@ -284,13 +281,13 @@ def test_time_alone_is_no_difference(saved):
 
 def test_tells_what_could_not_be_read(snapshot):
     assert summarize_unreadable(snapshot) == [
-        {'address': '0x000001A0', 'name': 'IA32_MISC_ENABLE', 'error': 'Input/output error', 'cpus': '3'}
+        {'address': '0x000001A0', 'name': 'IA32_MISC_ENABLE', 'error': FAULT, 'cpus': '3'}
     ]
 
 
 def test_the_list_in_force_counts_whole(node):
     """Registers that cannot be written are not saved, but belong to the list's checksum."""
     entries = read_named_list(node.machine)
-    saved = build_snapshot({}, entries, {0x1A4: {0: Result(0, 1)}})
+    saved = build_snapshot({}, entries, [0], {0x1A4: Reading({1: [0]}, {})})
     assert list(saved['registers']) == ['0x000001A4']
     assert saved['approved_list_sha256'] == digest_list(entries)

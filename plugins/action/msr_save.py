@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Save a node's registers; keep the snapshot on the controller where that is wanted."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.errors import MsrSafeError
+from ..module_utils.machine import Machine
+from ..module_utils.save import plan_save, save
+from ..module_utils.snapshot import parse_snapshot
+from ..plugin_utils.snapshot_file import snapshot_file
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        result = self._execute_module(task_vars=task_vars)
+        text = result.pop('snapshot', None)
+        if text is not None:
+            try:
+                self.keep(result, text, snapshot_file(self, task_vars))
+            except MsrSafeError as error:
+                raise AnsibleActionFail(str(error), result=result) from None
+        return result
+
+    def keep(self, result, text, path):
+        """Put a snapshot's text into a file of the controller, and say so in the result."""
+        machine = Machine()
+        overwrite = boolean(self._task.args.get('overwrite', False))
+        before, after = plan_save(machine, path, parse_snapshot(text, path), overwrite)
+        if before != after and not self._task.check_mode:
+            save(machine, path, after)
+        result['controller_path'] = path
+        result['changed'] = result['changed'] or before != after
+        difference = {'before_header': path, 'after_header': path, 'before': before or '', 'after': after}
+        result['diff'] = [result['diff'], difference] if 'diff' in result else difference
