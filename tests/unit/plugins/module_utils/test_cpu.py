@@ -8,6 +8,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu import (
     list_name,
     online_cpus,
     read_cpu,
+    select_cpus,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 
@@ -83,3 +84,52 @@ def test_online_cpus_may_have_holes(node):
 def test_a_processor_in_words():
     cpu = {'vendor': 'AuthenticAMD', 'family': 25, 'model': 1}
     assert describe_cpu(cpu) == 'AuthenticAMD family 25 model 1 (al_191)'
+
+
+@pytest.fixture
+def threaded_node(node):
+    """Two packages of one core with two threads each; the second thread of the first is offline."""
+    node.set_online('0,2-3')
+    for cpu, package, siblings in ((0, '0', '0'), (2, '1', '2-3'), (3, '1', '2-3')):
+        node.put('/sys/devices/system/cpu/cpu%d/topology/physical_package_id' % cpu, package + '\n')
+        node.put('/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list' % cpu, siblings + '\n')
+    return node
+
+
+@pytest.mark.parametrize(
+    'text, cpus',
+    [
+        ('all', [0, 2, 3]),
+        ('one_per_package', [0, 2]),
+        ('one_per_core', [0, 2]),
+        ('2-3', [2, 3]),
+        ('3,0', [0, 3]),
+    ],
+)
+def test_selects_cpus(threaded_node, text, cpus):
+    assert select_cpus(threaded_node.machine, text) == cpus
+
+
+def test_cores_of_one_package(threaded_node):
+    threaded_node.put('/sys/devices/system/cpu/cpu3/topology/thread_siblings_list', '3\n')
+    assert select_cpus(threaded_node.machine, 'one_per_core') == [0, 2, 3]
+    assert select_cpus(threaded_node.machine, 'one_per_package') == [0, 2]
+
+
+@pytest.mark.parametrize(
+    'text, words',
+    [
+        ('0-2', r'CPU 1 is not online\.\nOnline are 0,2-3.*one_per_package'),
+        ('3-9', r'CPU 4-9 is not online'),
+        ('', 'No CPU is given'),
+        ('one_per_socket', 'Not a cpulist'),
+    ],
+)
+def test_cpus_that_are_not_there_are_refused(threaded_node, text, words):
+    with pytest.raises(MsrSafeError, match='(?s)' + words):
+        select_cpus(threaded_node.machine, text)
+
+
+def test_without_a_topology_it_says_so(node):
+    with pytest.raises(MsrSafeError, match='topology of CPU 0'):
+        select_cpus(node.machine, 'one_per_core')

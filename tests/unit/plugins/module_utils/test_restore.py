@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.restore import (
     plan_restore,
     read_snapshot,
     restore,
+    summarize,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.plugins.module_utils.selection import CONFIGURATION, EVERYTHING
@@ -350,3 +351,56 @@ def test_a_read_back_that_fails_whole_does_not_hide_what_was_written(saved):
     saved.before_batch = [lambda: saved.remove('/dev/cpu/msr_batch')]
     assert 'IA32_MISC_ENABLE on CPU 0-1: ' in words(restore(saved.machine, planned).problems)
     assert saved.register(MISC_ENABLE) == 0
+
+
+def test_restores_only_what_is_selected(saved):
+    saved.set_register(MISC_ENABLE, TURBO_OFF)
+    saved.set_register(PREFETCHERS, 0xF)
+    rows, _problems = restore_now(saved, selection=CONFIGURATION._replace(registers=['MISC_FEATURE_CONTROL'], cpus='1'))
+    assert [(row['name'], row['cpus']) for row in rows] == [('MSR_MISC_FEATURE_CONTROL', '1')]
+    assert saved.register(MISC_ENABLE, 1) == TURBO_OFF
+
+
+def test_naming_a_counter_is_asking_for_it(saved):
+    saved.set_register(COUNTER, 5)
+    rows, _problems = restore_now(saved, selection=CONFIGURATION._replace(registers=['PMC0']))
+    assert [row['name'] for row in rows] == ['IA32_PMC0']
+
+
+def test_a_narrower_list_does_not_matter_for_what_is_not_selected(saved):
+    saved.activate('0x1A0 0x4000000000\n')
+    assert restore_now(saved, selection=CONFIGURATION._replace(registers=['MISC_ENABLE'])) == ([], '')
+
+
+@pytest.mark.parametrize('selection', [{'registers': ['NO_SUCH']}, {'registers': ['0xCE']}, {'cpus': '9'}])
+def test_a_selection_of_what_is_not_there_is_refused(saved, selection):
+    with pytest.raises(MsrSafeError):
+        plan(saved, selection=CONFIGURATION._replace(**selection))
+
+
+def test_a_snapshot_of_chosen_cpus_does_not_miss_the_others(node):
+    snapshot = take_snapshot(node.machine, EVERYTHING._replace(cpus='0-1'))
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    restored = plan_restore(node.machine, snapshot)
+    assert ([write.cpu for write in restored.writes], restored.problems) == ([0, 1], [])
+    assert restored.cpus == '0-1'
+
+
+def test_a_summary_in_numbers(saved):
+    saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0, 1, 3])
+    saved.set_online('0-2')
+    assert summarize(restore(saved.machine, plan(saved))) == {
+        'registers': 2,
+        'cpus': '0-3',
+        'writes': 2,
+        'problems': 2,
+    }
+
+
+def test_a_cpu_that_was_away_and_comes_back_is_restored(saved):
+    saved.set_online('0-2')
+    restore_now(saved)
+    saved.set_online('0-3')
+    saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[3])
+    rows, problems = restore_now(saved)
+    assert ([row['cpus'] for row in rows], problems) == (['3'], '')

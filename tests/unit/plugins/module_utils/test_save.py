@@ -8,19 +8,21 @@ import stat
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import machine as machine_module
+from ansible_collections.hpc.msr_safe.plugins.module_utils import save as save_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
+from ansible_collections.hpc.msr_safe.plugins.module_utils.selection import EVERYTHING
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, TURBO_OFF
 
 PATH = '/var/lib/site/n1.json'
 
 
-def save_now(node, path=PATH):
+def save_now(node, path=PATH, selection=EVERYTHING, generations=0, overwrite=False):
     """Save as the commands do; return whether the file was written."""
-    before, after = plan_save(node.machine, path, take_snapshot(node.machine))
+    before, after = plan_save(node.machine, path, take_snapshot(node.machine, selection), overwrite)
     if before != after:
-        save(node.machine, path, after)
+        save(node.machine, path, after, generations)
     return before != after
 
 
@@ -137,3 +139,74 @@ def test_a_write_that_fails_leaves_the_saved_file(node, monkeypatch, step):
     monkeypatch.undo()
     assert node.get(PATH) == text
     assert node.names('/var/lib/site') == ['n1.json']
+
+
+def test_saves_what_is_selected(node):
+    selection = EVERYTHING._replace(registers=['MISC_ENABLE', '0xCE'], cpus='1-2')
+    snapshot = take_snapshot(node.machine, selection)
+    assert sorted(snapshot['registers']) == ['0x000000CE', '0x000001A0']
+    assert (snapshot['cpus'], snapshot['cpu']['online']) == ('1-2', '0-3')
+    assert [len(batch) for batch in node.batches] == [4]
+
+
+def test_another_selection_is_another_snapshot(node):
+    save_now(node)
+    assert save_now(node, selection=EVERYTHING._replace(cpus='0'))
+
+
+def test_keeps_generations(node):
+    for value in range(4):
+        node.set_register(MISC_ENABLE, value << 38)
+        save_now(node, generations=2)
+        assert not save_now(node, generations=2)
+    assert node.names('/var/lib/site') == ['n1.json', 'n1.json.1', 'n1.json.2']
+    assert [values_in(node, PATH + end) for end in ('', '.1', '.2')] == [3 << 38, 2 << 38, 1 << 38]
+
+
+def test_one_generation_is_the_last(node):
+    for value in range(3):
+        node.set_register(MISC_ENABLE, value << 38)
+        save_now(node, generations=1)
+    assert node.names('/var/lib/site') == ['n1.json', 'n1.json.1']
+    assert values_in(node, PATH + '.1') == 1 << 38
+
+
+def values_in(node, path):
+    (value,) = json.loads(node.get(path))['registers']['0x000001A0']['values']
+    return int(value, 16)
+
+
+def test_a_backup_that_cannot_be_kept_leaves_the_file(node, monkeypatch):
+    save_now(node)
+    text = node.get(PATH)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+
+    def fail(*_arguments):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(save_module.os, 'link', fail)
+    with pytest.raises(MsrSafeError, match=r'Cannot keep a backup of /var/lib/site/n1\.json'):
+        save_now(node, generations=1)
+    assert node.get(PATH) == text
+
+
+def test_what_a_killed_save_left_is_removed(node):
+    node.put('/var/lib/site/.n1.json.x7_k2m4q', 'half')
+    node.put('/var/lib/site/.n1.json.mine', 'mine')
+    node.put('/var/lib/site/.n2.json.x7_k2m4q', 'of another file')
+    save_now(node)
+    assert node.names('/var/lib/site') == ['.n1.json.mine', '.n2.json.x7_k2m4q', 'n1.json']
+
+
+def test_the_snapshot_of_another_host_is_not_overwritten(node):
+    save_now(node)
+    node.put('/proc/sys/kernel/hostname', 'n2\n')
+    with pytest.raises(MsrSafeError, match=r'is the snapshot of host n1, not of n2\. It is not overwritten'):
+        save_now(node)
+
+
+@pytest.mark.parametrize('content', [b'notes of mine\n', b'{"a": 1}'])
+def test_overwrites_what_it_is_told_to(node, content):
+    node.put(PATH, content)
+    assert save_now(node, overwrite=True)
+    assert not save_now(node)

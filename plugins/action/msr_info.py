@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Read a node's registers: their definitions go along."""
+
+from __future__ import annotations
+
+from ansible.module_utils.common.validation import check_type_list
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils.register_definitions import definitions_of
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        arguments['definitions'] = definitions_of(check_type_list(arguments.get('registers') or []))
+        return self._execute_module(module_args=arguments, task_vars=task_vars)

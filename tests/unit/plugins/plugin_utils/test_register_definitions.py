@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+import json
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.definitions import unpack
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.register_table import CPUS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import definitions_of
+
+every_cpu = pytest.mark.parametrize('signature', sorted(CPUS))
+
+
+def cpu_of(signature):
+    return {'family': int(signature[3:5], 16), 'model': int(signature[5:], 16)}
+
+
+def travelled(*texts):
+    """Return definitions as they arrive on a node."""
+    return json.loads(json.dumps(definitions_of(texts)))
+
+
+def found(registers, text):
+    try:
+        return registers.find(text)
+    except MsrSafeError as error:
+        return str(error)
+
+
+@every_cpu
+@pytest.mark.parametrize(
+    'text', ['PKG_POWER_LIMIT', 'msr_pkg_power_limit', 'IA32_PMC3', '0x1A0', '0x12345', 'PERF_CTL', 'THERM_STATUS']
+)
+def test_a_node_finds_what_the_table_has(signature, text):
+    registers, table = unpack(travelled(text), cpu_of(signature)), registers_of(cpu_of(signature))
+    expected = found(table, text)
+    if not isinstance(expected, str):
+        assert found(registers, text) == expected
+        assert registers.needed_to_decode([expected]) == table.needed_to_decode([expected])
+    else:
+        assert 'has no register' in found(registers, text)
+
+
+def test_a_name_that_no_cpu_has_comes_with_a_suggestion():
+    registers = unpack(travelled('PKG_POWER_LIMTI'), cpu_of('al_0655'))
+    assert 'Did you mean MSR_PKG_POWER_LIMIT' in found(registers, 'PKG_POWER_LIMTI')
+
+
+def test_what_is_no_number_is_left_to_the_node():
+    assert travelled('0xZZ', '99999999999999999999') == []
+
+
+def test_only_what_is_needed_travels():
+    assert len(json.dumps(definitions_of(['PKG_POWER_LIMIT', 'MISC_ENABLE', 'THERM_STATUS']))) < 4000
