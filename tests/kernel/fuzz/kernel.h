@@ -35,6 +35,8 @@ extern unsigned long fuzz_allocated;
 
 #define GFP_KERNEL_ACCOUNT 0
 #define __GFP_NOWARN 0
+#define __GFP_RETRY_MAYFAIL 0
+#define __GFP_RETRY_MAYFAIL 0
 void *fuzz_alloc(size_t size, bool zeroed);
 void fuzz_free(const void *memory);
 
