@@ -47,7 +47,20 @@ void batch_free(struct batch *batch)
 	free_cpumask_var(batch->busy);
 }
 
-static int check(struct operation *op, const struct approved_list *list, fmode_t mode)
+/* Most batches go through the list in order, or take one register CPU by CPU. */
+static const struct approved_register *
+find_near(const struct approved_list *list, const struct approved_register *last, u32 address)
+{
+	const struct approved_register *end = list->registers + list->count, *reg;
+
+	for (reg = last; reg < end && reg <= last + 1; reg++)
+		if (reg->address == address)
+			return reg;
+	return approved_list_find(list, address);
+}
+
+static int check(struct operation *op, const struct approved_list *list,
+		 const struct approved_register **last, fmode_t mode)
 {
 	const struct approved_register *reg;
 
@@ -56,9 +69,10 @@ static int check(struct operation *op, const struct approved_list *list, fmode_t
 		return -EBADF;
 	if (op->cpu >= nr_cpu_ids || !cpu_online(op->cpu))
 		return -ENXIO;
-	reg = approved_list_find(list, op->msr);
+	reg = find_near(list, *last, op->msr);
 	if (!reg)
 		return -EACCES;
+	*last = reg;
 	op->wmask = reg->mask;
 	if (op->isrdmsr)
 		return 0;
@@ -71,10 +85,12 @@ static void enqueue(struct batch *batch, u32 index)
 	struct batch_queue *queue = &batch->queues[cpu];
 
 	batch->next[index] = NO_OPERATION;
-	if (cpumask_test_and_set_cpu(cpu, batch->busy))
+	if (cpumask_test_cpu(cpu, batch->busy)) {
 		batch->next[queue->last] = index;
-	else
+	} else {
+		__cpumask_set_cpu(cpu, batch->busy);
 		queue->first = index;
+	}
 	queue->last = index;
 }
 
@@ -82,13 +98,14 @@ static void enqueue(struct batch *batch, u32 index)
 static int check_all(struct batch *batch, fmode_t mode)
 {
 	struct approved_list *list = approved_list_get();
+	const struct approved_register *last = list->registers;
 	int err, first_err = 0;
 	u32 i;
 
 	for (i = 0; i < batch->count; i++) {
 		struct operation *op = &batch->ops[i];
 
-		err = check(op, list, mode);
+		err = check(op, list, &last, mode);
 		op->err = err ?: -ECANCELED;
 		first_err = first_err ?: err;
 		if (err)
@@ -106,11 +123,14 @@ static void carry_out_some(void *info)
 	struct batch *batch = info;
 	struct batch_queue *queue = &batch->queues[smp_processor_id()];
 	unsigned int left = OPERATIONS_PER_INTERRUPT;
+	u32 index = queue->first;
 
-	while (queue->first != NO_OPERATION && left--) {
-		operation_carry_out(&batch->ops[queue->first], batch->requester);
-		queue->first = batch->next[queue->first];
+	while (index != NO_OPERATION && left--) {
+		operation_carry_out(&batch->ops[index], batch->requester);
+		index = batch->next[index];
 	}
+	/* Once: the queues of other CPUs are in the same cache line. */
+	queue->first = index;
 }
 
 /* In rounds: all CPUs at once, each up to its bound. */
