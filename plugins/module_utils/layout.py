@@ -21,9 +21,12 @@ def installed_module(kernel_release):
 
 
 def command_text(command):
-    """Return the script of a command: ``-I`` keeps the caller's environment and directory out of it."""
+    """Return the script of a command.
+
+    ``-I`` keeps the caller's environment and directory out of it, ``-S`` what is installed for other programs.
+    """
     return (
-        '#!/usr/bin/python3 -I\n'
+        '#!/usr/bin/python3 -IS\n'
         '# Written by Ansible (hpc.msr_safe).\n'
         'import sys\n'
         'sys.dont_write_bytecode = True\n'

@@ -4,8 +4,6 @@
 
 import errno
 import os
-import subprocess
-import tempfile
 
 from .errors import MsrSafeError
 
@@ -64,7 +62,9 @@ class Machine:
         beside = None
         try:
             os.makedirs(directory, exist_ok=True)
-            handle, beside = tempfile.mkstemp(prefix='.' + os.path.basename(target) + '.', dir=directory)
+            name = path_beside(target)
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            beside = name
             with os.fdopen(handle, 'wb') as stream:
                 stream.write(content)
                 stream.flush()
@@ -101,8 +101,16 @@ class Machine:
         return output
 
 
+def path_beside(path):
+    """Return the path of a new file beside another; 8 random characters end it."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, '.%s.%s' % (name, os.urandom(4).hex()))
+
+
 def run_command(arguments):
     """Return (exit code, output and errors as text); 127 where there is no such command."""
+    import subprocess  # Takes long to load, and most calls run no command
+
     environment = dict(os.environ, LC_ALL='C', PATH='/usr/sbin:/usr/bin:/sbin:/bin')
     try:
         process = subprocess.Popen(

@@ -6,6 +6,7 @@ import grp
 import hashlib
 import os
 
+from .access import observe_access
 from .active_list import read_active_list, read_installed_list, with_names
 from .approved_list import digest_list, render_list
 from .cpu import read_cpu
@@ -54,6 +55,7 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
             'built': read_module_file(machine, built_module(release)),
             'holders': device_holders(machine) if loaded and loaded['users'] else [],
         },
+        'access': observe_access(machine),
         'devices': observe_devices(machine),
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),

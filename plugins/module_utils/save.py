@@ -87,7 +87,7 @@ def rotate(machine, path, generations):
 def remove_leftovers(machine, path):
     """Remove what a save that was killed left beside the file; whoever saves holds the lock."""
     directory, name = os.path.split(path)
-    leftover = re.compile(r'\.%s\.[a-z0-9_]{8}\Z' % re.escape(name))
+    leftover = re.compile(r'\.%s\.[0-9a-f]{8}\Z' % re.escape(name))
     for other in machine.list(directory or '.'):
         if leftover.match(other):
             machine.remove(os.path.join(directory, other))

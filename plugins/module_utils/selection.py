@@ -6,7 +6,6 @@ import collections
 
 from .approved_list import KINDS
 from .errors import MsrSafeError
-from .registers import Register, Registers, describe
 
 Selection = collections.namedtuple('Selection', 'registers kinds cpus read_only')
 Selection.__doc__ = """What to save or restore.
@@ -33,6 +32,9 @@ def select_entries(entries, selection, where):
 
 
 def find_address(text, entries, where):
+    """Return the address of the entry that a name or an address means. Raises MsrSafeError."""
+    from .registers import Register, Registers, describe  # Most calls name no register
+
     registers = Registers(Register(entry.address, entry.name, entry.kind, '', ()) for entry in entries)
     try:
         register = registers.find(text)

@@ -25,8 +25,13 @@ options:
     description: Also return the texts of the approved lists.
     type: bool
     default: false
+  facts:
+    description: Also return it all as the fact C(ansible_facts.msr_safe), for later tasks and for a fact cache.
+    type: bool
+    default: false
 seealso:
   - module: hpc.msr_safe.msr_safe_plan
+  - module: hpc.msr_safe.msr_info
 """
 
 EXAMPLES = r"""
@@ -37,6 +42,14 @@ EXAMPLES = r"""
 - name: Say which list is active
   ansible.builtin.debug:
     msg: "{{ node.msr_safe.approved_list.registers | default(0) }} registers approved"
+
+- name: Observe the node, for all plays to come
+  hpc.msr_safe.msr_safe_info:
+    facts: true
+
+- name: Say how registers are reached
+  ansible.builtin.debug:
+    msg: "Registers of CPUs {{ ansible_facts.msr_safe.cpu.online }}: {{ ansible_facts.msr_safe.access }}"
 """
 
 RETURN = r"""
@@ -70,6 +83,12 @@ msr_safe:
         - C(holders) lists the processes that have a device open.
       type: dict
       sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
+    access:
+      description:
+        - How registers are reached - V(batch) through C(/dev/cpu/msr_batch), V(cpu_devices) one by one, which is slower.
+        - Null where the node has no device of an msr-safe.
+      type: str
+      sample: batch
     devices:
       description: For each device its major number and who may use it, with the CPUs for which that is so.
       type: dict
@@ -114,6 +133,7 @@ def main():
             'kernel_release': {'type': 'str'},
             'group': {'type': 'str'},
             'lists': {'type': 'bool', 'default': False},
+            'facts': {'type': 'bool', 'default': False},
         },
         supports_check_mode=True,
     )
@@ -122,7 +142,8 @@ def main():
         observed = observe_node(Machine(), options['kernel_release'], options['group'], options['lists'])
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, msr_safe=observed)
+    facts = {'ansible_facts': {'msr_safe': observed}} if options['facts'] else {}
+    module.exit_json(changed=False, msr_safe=observed, **facts)
 
 
 if __name__ == '__main__':

@@ -26,11 +26,11 @@ def test_commands_run_from_the_installed_library_only(tmp_path, monkeypatch, pat
     monkeypatch.setattr(layout, 'LIBRARY', str(package.parent))
     script = tmp_path / 'script'
     text = layout.command_text(command)
-    assert text.startswith('#!/usr/bin/python3 -I\n')
+    assert text.startswith('#!/usr/bin/python3 -IS\n')
     script.write_text(text)
     (tmp_path / 'argparse.py').write_text('raise SystemExit("the wrong argparse")')
     process = subprocess.Popen(
-        [sys.executable, '-I', str(script), '--version'],
+        [sys.executable, '-IS', str(script), '--version'],
         cwd=str(tmp_path),
         env=dict(os.environ, PYTHONPATH=str(tmp_path)),
         stdout=subprocess.PIPE,

@@ -104,7 +104,7 @@ def test_content_is_on_disk_before_it_has_its_name(node, monkeypatch):
 
 @pytest.mark.parametrize('error', [errno.EROFS, errno.EACCES])
 def test_a_directory_that_takes_no_files_says_why(node, monkeypatch, error):
-    monkeypatch.setattr(machine_module.tempfile, 'mkstemp', failing(error))
+    monkeypatch.setattr(machine_module.os, 'open', failing(error))
     with pytest.raises(MsrSafeError, match='Cannot write /etc/x: ' + os.strerror(error)) as caught:
         node.machine.write('/etc/x', b'')
     assert 'writable file system' in str(caught.value)

@@ -57,6 +57,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'build': {'headers': None, 'package_family': None, 'missing_packages': ['gcc', 'make']},
         'signed_modules_only': None,
         'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'access': None,
         'devices': {
             'msr_safe': nothing,
             'msr_batch': nothing,

@@ -191,11 +191,11 @@ def test_a_backup_that_cannot_be_kept_leaves_the_file(node, monkeypatch):
 
 
 def test_what_a_killed_save_left_is_removed(node):
-    node.put('/var/lib/site/.n1.json.x7_k2m4q', 'half')
+    node.put('/var/lib/site/.n1.json.0a1b2c3f', 'half')
     node.put('/var/lib/site/.n1.json.mine', 'mine')
-    node.put('/var/lib/site/.n2.json.x7_k2m4q', 'of another file')
+    node.put('/var/lib/site/.n2.json.0a1b2c3f', 'of another file')
     save_now(node)
-    assert node.names('/var/lib/site') == ['.n1.json.mine', '.n2.json.x7_k2m4q', 'n1.json']
+    assert node.names('/var/lib/site') == ['.n1.json.mine', '.n2.json.0a1b2c3f', 'n1.json']
 
 
 def test_the_snapshot_of_another_host_is_not_overwritten(node):
