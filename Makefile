@@ -41,7 +41,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan molecule
+.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan bench-kernel molecule
 test: ## Everything that CI runs
 	@tests/tools/run-stages setup lint docs-check build units harness kmod fuzz-replay sanity -- kernel-tests molecule
 
@@ -104,6 +104,10 @@ test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and
 test-kasan: setup ## The kernel module under attack, on a kernel with sanitizers; docs/results/sanitizers.md
 	tests/tools/apt-install tests/sanitizer/packages.txt
 	python tests/sanitizer/sanitizer --page
+
+bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
+	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
+	    python tests/kernel/bench/bench.py $(ROUNDS)
 
 molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 	for scenario in $(SCENARIOS); do \

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright (c) 2026 hpc.msr_safe contributors
+
+/*
+ * What batch.c itself costs on this processor, without emulation: all but the
+ * registers, the interrupts and the system call. Least of many repeats.
+ */
+
+#include <string.h>
+#include <time.h>
+
+#include "approved_list.h"
+#include "batch.h"
+#include "hardware.h"
+#include "lockdown.h"
+
+#define FIRST 0x1000
+#define REGISTERS 400
+#define REPEATS 200
+
+volatile u64 online_cpus = ~0ull;
+unsigned int this_cpu;
+
+int cond_resched(void)
+{
+	asm volatile("");
+	return 0;
+}
+
+int lockdown_check_write(void)
+{
+	return 0;
+}
+
+int hardware_read(u32 address, u64 *value)
+{
+	*value = address;
+	return 0;
+}
+
+int hardware_write(u32 address, u64 value)
+{
+	return 0;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+static void publish_list(void)
+{
+	struct approved_list *list = approved_list_alloc(REGISTERS);
+
+	for (int i = 0; i < REGISTERS; i++)
+		list->registers[i] = (struct approved_register){ .address = FIRST + i };
+	approved_list_publish(list);
+}
+
+static double run_once(const struct operation *ops, u32 count)
+{
+	double start = now(), took;
+	struct batch batch;
+
+	if (batch_alloc(&batch, count))
+		abort();
+	memcpy(batch.ops, ops, count * sizeof(*ops));
+	if (batch_run(&batch, FMODE_READ))
+		abort();
+	took = now() - start;
+	batch_free(&batch);
+	return took;
+}
+
+static double cost(int cpus, int cpu_step, int register_step)
+{
+	static struct operation ops[64 * REGISTERS];
+	double best = 1e18, took;
+
+	for (int cpu = 0; cpu < cpus; cpu++)
+		for (int i = 0; i < REGISTERS; i++)
+			ops[cpu * cpu_step + i * register_step] = (struct operation){
+				.cpu = cpu,
+				.isrdmsr = 1,
+				.msr = FIRST + i,
+			};
+	for (int i = 0; i < REPEATS; i++) {
+		took = run_once(ops, cpus * REGISTERS);
+		if (took < best)
+			best = took;
+	}
+	return best / (cpus * REGISTERS);
+}
+
+int main(void)
+{
+	publish_list();
+	printf("| CPUs | CPU by CPU | register by register |\n|---|---|---|\n");
+	for (int cpus = 1; cpus <= 64; cpus *= 4)
+		printf("| %d | %.1f ns | %.1f ns |\n", cpus, cost(cpus, REGISTERS, 1), cost(cpus, 1, cpus));
+	return 0;
+}
