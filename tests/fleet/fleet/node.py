@@ -161,7 +161,7 @@ class Node:
             *('-machine', 'q35'),
             *('-accel', ACCELERATORS.get(accelerator, accelerator)),
             *('-cpu', self.spec.cpu),
-            *('-smp', str(self.spec.cpus)),
+            *('-smp', ','.join(filter(None, (str(self.spec.cpus), self.spec.topology)))),
             *('-m', self.spec.memory),
             *('-kernel', 'vmlinuz'),
             *('-initrd', 'initrd.img'),

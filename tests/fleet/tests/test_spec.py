@@ -13,7 +13,7 @@ def test_a_node_needs_a_name_and_a_cpu_only():
 
 
 def test_what_is_rendered_is_read_back(tmp_path):
-    nodes = [NodeSpec('a', 'x', 4, '2G', '/kernels/6.12', 'quiet', ['g'], {'v': [1]}), NodeSpec('b', 'y')]
+    nodes = [NodeSpec('a', 'x', 4, '2G', '/kernels/6.12', 'quiet', ['g'], {'v': [1]}, 'threads=2'), NodeSpec('b', 'y')]
     (tmp_path / 'fleet.yml').write_text(render_spec(nodes))
     assert read_spec(tmp_path / 'fleet.yml') == nodes
 
