@@ -16,7 +16,7 @@ class NodeSpec:
     """One node. cpu is QEMU's -cpu, memory its -m; groups and vars go into the Ansible inventory.
 
     kernel: directory of another kernel than the image's, as boot_files() takes it; empty for the image's.
-    topology: what else QEMU's -smp takes, as sockets=2,cores=1,threads=2; empty for one socket of single-threaded cores.
+    topology: what else QEMU's -smp takes, as sockets=2,cores=1,threads=2; empty for one socket without threads.
     """
 
     name: str
