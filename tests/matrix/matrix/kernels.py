@@ -35,11 +35,12 @@ SPACE_TO_BUILD = 3 << 30  # bytes: the tree and its archive, and room to breathe
 
 @dataclass(frozen=True)
 class Kernel:
-    """One row of the table."""
+    """One row of the table. arguments: what the kernel boots with."""
 
     name: str
     suite: str
     flavour: str
+    arguments: str = ''
 
     @property
     def tree(self):
@@ -60,7 +61,7 @@ class Kernel:
     def _directory(self):
         # Suites go on: every week a tree is made anew
         week = datetime.date.today().isocalendar()[:2]
-        facts = [self, week, OPTIONS, INSTALL_KERNEL.read_bytes(), PACK_DRIVERS.read_bytes()]
+        facts = [self.suite, self.flavour, week, OPTIONS, INSTALL_KERNEL.read_bytes(), PACK_DRIVERS.read_bytes()]
         digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
         return cache_directory() / 'kernels' / f'debian-{self.name}-{digest}'
 
@@ -89,13 +90,12 @@ class Kernel:
         new.rename(self._directory)
 
     def _options(self):
-        install, pack = (shlex.quote(str(path)) for path in (INSTALL_KERNEL, PACK_DRIVERS))
         return (
             *OPTIONS,
             *(f'--aptopt={option}' for option in mirror.options()),
             '--customize-hook=mkdir "$1/kernel"',
-            f'--customize-hook=upload {pack} /pack-drivers',
-            f'--customize-hook=FLAVOUR={self.flavour} {install} "$1"',
+            f'--customize-hook=upload {shlex.quote(str(PACK_DRIVERS))} /pack-drivers',
+            f'--customize-hook=export FLAVOUR={self.flavour}\n{INSTALL_KERNEL.read_text()}',
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module, compiled for one kernel."""
+"""The module, compiled for one kernel, with the registers of the processor or with simulated ones."""
 
 import re
 import runpy
@@ -19,26 +19,26 @@ CHROOT = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec ch
 MAKE = ('make', '-C', '/kmod', 'W=1', 'KCFLAGS=-Werror')
 
 
-def compile_module(kernel, target, *arguments):
-    """Compile for a Kernel that is ready, into the directory `target`: msr-safe.ko and make.log.
+def compile_module(kernel, goal, target):
+    """Compile for a Kernel that is ready; beside the file `target` there will be make's log.
 
-    arguments: make's. Returns the warnings. Raises FleetError if it cannot be compiled.
+    goal: of files/kmod/Makefile. Returns the warnings. Raises FleetError if it cannot be compiled.
     """
-    say(f'{kernel.name}: compiling for {kernel.release}')
-    target.mkdir(parents=True, exist_ok=True)
+    say(f'{kernel.name}: compiling {target.name} for {kernel.release}')
+    target.parent.mkdir(parents=True, exist_ok=True)
     inside = kernel.tree / 'kmod'
     shutil.rmtree(inside, ignore_errors=True)
     shutil.copytree(SOURCE, inside)
     isolated = ISOLATED if is_root() else (*ISOLATED, '--map-root-user')
     version = runpy.run_path(ROOT / 'plugins/module_utils/version.py')['VERSION']
-    make = (*MAKE, f'KERNEL_RELEASE={kernel.release}', f'VERSION={version}', *arguments)
-    log = target / 'make.log'
+    make = (*MAKE, f'KERNEL_RELEASE={kernel.release}', f'VERSION={version}', goal)
+    log = target.with_suffix('.log')
     with log.open('wb') as output:
         command = [*isolated, 'sh', '-c', CHROOT, kernel.tree, *make]
         code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False).returncode
     if code:
         raise FleetError(f'the module does not compile for {kernel.name} ({kernel.release}). See {log}')
-    shutil.copy(inside / 'msr-safe.ko', target)
+    shutil.copyfile(inside / 'msr-safe.ko', target)
     return _warnings(log.read_text(errors='replace'))
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What trials have shown, as a table."""
 
+from collections import Counter
+
 from results import table
 
 HEADER = ['kernel', 'release', 'compiler warnings', 'tests passed', 'failed', 'skipped', 'kernel complaints', 'minutes']
@@ -25,4 +27,5 @@ def _remarks(trial):
     yield from (f'{name}: compiler: {warning}' for warning in trial.warnings)
     yield from (f'{name}: {test} failed' for test in trial.outcome.failed)
     yield from (f'{name}: kernel log: {complaint}' for complaint in trial.outcome.complaints)
-    yield from (f'{name}: {test} skipped: {reason}' for test, reason in trial.outcome.skipped.items())
+    for reason, count in Counter(trial.outcome.skipped.values()).items():
+        yield f'{name}: {count} skipped: {reason}'

@@ -12,7 +12,6 @@ from fleet.progress import run_with_progress
 
 TESTS = Path(__file__).resolve().parents[2] / 'kernel'
 PLACE = '/root/kernel-tests'
-MODULE = f'{PLACE}/msr-safe.ko'
 REPORT = f'{PLACE}/report.xml'
 
 # What the kernel says when it finds itself at fault
@@ -53,14 +52,14 @@ class Suite:
         with subprocess.Popen(archive, stdout=subprocess.PIPE) as tar:
             self._run(f'rm -rf {PLACE}; mkdir {PLACE}; tar --extract --directory={PLACE}', stdin=tar.stdout)
 
-    def load_module(self, parameters):
-        """Load the module under test, with parameters. Raises FleetError."""
-        self._run(f'insmod {MODULE} {parameters}')
+    def load_module(self, file, parameters):
+        """Load a module that was installed. Raises FleetError."""
+        self._run(f'insmod {PLACE}/{file} {parameters}')
 
     def run(self, arguments, log, **environment):
         """Run pytest with these arguments and variables; the file `log` receives its output. Raises FleetError."""
         variables = ' '.join(f'{name}={value}' for name, value in environment.items())
-        pytest = f'python3 -m pytest -p no:cacheprovider -v -rs --junit-xml={REPORT} {arguments}'
+        pytest = f'python3 -m pytest -p no:cacheprovider -v -rs --durations=10 --junit-xml={REPORT} {arguments}'
         command = f'cd {PLACE}; {variables} {pytest}; dmesg --read-clear > dmesg'
         with log.open('wb') as output:
             run_with_progress(self._ssh[-1], [*self._ssh, command], output, _files(), interval=30)

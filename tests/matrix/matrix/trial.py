@@ -11,10 +11,13 @@ from fleet.spec import NodeSpec
 
 from matrix.kernels import Kernel
 from matrix.module import ROOT, compile_module
-from matrix.suite import MODULE, Outcome, Suite
+from matrix.suite import PLACE, Outcome, Suite
 
 BUILD = ROOT / 'build/kernels'
 NODE = 'kernel'
+
+MODULE, SIMULATED = 'msr-safe.ko', 'msr-safe-simulated.ko'
+GOALS = {MODULE: 'all', SIMULATED: 'simulated'}  # of files/kmod/Makefile
 
 
 @dataclass
@@ -39,7 +42,8 @@ class Trial:
         try:
             self.kernel.make_ready()
             self.release = self.kernel.release
-            self.warnings = compile_module(self.kernel, self._directory)
+            for module, goal in GOALS.items():
+                self.warnings += compile_module(self.kernel, goal, self._directory / module)
             if fleet:
                 self._run_tests(fleet)
         except FleetError as error:
@@ -52,8 +56,15 @@ class Trial:
         return BUILD / self.kernel.name
 
     def _run_tests(self, fleet):
-        fleet.up([NodeSpec(NODE, 'Skylake-Server', cpus=4, kernel=str(self.kernel.boot_directory))])
-        self._run_suite(fleet, 'contract', '-k "not lockdown"', MSR_SAFE_KO=MODULE)
+        directory, arguments = str(self.kernel.boot_directory), self.kernel.arguments
+        fleet.up([NodeSpec(NODE, 'Skylake-Server', cpus=4, kernel=directory, kernel_arguments=arguments)])
+        self._run_suite(
+            fleet,
+            'contract',
+            '-k "not lockdown"',
+            MSR_SAFE_KO=f'{PLACE}/{MODULE}',
+            MSR_SAFE_SIMULATED_KO=f'{PLACE}/{SIMULATED}',
+        )
         # Under lockdown the kernel loads no module that nobody signed, so ours is there before
         for parameters in ('honor_lockdown=1', 'honor_lockdown=0'):
             fleet.reset(FRESH, [])
@@ -63,7 +74,7 @@ class Trial:
         """Run tests on the node, with the module loaded beforehand if that takes parameters."""
         say(f'{self.kernel.name}: testing {what}')
         suite = Suite(fleet.ssh_config, NODE)
-        suite.install(self._directory / 'msr-safe.ko')
+        suite.install(*(self._directory / module for module in GOALS))
         if parameters:
-            suite.load_module(parameters)
+            suite.load_module(MODULE, parameters)
         self.outcome.add(suite.run(tests, self._directory / f'{what}.log', **environment))
