@@ -24,8 +24,10 @@ def wait_until_booted(nodes, ssh_config, timeout, resumed=False):
     probes = {}
     waiting = list(nodes)
     while waiting:
+        # Where the host is busy a login takes long: to give up early and try again would only add to its work
+        patience = max(4, int((time.monotonic() - started) / 3))
         for node in list(waiting):
-            state = _probe(node, probes, ssh_config, question)
+            state = _probe(node, probes, ssh_config, question, patience)
             if state:
                 waiting.remove(node)
                 say(f'{node.name}: {state} after {time.monotonic() - started:.0f} s')
@@ -40,12 +42,12 @@ def wait_until_booted(nodes, ssh_config, timeout, resumed=False):
         time.sleep(0.3)
 
 
-def _probe(node, probes, ssh_config, question):
+def _probe(node, probes, ssh_config, question, patience):
     """The node's state, `running` or `degraded`, or None while it boots; `probes` keeps the question under way."""
     if node not in probes:
         node.check()
         probes[node] = subprocess.Popen(
-            ['ssh', '-F', ssh_config, '-o', 'ConnectTimeout=4', node.name, question],
+            ['ssh', '-F', ssh_config, '-o', f'ConnectTimeout={patience}', node.name, question],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
