@@ -366,4 +366,4 @@ def why_installed(machine):
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    raise SystemExit(main())

@@ -224,8 +224,9 @@ def test_which_registers_tell_the_units():
 # Making a field be an amount
 
 
-def made(name, field, amount, unit, cpu=SKYLAKE, context=CONTEXT):
-    return encode(registers_of(cpu).find(name), field, amount, unit, context)
+def made(name, field, amount, unit, cpu=None, context=None):
+    """Return (value, mask) of a field of a Skylake's register, in the units of CONTEXT."""
+    return encode(registers_of(cpu or SKYLAKE).find(name), field, amount, unit, CONTEXT if context is None else context)
 
 
 @pytest.mark.parametrize(
