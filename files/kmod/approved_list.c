@@ -15,8 +15,7 @@ struct approved_list *approved_list_alloc(size_t count)
 {
 	struct approved_list *list;
 
-	list = kvmalloc(struct_size(list, registers, count),
-			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	list = kvmalloc(struct_size(list, registers, count), LIST_GFP);
 	if (!list)
 		return NULL;
 	refcount_set(&list->users, 1);

@@ -7,6 +7,9 @@
 #include <linux/refcount.h>
 #include <linux/types.h>
 
+/* A list too large for the writer's cgroup fails, nobody is killed for it. */
+#define LIST_GFP	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 struct approved_register {
 	u32 address;
 	u64 mask;		/* the bits that a write may change */

@@ -61,7 +61,7 @@ static int add_entry(struct list_draft *draft, u32 address)
 		link = address < entry->reg.address ? &parent->rb_left : &parent->rb_right;
 	}
 
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	entry = kzalloc(sizeof(*entry), LIST_GFP);
 	if (!entry)
 		return list_draft_fail(draft, -ENOMEM, "out of memory");
 	entry->reg.address = address;

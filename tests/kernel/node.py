@@ -71,6 +71,29 @@ def set_online(cpu, online):
     settle()
 
 
+def run_in_little_memory(size, function):
+    """Return the exit status of a child that calls the function in a memory cgroup of this size, in bytes."""
+    group = '/sys/fs/cgroup/msr_safe_test'
+    with open('/sys/fs/cgroup/cgroup.subtree_control', 'w') as file:
+        file.write('+memory')
+    os.mkdir(group)
+    try:
+        with open(group + '/memory.max', 'w') as file:
+            file.write(str(size))
+        child = os.fork()
+        if child == 0:
+            status = 255
+            try:
+                with open(group + '/cgroup.procs', 'w') as file:
+                    file.write('0')
+                status = function()
+            finally:
+                os._exit(status)
+        return os.waitpid(child, 0)[1]
+    finally:
+        os.rmdir(group)
+
+
 class KernelLog:
     """What the kernel has logged since this was made."""
 

@@ -10,6 +10,7 @@ import threading
 import time
 
 import msr_devices
+import node
 import pytest
 from msr_devices import ALL_ONES, APPROVED_LIST, errno_of, read_list, render_list, write_list
 
@@ -89,8 +90,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize('text, call, err, line', REFUSED)
-def test_what_is_refused_leaves_the_old_list_and_is_logged(log, text, call, err, line):
+def assert_refused_and_logged(log, text, call, err, line):
     assert write_list(text) == (call, err)
     assert read_list() == OLD
     expected = 'approved list: line %d: ' % line if line else 'approved list: '
@@ -99,6 +99,11 @@ def test_what_is_refused_leaves_the_old_list_and_is_logged(log, text, call, err,
         time.sleep(5.5)
         write_list(text)
     assert any(expected in entry for entry in log.read()), log.lines
+
+
+@pytest.mark.parametrize('text, call, err, line', REFUSED)
+def test_what_is_refused_leaves_the_old_list_and_is_logged(log, text, call, err, line):
+    assert_refused_and_logged(log, text, call, err, line)
 
 
 @pytest.mark.parametrize('text, call, err, line', REFUSED)
@@ -129,7 +134,7 @@ def test_chunks_add_up_to_one_list(chunk):
     assert read_list() == render_list(entries)
 
 
-@pytest.mark.parametrize('chunk', [1, 5, 4096])
+@pytest.mark.parametrize('chunk', [1, 5, 30, 31, 32, 4096, 1 << 20])
 def test_read_sizes(chunk):
     text, entries = big_list(6000)
     assert write_list(text) == ('', 0)
@@ -276,6 +281,20 @@ def test_a_text_at_the_limit_and_one_above():
     assert write_list(entry + padding + '\n') == ('write', errno.E2BIG)
     assert write_list(entry + padding + '\n', 65536) == ('write', errno.E2BIG)
     assert read_list() == render_list({0x10: 1})
+
+
+def test_a_text_above_the_limit_is_logged(log):
+    assert_refused_and_logged(log, '0x10 1\n' + ' ' * LIMIT, 'write', errno.E2BIG, 1)
+
+
+def test_little_memory_is_enomem_and_the_old_list_stays(log):
+    """Each entry takes more memory than its text: no more than the writer's cgroup may have."""
+    text = ''.join('%d 1\n' % address for address in range(LIMIT // 9))
+    status = node.run_in_little_memory(4 << 20, lambda: write_list(text)[1])
+    assert os.WIFEXITED(status), 'killed by signal %d' % os.WTERMSIG(status)
+    assert os.WEXITSTATUS(status) == errno.ENOMEM
+    assert read_list() == OLD
+    assert [line for line in log.read() if 'out of memory' in line and 'approved list: line ' in line], log.lines
 
 
 def test_the_longest_lists_are_quick():

@@ -252,26 +252,12 @@ def test_the_list_that_was_checked_applies_although_it_is_replaced(cpu_fd):
 
 
 def test_memory_is_charged_to_the_callers_cgroup(batch_fd):
-    group = '/sys/fs/cgroup/msr_safe_test'
-    if not os.path.exists('/sys/fs/cgroup/cgroup.controllers'):
-        pytest.skip('no cgroup v2')
-    with open('/sys/fs/cgroup/cgroup.subtree_control', 'w') as file:
-        file.write('+memory')
-    os.mkdir(group)
-    try:
-        array = repeat([read_op(0, SCRATCH)], BATCH_MAX)
-        with open(group + '/memory.max', 'w') as file:
-            file.write(str(16 << 20))
-        child = os.fork()
-        if child == 0:
-            with open(group + '/cgroup.procs', 'w') as file:
-                file.write('0')
-            os._exit(msr_devices.batch_ioctl(batch_fd, BATCH_MAX, ctypes.addressof(array)))
-        status = os.waitpid(child, 0)[1]
-        assert os.WIFEXITED(status), 'killed by signal %d' % os.WTERMSIG(status)
-        assert os.WEXITSTATUS(status) == errno.ENOMEM
-    finally:
-        os.rmdir(group)
+    array = repeat([read_op(0, SCRATCH)], BATCH_MAX)
+    status = node.run_in_little_memory(
+        16 << 20, lambda: msr_devices.batch_ioctl(batch_fd, BATCH_MAX, ctypes.addressof(array))
+    )
+    assert os.WIFEXITED(status), 'killed by signal %d' % os.WTERMSIG(status)
+    assert os.WEXITSTATUS(status) == errno.ENOMEM
 
 
 def test_a_fatal_signal_ends_a_large_batch():

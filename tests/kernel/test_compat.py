@@ -17,6 +17,7 @@ import pytest
 from msr_devices import READ_ONLY, SCRATCH, SCRATCH_2, UNLISTED
 
 IOCTL_32 = 0xC00C63A2
+X32_IOCTL_CALL = 0x40000000 | 514
 MAP_32BIT = 0x40
 # push %rbx; mov $54 (ioctl),%eax; mov %edi,%ebx; mov %esi,%ecx; int $0x80; pop %rbx; ret
 CODE = bytes.fromhex('53 b8 36 00 00 00 89 fb 89 f1 cd 80 5b c3')
@@ -63,6 +64,13 @@ def run_batch_32(memory, operations, mode=os.O_RDWR):
     assert memory[guard : guard + 64] == b'\xa5' * 64
     done = [Operation32.from_buffer_copy(memory, ops_at + 28 * index) for index in range(len(operations))]
     return -returned, done
+
+
+def ioctl_x32(fd, command, argument):
+    """Return what the system call returns to a caller with 64-bit registers and 32-bit pointers."""
+    if msr_devices.libc.syscall(ctypes.c_long(X32_IOCTL_CALL), fd, ctypes.c_ulong(command), ctypes.c_ulong(argument)):
+        return -ctypes.get_errno()
+    return 0
 
 
 def op(cpu, msr, read, data=0xBAD):
@@ -118,3 +126,18 @@ def test_bad_memory_is_efault(low_memory, batch_fd):
 def test_limits(low_memory, batch_fd, count, err):
     low_memory[256:268] = struct.pack('=III', count, 0, address_of(low_memory) + 512)
     assert ioctl_32(low_memory, batch_fd, IOCTL_32, address_of(low_memory) + 256) == -err
+
+
+def test_x32_has_short_pointers_and_the_operations_of_64_bits(low_memory, batch_fd):
+    operations = [msr_devices.write_op(0, SCRATCH, 0x0123456789ABCDEF), msr_devices.read_op(0, SCRATCH_2)]
+    array_at, ops_at = 256, 512
+    low_memory[ops_at : ops_at + 64] = b''.join(bytes(operation) for operation in operations)
+    low_memory[array_at : array_at + 12] = struct.pack('=III', 2, 0, address_of(low_memory) + ops_at)
+    returned = ioctl_x32(batch_fd, IOCTL_32, address_of(low_memory) + array_at)
+    if returned == -errno.ENOSYS:
+        pytest.skip('this kernel serves no x32 programs')
+    assert returned == 0
+    done = [msr_devices.Operation.from_buffer_copy(low_memory, ops_at + 32 * index) for index in range(2)]
+    assert [one.err for one in done] == [0, 0]
+    assert [one.wmask for one in done] == [msr_devices.ALL_ONES, 0xFF00]
+    assert msr_devices.read_register(0, SCRATCH) == 0x0123456789ABCDEF

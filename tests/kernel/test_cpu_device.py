@@ -32,8 +32,17 @@ def test_seeking_to_the_address(cpu_fd):
     assert os.read(cpu_fd, 8) == os.pread(cpu_fd, 8, READ_ONLY)
 
 
-def test_seek_end_is_einval(cpu_fd):
-    assert errno_of(os.lseek, cpu_fd, 0, os.SEEK_END) == errno.EINVAL
+@pytest.mark.parametrize('whence', [os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE, 5])
+def test_seeking_from_anywhere_else_is_einval(cpu_fd, whence):
+    os.lseek(cpu_fd, SCRATCH, os.SEEK_SET)
+    assert errno_of(os.lseek, cpu_fd, 0, whence) == errno.EINVAL
+    assert os.lseek(cpu_fd, 0, os.SEEK_CUR) == SCRATCH
+
+
+def test_a_negative_address_is_einval(cpu_fd):
+    assert errno_of(os.lseek, cpu_fd, -8, os.SEEK_SET) == errno.EINVAL
+    assert errno_of(os.pread, cpu_fd, 8, -8) == errno.EINVAL
+    assert errno_of(os.pwrite, cpu_fd, VALUE, -8) == errno.EINVAL
 
 
 @pytest.mark.parametrize('length', [0, 1, 4, 7, 9, 16, 4096])

@@ -14,6 +14,7 @@ import pytest
 from msr_devices import SCRATCH
 
 LOCKDOWN = '/sys/kernel/security/lockdown'
+PARAMETER = '/sys/module/msr_safe/parameters/honor_lockdown'
 
 
 def is_locked_down():
@@ -34,7 +35,7 @@ def lockdown():
 
 @pytest.fixture
 def honored():
-    with open('/sys/module/msr_safe/parameters/honor_lockdown') as file:
+    with open(PARAMETER) as file:
         return file.read().strip() == 'Y'
 
 
@@ -51,6 +52,15 @@ def test_a_batch_with_a_write(honored):
     err, done = msr_devices.run_batch([msr_devices.read_op(0, SCRATCH), msr_devices.write_op(0, SCRATCH, 5)])
     assert err == (errno.EPERM if honored else 0)
     assert [-op.err for op in done] == ([errno.ECANCELED, errno.EPERM] if honored else [0, 0])
+
+
+def test_it_cannot_be_talked_away():
+    assert msr_devices.errno_of(os.open, PARAMETER, os.O_WRONLY) == errno.EACCES
+    os.chmod(PARAMETER, 0o644)
+    fd = os.open(PARAMETER, os.O_WRONLY)
+    assert msr_devices.errno_of(os.write, fd, b'N') == errno.EIO
+    os.close(fd)
+    os.chmod(PARAMETER, 0o444)
 
 
 def test_a_batch_of_reads():

@@ -2,6 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Major numbers: assigned, chosen, taken."""
 
+import itertools
+
 import msr_devices
 import node
 import pytest
@@ -24,23 +26,18 @@ def check_works():
     assert msr_devices.run_batch([msr_devices.read_op(0, msr_devices.SCRATCH)])[0] == 0
 
 
-@pytest.mark.parametrize(
-    'chosen',
-    [
-        {},
-        {'mdev_msr_safe': 222},
-        {'mdev_msr_batch': 223, 'mdev_msr_version': 225},
-        {'mdev_msr_safe': 222, 'mdev_msr_batch': 223, 'mdev_msr_approved_list': 224, 'mdev_msr_version': 225},
-    ],
-)
-def test_any_subset_may_be_chosen(unloaded, chosen):
-    assert node.load_module(**chosen) == (0, '')
-    majors = node.majors()
-    for name, device in PARAMETERS.items():
-        assert majors[device] == chosen.get(name, majors[device])
-        assert parameter(name) == chosen.get(name, 0)
-    assert len(set(majors.values())) == 4
-    check_works()
+@pytest.mark.parametrize('count', range(len(PARAMETERS) + 1))
+def test_any_subset_may_be_chosen(unloaded, count):
+    for names in itertools.combinations(PARAMETERS, count):
+        chosen = {name: major for major, name in enumerate(names, 222)}
+        assert node.load_module(**chosen) == (0, '')
+        majors = node.majors()
+        for name, device in PARAMETERS.items():
+            assert majors[device] == chosen.get(name, majors[device])
+            assert parameter(name) == chosen.get(name, 0)
+        assert len(set(majors.values())) == 4
+        check_works()
+        assert node.unload_module()[0] == 0
 
 
 @pytest.mark.parametrize('name', sorted(PARAMETERS))

@@ -52,6 +52,13 @@ def test_nodes_follow_hotplug():
     assert msr_devices.read_register(cpu, msr_devices.SCRATCH) == 77
 
 
+def test_a_cpu_that_comes_after_the_module(unloaded, offline_cpu):
+    assert node.load_module() == (0, '')
+    assert not os.path.exists(msr_devices.cpu_node(offline_cpu))
+    node.set_online(offline_cpu, True)
+    assert facts(msr_devices.cpu_node(offline_cpu)) == (node.majors()['msr_safe'], offline_cpu, 0o600)
+
+
 @pytest.mark.parametrize('path', [msr_devices.cpu_node(0)] + [entry[0] for entry in SINGLE])
 def test_an_open_descriptor_holds_the_module(path):
     fd = os.open(path, os.O_RDONLY)
