@@ -40,7 +40,7 @@ def _compile(trials, _arguments):
 
 
 def _test(trials, arguments):
-    fleet = Fleet(arguments.state)
+    fleet = Fleet(arguments.state, arguments.timeout)
     with down_at_our_end(fleet):
         for trial in trials:
             trial.run(fleet)
@@ -61,5 +61,8 @@ def _parser():
     add('compile', _compile, 'compile the module, warnings being errors')
     test = add('test', _test, 'compile the module, and run the interface tests on a node that boots the kernel')
     test.add_argument('--state', metavar='DIR', default=ROOT / 'build/fleet/kernels', help='directory of the fleet')
+    test.add_argument(
+        '--timeout', metavar='SECONDS', type=float, default=1800, help='how long a node may take to boot (default: 1800)'
+    )
     test.add_argument('--page', action='store_true', help='write the result to docs/results/kernels.md')
     return parser
