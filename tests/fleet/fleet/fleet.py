@@ -47,7 +47,7 @@ class Fleet:
         self.directory.mkdir(parents=True, exist_ok=True)
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():
-            image = ready_image()
+            image = ready_image(sorted({package for spec in specs for package in spec.packages}))
             for spec in specs:
                 boot_files(image, spec.kernel)  # a kernel that is not there costs nobody a fleet that runs
             if self._is(specs, image):

@@ -43,10 +43,10 @@ class Image:
         return self.directory / 'id_ed25519'
 
 
-def ready_image():
-    """The image of the present recipe, from the cache or built now. Raises FleetError."""
+def ready_image(packages=()):
+    """The image of the present recipe with more packages, from the cache or built now. Raises FleetError."""
     cache = cache_directory()
-    recipe = read_recipe()
+    recipe = read_recipe(packages)
     image = Image(cache / f'image-{recipe.digest}')
     with locked(cache / 'image.lock', 'the node image'):
         if not image.directory.exists():

@@ -169,6 +169,7 @@ class Node:
             # What the guest flushes survives QEMU; that it survives the host is not worth the time
             *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),
             *('-device', 'virtio-net-pci,netdev=net,romfile='),
+            *(('-device', f'virtio-net-pci,netdev=wire,romfile=,mac={self._mac}') if self.spec.wire else ()),
             *('-chardev', 'file,id=console,path=console.log', '-serial', 'chardev:console'),
         ]
 
@@ -177,8 +178,20 @@ class Node:
         return [
             *('-pidfile', self._pid_file),
             *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
+            *(('-netdev', f'socket,id=wire,mcast={self._wire}:7000,localaddr=127.0.0.1') if self.spec.wire else ()),
             *('-qmp', 'unix:monitor,server=on,wait=off'),
         ]
+
+    @property
+    def _mac(self):
+        """A locally administered address, the name's own."""
+        return ':'.join(['52', '54', '00', *re.findall('..', hashlib.sha256(self.name.encode()).hexdigest()[:6])])
+
+    @property
+    def _wire(self):
+        """The multicast group of the fleet: its datagrams, on this host only, are the wire."""
+        digest = hashlib.sha256(str(self.directory.absolute().parent).encode()).digest()
+        return f'239.{digest[0]}.{digest[1]}.{digest[2]}'
 
     def _forwarded_port(self, qemu):
         """The host port that QEMU forwards, as soon as it does."""

@@ -38,19 +38,19 @@ class Recipe:
         return buffer.getvalue()
 
 
-def read_recipe():
-    """The recipe in tests/fleet/recipe, with the host's mirror."""
+def read_recipe(packages=()):
+    """The recipe in tests/fleet/recipe with more packages, and the host's mirror."""
     root = SOURCE / 'root'
     files = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob('*')) if path.is_file()}
-    return Recipe(_options(), mirror.SUITE, tuple(mirror.sources()), files)
+    return Recipe(_options(packages), mirror.SUITE, tuple(mirror.sources()), files)
 
 
-def _options():
+def _options(more):
     lines = (SOURCE / 'packages.txt').read_text().splitlines()
     packages = [line for line in lines if line and not line.startswith('#')]
     return (
         '--variant=minbase',
-        '--include=' + ','.join(packages),
+        '--include=' + ','.join([*packages, *more]),
         *(f'--aptopt={option}' for option in mirror.options()),
         '--dpkgopt=force-unsafe-io',
         '--dpkgopt=path-exclude=/usr/share/man/*',

@@ -17,6 +17,8 @@ class NodeSpec:
 
     kernel: directory of another kernel than the image's, as boot_files() takes it; empty for the image's.
     topology: what else QEMU's -smp takes, as sockets=2,cores=1,threads=2; empty for one socket without threads.
+    wire: whether it has a second network card, eth1, on a network that such nodes of a fleet share.
+    packages: Debian packages that the image of the whole fleet has, too.
     """
 
     name: str
@@ -28,6 +30,8 @@ class NodeSpec:
     groups: list[str] = field(default_factory=list)
     vars: dict = field(default_factory=dict)
     topology: str = ''
+    wire: bool = False
+    packages: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         for spec_field in fields(self):
