@@ -29,6 +29,8 @@
 SPANK_PLUGIN(msr_safe, 1)
 
 #define REFUSAL "/run/msr-safe/jobs/%u/refused"
+/* Slurm acts on what is below 0 only; its own error numbers are above. */
+#define FAILED (-1)
 #define MAX_ARGUMENTS 24
 #define ARGUMENT_SIZE 256
 
@@ -51,7 +53,7 @@ static int take_profile(int, const char *name, int)
 	if (!name || !is_profile_name(name)) {
 		slurm_error("--msr-profile: '%s' is no name of a profile: use a-z, 0-9, - and _",
 			    name ? name : "");
-		return ESPANK_BAD_ARG;
+		return FAILED;
 	}
 	snprintf(asked_profile, sizeof(asked_profile), "%s", name);
 	return ESPANK_SUCCESS;
@@ -163,7 +165,7 @@ int slurm_spank_init(spank_t spank, int, char *[])
 	if (spank_option_register(spank, &profile_option) ||
 	    spank_option_register(spank, &report_option)) {
 		slurm_error("msr-safe: cannot register its options");
-		return ESPANK_ERROR;
+		return FAILED;
 	}
 	return ESPANK_SUCCESS;
 }
@@ -178,7 +180,7 @@ static int check_profile(int argc, char *argv[])
 		return ESPANK_SUCCESS;
 	slurm_error("msr-safe: there is no profile '%s'; there are: %s",
 		    asked_profile, *names ? names : "none");
-	return ESPANK_ERROR;
+	return FAILED;
 }
 
 static void read_refusal(spank_t spank)
@@ -217,17 +219,31 @@ int slurm_spank_task_init(spank_t, int, char *[])
 	if (!*refusal)
 		return ESPANK_SUCCESS;
 	dprintf(STDERR_FILENO, "msr-safe: %s\n", refusal);
-	return ESPANK_ERROR;
+	return FAILED;
 }
 
-int slurm_spank_exit(spank_t spank, int argc, char *argv[])
+/* Whether this is a step in a batch script, which reports itself when it ends. */
+static bool is_within_batch(spank_t spank, uint32_t step)
 {
-	struct arguments arguments;
-	uint32_t job, step;
+	char value[8];
 
-	if (spank_context() != S_CTX_REMOTE || !asked_report || *refusal ||
+	return step != SLURM_BATCH_SCRIPT &&
+	       !spank_getenv(spank, "ENVIRONMENT", value, sizeof(value)) &&
+	       !strcmp(value, "BATCH");
+}
+
+/* When the last task here has ended: later, nothing reaches the user. */
+int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
+{
+	static uint32_t ended;
+	struct arguments arguments;
+	uint32_t job, step, tasks;
+
+	if (!asked_report || *refusal ||
 	    spank_get_item(spank, S_JOB_ID, &job) ||
-	    spank_get_item(spank, S_JOB_STEPID, &step))
+	    spank_get_item(spank, S_JOB_STEPID, &step) ||
+	    spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &tasks) ||
+	    ++ended < tasks || is_within_batch(spank, step))
 		return ESPANK_SUCCESS;
 	begin_arguments(&arguments, argc, argv, "report");
 	add_argument(&arguments, "--job=%u", job);
@@ -246,7 +262,7 @@ int slurm_spank_job_prolog(spank_t spank, int argc, char *argv[])
 	if (spank_option_getopt(spank, &profile_option, &name) ==
 	    ESPANK_SUCCESS && name)
 		add_argument(&arguments, "--profile=%s", name);
-	return run(&arguments, log_line) ? ESPANK_ERROR : ESPANK_SUCCESS;
+	return run(&arguments, log_line) ? FAILED : ESPANK_SUCCESS;
 }
 
 int slurm_spank_job_epilog(spank_t, int argc, char *argv[])
@@ -254,5 +270,5 @@ int slurm_spank_job_epilog(spank_t, int argc, char *argv[])
 	struct arguments arguments;
 
 	begin_arguments(&arguments, argc, argv, "epilog");
-	return run(&arguments, log_line) ? ESPANK_ERROR : ESPANK_SUCCESS;
+	return run(&arguments, log_line) ? FAILED : ESPANK_SUCCESS;
 }
