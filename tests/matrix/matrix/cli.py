@@ -62,7 +62,7 @@ def _parser():
     test = add('test', _test, 'compile the module, and run the interface tests on a node that boots the kernel')
     test.add_argument('--state', metavar='DIR', default=ROOT / 'build/fleet/kernels', help='directory of the fleet')
     test.add_argument(
-        '--timeout', metavar='SECONDS', type=float, default=1800, help='how long a node may take to boot (default: 1800)'
+        '--timeout', metavar='SECONDS', type=float, default=1800, help='for a node to boot (default: 1800)'
     )
     test.add_argument('--page', action='store_true', help='write the result to docs/results/kernels.md')
     return parser
