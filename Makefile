@@ -41,9 +41,9 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan bench-kernel molecule
 test: ## Everything that CI runs
-	@tests/tools/run-stages setup lint docs-check build units harness kmod fuzz-replay sanity -- kernel-tests molecule
+	@tests/tools/run-stages setup lint docs-check build units harness kmod spank fuzz-replay sanity -- kernel-tests molecule
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -79,6 +79,13 @@ harness: tools ## The virtual fleet's and the kernel matrix's own unit tests
 
 kmod: tools ## The kernel module: compiled with warnings as errors, and checkpatch
 	tests/tools/check-kmod
+
+spank: apt ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors
+	mkdir -p $(build)/spank
+	$(MAKE) -C files/spank OUT=$(build)/spank CFLAGS='-O2 -g -Werror'
+
+install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
+	$(MAKE) -C files/spank OUT=$(build)/spank install
 
 fuzz-replay: apt ## The texts that fuzzing found for the approved list's parser, in user space
 	$(MAKE) -C tests/kernel/fuzz replay
