@@ -12,6 +12,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.save import plan_save, save
 from ..module_utils.snapshot import parse_snapshot
+from ..plugin_utils.register_definitions import definitions_of_cpu
 from ..plugin_utils.snapshot_file import snapshot_file
 
 
@@ -23,6 +24,11 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         result = self._execute_module(task_vars=task_vars)
+        if 'needs_definitions' in result:
+            definitions = definitions_of_cpu(result['needs_definitions'])
+            result = self._execute_module(
+                module_args=dict(self._task.args, definitions=definitions), task_vars=task_vars
+            )
         text = result.pop('snapshot', None)
         if text is not None:
             try:

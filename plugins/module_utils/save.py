@@ -13,13 +13,16 @@ from .selection import EVERYTHING, select_entries
 from .snapshot import build_snapshot, describe_node, parse_snapshot, render_snapshot, same_content
 
 
-def take_snapshot(machine, selection=EVERYTHING):
+def take_snapshot(machine, selection=EVERYTHING, registers=None):
     """Return the snapshot of the selected registers, by default of all that are writable, on every online CPU.
 
-    Raises MsrSafeError where the devices are missing or there is nothing to save.
+    registers: Registers that give names and kinds to those that the node's own
+    list does not name. Raises MsrSafeError where the devices are missing or
+    there is nothing to save.
     """
     cpu, cpus = read_cpu(machine), select_cpus(machine, selection.cpus)
     entries = read_named_list(machine)
+    entries = registers.complete(entries) if registers else entries
     selected = select_entries(entries, selection, 'the active approved list')
     if not selected:
         raise MsrSafeError(

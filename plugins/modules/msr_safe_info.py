@@ -85,7 +85,7 @@ msr_safe:
       sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
     access:
       description:
-        - How registers are reached - V(batch) through C(/dev/cpu/msr_batch), V(cpu_devices) one by one, which is slower.
+        - How registers are reached - V(batch) through C(/dev/cpu/msr_batch), V(cpu_devices) one by one, slower.
         - Null where the node has no device of an msr-safe.
       type: str
       sample: batch

@@ -45,6 +45,12 @@ options:
     description: Also overwrite a file that is not a snapshot, was edited, or is of another host.
     type: bool
     default: false
+  definitions:
+    description:
+      - The names and kinds of the CPU's registers, for a node that has no list of the role.
+      - Filled in on the controller.
+    type: list
+    elements: dict
 seealso:
   - module: hpc.msr_safe.msr_restore
   - module: hpc.msr_safe.msr_info
@@ -111,7 +117,10 @@ unreadable:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.access import slowness
+from ..module_utils.active_list import INSTALLED_LIST
 from ..module_utils.approved_list import KINDS
+from ..module_utils.cpu import read_cpu
+from ..module_utils.definitions import unpack
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.lock import PATIENCE, locked
 from ..module_utils.machine import Machine
@@ -132,6 +141,7 @@ def main():
             'read_only': {'type': 'bool', 'default': False},
             'backup': {'type': 'int', 'default': 0},
             'overwrite': {'type': 'bool', 'default': False},
+            'definitions': {'type': 'list', 'elements': 'dict'},
             'allow_partial': {'type': 'bool', 'default': False},
             'lock_timeout': {'type': 'float', 'default': PATIENCE},
         },
@@ -140,6 +150,8 @@ def main():
     )
     machine = Machine()
     try:
+        if module.params['definitions'] is None and not machine.exists(INSTALLED_LIST):
+            module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):
             warning = slowness(machine)
             result = save_registers(machine, module.params, module.check_mode)
@@ -155,7 +167,8 @@ def main():
 def save_registers(machine, options, check_mode):
     """Take a snapshot, keep it on the node where that is wanted, and return the result."""
     selection = Selection(options['registers'], options['kinds'], options['cpus'], options['read_only'])
-    snapshot = take_snapshot(machine, selection)
+    registers = unpack(options['definitions'] or [], read_cpu(machine))
+    snapshot = take_snapshot(machine, selection, registers)
     result = {
         'changed': False,
         'registers': len(snapshot['registers']),

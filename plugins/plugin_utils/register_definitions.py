@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 
 from ..module_utils.approved_list import MAX_ADDRESS, parse_literal, short_name
+from ..module_utils.cpu import list_name
 from ..module_utils.definitions import pack
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.register_table import CPUS, GROUPS
-from ..module_utils.registers import near_words, parse_group
+from ..module_utils.registers import near_words, parse_group, registers_of
 from ..module_utils.units import UNITS
 
 
@@ -38,6 +39,12 @@ def definitions_of(texts):
         for found in [[register for register in registers if register in wanted]]
         if found
     ]
+
+
+def definitions_of_cpu(cpu):
+    """Return definitions of all registers of a processor (as from read_cpu), without their fields."""
+    registers = registers_of(cpu).by_address.values()
+    return [pack([list_name(cpu)], [register._replace(fields=()) for register in registers])]
 
 
 def meant(texts):

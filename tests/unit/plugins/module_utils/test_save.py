@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import machine as machine_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils import save as save_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.plugins.module_utils.selection import EVERYTHING
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum
@@ -210,3 +211,12 @@ def test_overwrites_what_it_is_told_to(node, content):
     node.put(PATH, content)
     assert save_now(node, overwrite=True)
     assert not save_now(node)
+
+
+def test_a_node_without_names_is_given_them(node):
+    """So a counter is known as one, and not written back."""
+    node.remove('/etc/msr-safe/approved_list')
+    registers = registers_of({'family': 6, 'model': 85})
+    saved = take_snapshot(node.machine, registers=registers)['registers']
+    assert (saved['0x000000C1']['name'], saved['0x000000C1']['kind']) == ('IA32_PMC0', 'counter')
+    assert take_snapshot(node.machine)['registers']['0x000000C1']['kind'] == 'configuration'

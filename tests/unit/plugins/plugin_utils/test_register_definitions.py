@@ -8,7 +8,10 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.definitions import un
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.register_table import CPUS
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import definitions_of
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import (
+    definitions_of,
+    definitions_of_cpu,
+)
 
 every_cpu = pytest.mark.parametrize('signature', sorted(CPUS))
 
@@ -54,3 +57,12 @@ def test_what_is_no_number_is_left_to_the_node():
 
 def test_only_what_is_needed_travels():
     assert len(json.dumps(definitions_of(['PKG_POWER_LIMIT', 'MISC_ENABLE', 'THERM_STATUS']))) < 4000
+
+
+@every_cpu
+def test_all_registers_of_a_cpu_have_name_and_kind(signature):
+    cpu = cpu_of(signature)
+    registers = unpack(json.loads(json.dumps(definitions_of_cpu(cpu))), cpu)
+    assert {(each.address, each.name, each.kind) for each in registers.by_address.values()} == {
+        (each.address, each.name, each.kind) for each in registers_of(cpu).by_address.values()
+    }

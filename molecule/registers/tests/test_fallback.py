@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes that have less than ours, or another msr-safe's devices: it works, slower and saying so, or says why not."""
+
+import json
+
+import pytest
+
+testinfra_hosts = ['ssh://skylake']
+
+TURBO_OFF = 1 << 38
+PATH = '/root/fallback.json'
+DISABLE_TURBO = {'register': 'MISC_ENABLE', 'field': 'TURBO_MODE_DISABLE', 'value': True, 'cpus': '1'}
+
+
+@pytest.fixture
+def without_batch(hidden):
+    with hidden('/dev/cpu/msr_batch'):
+        yield
+
+
+def test_without_the_batch_device_it_works_and_says_so(call, host, rdmsr, without_batch):
+    slowly = {'warnings': ['/dev/cpu/msr_batch is missing']}
+    before = rdmsr(1)
+    answers = [call('msr_save', path=PATH, overwrite=True, **slowly), call('msr', **DISABLE_TURBO, **slowly)]
+    assert rdmsr(1) == before | TURBO_OFF
+    answers.append(call('msr_restore', path=PATH, **slowly))
+    assert rdmsr(1) == before
+    answers.append(call('msr_info', registers=['MISC_ENABLE'], **slowly))
+    for answer in answers:
+        assert answer.succeeded
+        assert 'which is slower' in answer['warnings'][0]
+    assert [row['cpus'] for row in answers[2]['restored']] == ['1']
+    assert call('msr_safe_info')['msr_safe']['access'] == 'cpu_devices'
+    assert 'msrsave: warning: /dev/cpu/msr_batch is missing' in host.run(f'msrsave -r {PATH}').stderr
+
+
+def test_it_reads_the_same_values_without_the_batch_device(host, hidden):
+    host.run_expect([0], 'msrsave --kind configuration --overwrite /root/quick.json')
+    with hidden('/dev/cpu/msr_batch'):
+        host.run_expect([0], 'msrsave --kind configuration --overwrite /root/slow.json')
+    quick, slow = (json.loads(host.file(f'/root/{name}.json').content_string) for name in ('quick', 'slow'))
+    assert quick['registers'] == slow['registers']
+
+
+@pytest.mark.parametrize('name', ['msr_allowlist', 'msr_whitelist'])
+def test_another_msr_safes_list_device(predicted, call, hidden, snapshot, rdmsr, name):
+    with hidden('/dev/cpu/msr_approved_list', f'/dev/cpu/{name}'):
+        assert predicted('msr_save', path=PATH, overwrite=True).succeeded
+        assert predicted('msr', **DISABLE_TURBO)['changed']
+        assert [row['cpus'] for row in predicted('msr_restore', path=snapshot)['restored']] == ['1']
+        assert call('msr_safe_info')['msr_safe']['approved_list']['device'] == f'/dev/cpu/{name}'
+
+
+def test_without_the_roles_list_counters_are_still_known(predicted, host, hidden):
+    with hidden('/etc/msr-safe/approved_list', '/root/hidden_list'):
+        assert predicted('msr_save', path=PATH, registers=['PMC0', 'MISC_ENABLE'], overwrite=True).succeeded
+    registers = json.loads(host.file(PATH).content_string)['registers'].values()
+    assert {(each['name'], each['kind']) for each in registers} == {
+        ('IA32_PMC0', 'counter'),
+        ('IA32_MISC_ENABLE', 'configuration'),
+    }
+
+
+@pytest.fixture
+def stock_driver_only(host):
+    host.run_expect([0], 'systemctl stop msr-safe && rmmod msr_safe && modprobe msr && udevadm settle')
+    yield
+    host.run_expect([0], 'rmmod msr; systemctl restart msr-safe && udevadm settle')
+
+
+def test_the_stock_driver_alone_is_refused(call, host, stock_driver_only):
+    for name, options in (
+        ('msr_save', {'path': PATH}),
+        ('msr_restore', {'path': PATH}),
+        ('msr', DISABLE_TURBO),
+        ('msr_info', {'registers': ['MISC_ENABLE']}),
+    ):
+        answer = call(name, **options)
+        assert not answer.succeeded
+        assert "the kernel's own msr driver only" in answer['msg']
+        assert 'role hpc.msr_safe.msr_safe' in answer['msg']
+    said = host.run(f'msrsave {PATH}')
+    assert said.rc == 1
+    assert 'role hpc.msr_safe.msr_safe' in said.stderr
+    assert call('msr_safe_info')['msr_safe']['access'] is None
