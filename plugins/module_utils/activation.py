@@ -7,11 +7,11 @@ import collections
 from .active_list import INSTALLED_LIST, activate_list, read_active_list, read_installed_list, with_names
 from .approved_list import MAX_ADDRESS, digest_list, parse_list, parse_literal, read_list_text, render_list
 from .cpu import read_cpu
+from .cpu_registers import registers_of
 from .errors import MsrSafeError
 from .files import ALLOWED, approved_list_text, header_line
 from .lint import require_safe
 from .list_difference import compare_lists
-from .registers import registers_of
 
 Activation = collections.namedtuple(
     'Activation', 'entries sha256 activates file_text before after differences warnings'

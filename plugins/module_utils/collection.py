@@ -5,6 +5,7 @@
 import os
 
 from .approved_list import MAX_ADDRESS, apply_overrides, digest_list, parse_literal, read_list
+from .cpu_registers import registers_of
 from .errors import MsrSafeError
 from .files import approved_list_text
 from .kernel_module_file import read_module_file
@@ -12,7 +13,6 @@ from .lint import TIERS, require_safe
 from .list_directory import select_list
 from .machine import Machine
 from .node import digest_commands, wanted_scripts
-from .registers import registers_of
 from .tree import digest_tree, pack_tree, read_tree
 from .version import VERSION
 

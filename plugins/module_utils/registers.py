@@ -2,16 +2,14 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The registers of a CPU: their names, what they are for, and their fields.
 
-Pure: knows what is in the table that approved_lists/source generates, and looks
-at no machine. Values of fields are converted with units.py.
+Pure, and without the table of all CPUs: cpu_registers.py has that. Values of fields
+are converted with units.py.
 """
 
 import collections
 
 from .approved_list import MAX_ADDRESS, parse_literal, short_name
-from .cpu import list_name
 from .errors import MsrSafeError
-from .register_table import CPUS, GROUPS
 from .units import UNITS, parse_unit
 
 Register = collections.namedtuple('Register', 'address name kind scope fields')
@@ -84,15 +82,10 @@ class Registers:
         return sorted(needs & set(self.by_address))
 
 
-def registers_of(cpu):
-    """Return the Registers of a processor (as from read_cpu)."""
-    return Registers(register for group in CPUS.get(list_name(cpu), '').split() for register in parse_group(group))
-
-
-def parse_group(group):
-    """Yield the registers of a group of the table."""
+def parse_group(text):
+    """Yield the registers of a group of the table (register_table.py, which says how a group is written)."""
     fields = []
-    for line in reversed(GROUPS[group].splitlines()):
+    for line in reversed(text.splitlines()):
         if line.startswith(' '):
             fields.append(parse_field(line))
         else:

@@ -8,10 +8,11 @@ import contextlib
 
 from ..module_utils.approved_list import MAX_ADDRESS, parse_literal, short_name
 from ..module_utils.cpu import list_name
+from ..module_utils.cpu_registers import registers_of
 from ..module_utils.definitions import pack
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.register_table import CPUS, GROUPS
-from ..module_utils.registers import near_words, parse_group, registers_of
+from ..module_utils.registers import near_words, parse_group
 from ..module_utils.units import UNITS
 
 
@@ -21,7 +22,7 @@ def definitions_of(texts):
     With them come the registers that tell the units of their fields; for a
     name that no CPU has, those that a suggestion needs.
     """
-    groups = {group: list(parse_group(group)) for group in GROUPS}
+    groups = {group: list(parse_group(text)) for group, text in GROUPS.items()}
     addresses, names = meant(texts)
     everything = [register for registers in groups.values() for register in registers]
     unknown = names - {short_name(register.name) for register in everything}

@@ -20,13 +20,14 @@ from ..approved_list import (
     render_list,
 )
 from ..cpu import describe_cpu, list_name, read_cpu
+from ..cpu_registers import registers_of
 from ..errors import MsrSafeError
 from ..files import SOURCE, header_line
 from ..lint import TIERS, WARN, lint
 from ..list_difference import compare_lists, describe_difference
 from ..list_directory import cpu_of_name, select_list
 from ..machine import Machine
-from ..registers import Registers, describe, describe_bits, registers_of
+from ..registers import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
 from .table import render_table, terminal_width

@@ -3,9 +3,9 @@
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu import read_cpu
+from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.interpretation import interpret_registers
-from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
 
 POWER_UNIT, POWER_LIMIT, THERMAL, TARGET = 0x606, 0x610, 0x19C, 0x1A2
 LIST = '0x19C 0x0\n0x1A2 0x0\n0x1A4 0xF\n0x606 0x0\n0x610 0xFFFFFF\n'

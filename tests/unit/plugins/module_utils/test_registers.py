@@ -6,6 +6,7 @@ import random
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import KINDS, parse_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.register_table import CPUS, GROUPS
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import (
@@ -15,7 +16,6 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import (
     encode,
     field_mask,
     find_field,
-    registers_of,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.units import UNITS
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.test_shipped_lists import LISTS

@@ -9,8 +9,8 @@ import stat
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import machine as machine_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils import save as save_module
+from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.plugins.module_utils.selection import EVERYTHING
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshot import checksum

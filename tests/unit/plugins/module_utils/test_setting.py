@@ -3,8 +3,8 @@
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu import read_cpu
+from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.registers import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.setting import (
     plan_settings,
     render_changes,
