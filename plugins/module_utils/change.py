@@ -15,9 +15,9 @@ from .cpu import online_cpus
 from .errors import MsrSafeError
 from .kernel_module import load_module, observe_loaded_module, unload_module
 from .kernel_module_file import read_module_file
-from .layout import CREATED_GROUP, PACKAGE
-from .node import missing_packages, observe_build, wanted_scripts
-from .tree import unpack_tree
+from .layout import COMMANDS, CREATED_GROUP, PACKAGE
+from .node import commands_files, missing_packages, observe_build
+from .tree import read_tree, unpack_tree
 
 
 def carry_out_change(machine, change, archive=None):
@@ -157,8 +157,8 @@ def install_commands(machine, _change, archive):
     unpack_tree(archive, machine.path(PACKAGE))
     # Saves the commands half of their start; they also run without
     machine.run(['/usr/bin/python3', '-I', '-m', 'compileall', '-q', PACKAGE])
-    for path, content in sorted(wanted_scripts().items()):
-        machine.write(path, content, mode=0o755)
+    for path, content in sorted(commands_files(read_tree(machine.path(PACKAGE))).items()):
+        machine.write(path, content, mode=0o755 if path in COMMANDS else 0o644)
 
 
 def activate_installed_list(machine, change, _archive):

@@ -12,7 +12,7 @@ from .kernel_module_file import read_module_file
 from .lint import TIERS, require_safe
 from .list_directory import select_list
 from .machine import Machine
-from .node import digest_commands, wanted_scripts
+from .node import commands_files, digest_commands
 from .tree import digest_tree, pack_tree, read_tree
 from .version import VERSION
 
@@ -35,8 +35,12 @@ class Collection:
         return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
 
     def library(self):
-        """Return the tree that becomes the Python package of the node's commands."""
-        return read_tree(self.directory('plugins', 'module_utils'), ('.py',))
+        """Return the tree that becomes the Python package of the node's commands, their man pages and completion in it."""
+        tree = read_tree(self.directory('plugins', 'module_utils'), ('.py',))
+        for part in ('man', 'completion'):
+            for name, content in read_tree(self.directory('files', part)).items():
+                tree['help/%s/%s' % (part, name)] = content
+        return tree
 
     def list_directories(self, tier, site_directories):
         """Return the directories of approved lists in the order of search: the site's, then ours."""
@@ -79,13 +83,13 @@ class Collection:
         observed: the node; settings: the options of msr_safe_plan.
         """
         approved_list, warnings = self.approved_list(observed['cpu'], settings)
-        source_digest = digest_tree(self.module_source())
+        source_digest, library = digest_tree(self.module_source()), self.library()
         return {
             'version': VERSION,
             'source_digest': source_digest,
             'build_directory': settings['build_directory'],
             'artifact': artifact(settings['artifacts'], observed['kernel_release'], source_digest),
-            'commands_digest': digest_commands(self.library(), wanted_scripts()),
+            'commands_digest': digest_commands(library, commands_files(library)),
             'majors': settings['majors'],
             'group': settings['group'],
             'modes': settings['modes'],

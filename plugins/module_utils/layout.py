@@ -5,6 +5,13 @@
 LIBRARY = '/usr/lib/msr-safe'
 PACKAGE = LIBRARY + '/hpc_msr_safe'
 COMMANDS = {'/usr/sbin/msrsave': 'msrsave', '/usr/sbin/msr-safe': 'msr_safe'}
+# Man pages and completion, which come in the package, where those who look for them do.
+HELP = {
+    '/usr/share/man/man8/msrsave.8': 'help/man/msrsave.8',
+    '/usr/share/man/man8/msr-safe.8': 'help/man/msr-safe.8',
+    '/usr/share/bash-completion/completions/msrsave': 'help/completion/msrsave',
+    '/usr/share/bash-completion/completions/msr-safe': 'help/completion/msr-safe',
+}
 STATE = '/var/lib/msr-safe'
 CREATED_GROUP = STATE + '/created_group'
 SETTINGS = '/etc/msr-safe'

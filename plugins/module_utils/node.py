@@ -18,6 +18,7 @@ from .kernel_module_file import read_module_file
 from .layout import (
     COMMANDS,
     CREATED_GROUP,
+    HELP,
     LIBRARY,
     PACKAGE,
     SETTINGS,
@@ -135,20 +136,22 @@ def group_exists(name):
 
 def observe_commands(machine):
     """Return the digest of the installed library and commands, as digest_commands gives it."""
-    scripts = {path: machine.read(path) or b'' for path in COMMANDS}
-    return digest_commands(read_tree(machine.path(PACKAGE)), scripts)
+    files = {path: machine.read(path) or b'' for path in [*COMMANDS, *HELP]}
+    return digest_commands(read_tree(machine.path(PACKAGE)), files)
 
 
-def digest_commands(package, scripts):
-    """Return one digest of a library tree and of the commands' scripts ``{path: bytes}``."""
-    files = dict(package)
-    files.update(scripts)
-    return digest_tree(files)
+def digest_commands(package, files):
+    """Return one digest of a library tree and of the files outside of it ``{path: bytes}``."""
+    everything = dict(package)
+    everything.update(files)
+    return digest_tree(everything)
 
 
-def wanted_scripts():
-    """Return the commands' scripts as they are to be: ``{path: bytes}``."""
-    return {path: command_text(command).encode('ascii') for path, command in COMMANDS.items()}
+def commands_files(package):
+    """Return what the commands need outside of their library tree: ``{path: bytes}`` of scripts and help."""
+    files = {path: command_text(command).encode('ascii') for path, command in COMMANDS.items()}
+    files.update((path, package.get(name, b'')) for path, name in HELP.items())
+    return files
 
 
 def releases_with_module(machine):
@@ -170,7 +173,7 @@ def observe_traces(machine):
     Shape: ``{'service': bool, 'kernel_releases': [str],
     'paths': [str], 'group': the group that the role made, or None}``.
     """
-    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted(COMMANDS)] if is_ours(machine, path)]
+    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
     directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
     directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
     created_group = machine.read_text(CREATED_GROUP)

@@ -7,6 +7,7 @@ PATHS = (
     '/etc/msr-safe /etc/modprobe.d/msr-safe.conf /etc/udev/rules.d/70-msr-safe.rules '
     '/etc/systemd/system/msr-safe.service /etc/systemd/system/multi-user.target.wants/msr-safe.service '
     '/usr/lib/msr-safe /usr/sbin/msrsave /usr/sbin/msr-safe /usr/src/msr-safe-* /var/lib/msr-safe '
+    '/usr/share/man/man8/msr* /usr/share/bash-completion/completions/msr* '
     '/lib/modules/*/updates/msr-safe.ko /sys/module/msr_safe /dev/cpu/msr_* /dev/cpu/*/msr_safe'
 )
 

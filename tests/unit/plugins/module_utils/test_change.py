@@ -10,7 +10,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils import change as chan
 from ansible_collections.hpc.msr_safe.plugins.module_utils.change import carry_out_change, first_error
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import PACKAGE
-from ansible_collections.hpc.msr_safe.plugins.module_utils.node import wanted_scripts
+from ansible_collections.hpc.msr_safe.plugins.module_utils.node import commands_files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.tree import pack_tree, read_tree
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
@@ -309,11 +309,14 @@ def test_applies_rules_to_all_classes_and_waits(node):
 
 def test_installs_commands_and_library(node, archive):
     node.put(PACKAGE + '/old.py', '')
-    carry_out(node, 'install_commands', archive({'cpu.py': b'1', 'commands/msrsave.py': b'2'}))
-    assert read_tree(node.path(PACKAGE)) == {'cpu.py': b'1', 'commands/msrsave.py': b'2'}
-    for path, content in wanted_scripts().items():
+    package = {'cpu.py': b'1', 'commands/msrsave.py': b'2', 'help/man/msrsave.8': b'3'}
+    carry_out(node, 'install_commands', archive(package))
+    assert read_tree(node.path(PACKAGE)) == package
+    for path, content in commands_files(package).items():
         assert node.get(path).encode() == content
-        assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == 0o755
+        mode = 0o755 if path.startswith('/usr/sbin') else 0o644
+        assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == mode
+    assert node.get('/usr/share/man/man8/msrsave.8') == '3'
 
 
 def test_activates_the_installed_list(node):

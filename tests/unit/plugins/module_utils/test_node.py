@@ -18,12 +18,12 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.files import (
     modprobe_text,
     unit_text,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import PACKAGE
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.node import (
+    commands_files,
     digest_commands,
     group_exists,
     observe_node,
-    wanted_scripts,
 )
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL, LIST, LIST_DEVICE
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
@@ -188,16 +188,18 @@ def test_the_service_is_enabled_by_its_link(node):
 
 
 def test_the_digest_of_the_commands_sees_library_and_scripts(node):
-    package = {'cpu.py': b'1', 'commands/msrsave.py': b'2'}
+    package = {'cpu.py': b'1', 'commands/msrsave.py': b'2', 'help/man/msrsave.8': b'3'}
+    files = commands_files(package)
     for name, content in package.items():
         node.put('%s/%s' % (PACKAGE, name), content)
-    for path, content in wanted_scripts().items():
+    for path, content in files.items():
         node.put(path, content)
-    wanted = digest_commands(package, wanted_scripts())
+    wanted = digest_commands(package, files)
     assert observe_node(node.machine)['commands_digest'] == wanted
-    node.put('/usr/sbin/msrsave', 'changed')
-    assert observe_node(node.machine)['commands_digest'] != wanted
-    node.put('/usr/sbin/msrsave', wanted_scripts()['/usr/sbin/msrsave'])
+    for path, content in files.items():
+        node.put(path, 'changed')
+        assert observe_node(node.machine)['commands_digest'] != wanted
+        node.put(path, content)
     node.put(PACKAGE + '/more.py', '')
     assert observe_node(node.machine)['commands_digest'] != wanted
 
@@ -219,7 +221,7 @@ def test_traces_are_what_the_role_leaves(node):
     node.put(MODPROBE, modprobe_text(dict.fromkeys(DEVICES, 0)))
     node.put(UNIT, unit_text())
     node.link(UNIT_ENABLED, UNIT)
-    for path, content in wanted_scripts().items():
+    for path, content in commands_files(dict.fromkeys(HELP.values(), b'hpc.msr_safe')).items():
         node.put(path, content)
     node.put(PACKAGE + '/cpu.py', '')
     node.put('/etc/msr-safe/approved_list', approved_list_text([], 'al_0655'))
@@ -234,6 +236,7 @@ def test_traces_are_what_the_role_leaves(node):
             UNIT,
             '/usr/sbin/msr-safe',
             '/usr/sbin/msrsave',
+            *sorted(HELP),
             '/etc/msr-safe',
             '/usr/lib/msr-safe',
             '/var/lib/msr-safe',
