@@ -35,7 +35,7 @@ class Collection:
         return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
 
     def library(self):
-        """Return the tree that becomes the Python package of the node's commands, their man pages and completion in it."""
+        """Return the tree that becomes the commands' Python package, with their man pages and completion."""
         tree = read_tree(self.directory('plugins', 'module_utils'), ('.py',))
         for part in ('man', 'completion'):
             for name, content in read_tree(self.directory('files', part)).items():
