@@ -171,12 +171,14 @@ def uid_of(machine, holder):
 
 
 def bring_back(machine, record, settings):
-    """Restore a job's snapshot, or else the baseline: a prolog that was killed may have left none."""
+    """Restore a job's snapshot, or else the baseline: a prolog that was killed may have left none.
+
+    The list is activated once more: an administrator may have loaded another one since.
+    """
+    entries = activate_profile(machine, record.profile)
     if machine.exists(records.snapshot_of(record.job)):
         return restore_registers(machine, settings.msrsave, records.snapshot_of(record.job))
-    if is_writable(read_profile_list(machine, record.profile)):
-        return restore_baseline(machine, settings)
-    return []
+    return restore_baseline(machine, settings) if is_writable(entries) else []
 
 
 def report(machine, job, settings, restore):

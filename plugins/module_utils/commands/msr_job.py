@@ -47,9 +47,9 @@ def build_parser():
         command.add_argument('--settings', metavar='FILE', default=PATH, help='default: ' + PATH)
         command.add_argument('--syslog', action='store_true', help='log to syslog rather than print')
         for setting, choices in CHOICES.items():
-            command.add_argument(
-                '--' + setting.replace('_', '-'), dest=setting, choices=choices, help='override this setting'
-            )
+            # Spelled as in the file, too: plugstack.conf has them so
+            spellings = sorted({'--' + setting.replace('_', '-'), '--' + setting})
+            command.add_argument(*spellings, dest=setting, choices=choices, help='override this setting')
         command.set_defaults(run=function)
         return command
 

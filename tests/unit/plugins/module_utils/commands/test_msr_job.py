@@ -137,6 +137,14 @@ def test_what_only_a_profile_approves_is_restored_too(node, job):
     assert node.register(POWER_LIMIT) == 0x640000
 
 
+def test_another_list_loaded_meanwhile_does_not_keep_registers_from_being_restored(node, job):
+    job('prolog', 42, '--profile=power')
+    node.set_register(POWER_LIMIT, 0x320000)
+    node.activate(LIST)
+    assert job('epilog', 42) == 0
+    assert node.register(POWER_LIMIT) == 0
+
+
 @pytest.mark.parametrize('who', [{'user': 'alice'}, {'user': 'bob', 'account': 'physics'}])
 def test_who_a_rule_names_may(node, job, who):
     job('prolog', 42, '--profile=power', **who)
@@ -252,6 +260,14 @@ def test_failures_can_be_tolerated(node, slurm, job, capsys):
     assert job('epilog', 42) == 0
     assert not slurm.saw('drain')
     assert 'IA32_MISC_ENABLE' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('option', ['--epilog-failure=tolerate', '--epilog_failure=tolerate'])
+def test_an_option_overrides_a_setting(node, slurm, job, option):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    node.stuck.add(MISC_ENABLE)
+    assert job('epilog', 42, option) == 0
 
 
 def test_a_failing_epilog_still_closes_the_list(node, job):

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The other way, without a compiled part; then everything off the node."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+from conftest import STATE, wait_until
+
+testinfra_hosts = ['ssh://controller']
+
+SCENARIO = pathlib.Path(__file__).parents[1]
+CONFIGURATION = '/etc/slurm/slurm.conf'
+
+
+@pytest.fixture
+def role(cluster):
+    """Apply the role to c1; return what Ansible said."""
+
+    def apply(**variables):
+        done = subprocess.run(
+            [
+                *('ansible-playbook', 'hpc.msr_safe.slurm', '-i', STATE / 'inventory.yml', '-l', 'c1'),
+                *('-e', f'@{SCENARIO}/settings.yml', '-e', json.dumps(variables)),
+            ],
+            env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    return apply
+
+
+@pytest.fixture
+def slurm_conf(cluster):
+    """Change slurm.conf everywhere for a test."""
+    before = cluster.read(CONFIGURATION)
+
+    def write(text):
+        for host in (cluster, *cluster.nodes.values()):
+            host.write(CONFIGURATION, text)
+        cluster.run('scontrol reconfigure')
+
+    yield lambda *lines: write(before + '\n'.join(lines) + '\n')
+    write(before)
+
+
+def test_without_prolog_in_slurm_conf_it_says_what_to_write(role):
+    code, said = role(slurm_msr_method='scripts')
+    assert code != 0
+    assert 'Write Prolog=/etc/slurm/prolog.d/*' in said
+
+
+def test_without_alloc_it_says_what_to_write(role, slurm_conf):
+    slurm_conf('PrologFlags=NoHold')
+    code, said = role()
+    assert code != 0
+    assert 'Add PrologFlags=Alloc' in said
+
+
+def test_scripts(cluster, node, baseline, role, slurm_conf):
+    slurm_conf('Prolog=/etc/slurm/prolog.d/*', 'Epilog=/etc/slurm/epilog.d/*')
+    code, said = role(slurm_msr_method='scripts')
+    assert code == 0, said
+    assert 'msr_safe.so' not in node.read('/etc/slurm/plugstack.conf')
+    # The submit host has the options still; a script is told by a comment
+    job = cluster.submit('')
+    cluster.wait_end(job)
+    assert node.read('/home/user/out') == 'turbo is changed\n'
+    assert cluster.next_job_reads() == baseline
+    assert f'job {job}: 0x000001A0 IA32_MISC_ENABLE' in node.run('journalctl --boot')
+    refused = cluster.submit('', '--comment=msr-profile=perf')
+    wait_until(lambda: cluster.state(refused) == 'CANCELLED')
+    assert "the profile 'perf' is not for user user" in cluster.run(f'scontrol show job {refused}')
+
+
+def test_back_to_the_plugin_and_away(cluster, node, role):
+    code, said = role()
+    assert code == 0, said
+    assert node.read('/etc/slurm/plugstack.conf').splitlines() == [
+        "# the site's",
+        'include /etc/slurm/plugstack.conf.d/*',
+        'required msr_safe.so',
+    ]
+    code, said = role(slurm_msr_state='absent')
+    assert code == 0, said
+    assert node.read('/etc/slurm/plugstack.conf') == "# the site's\ninclude /etc/slurm/plugstack.conf.d/*\n"
+    assert node.run('find /etc /usr /run /var/lib -name "*msr-job*" -o -name "*msr_safe.so" -o -name "jobs.conf"') == ''
+    assert cluster.srun('true').returncode == 0
