@@ -41,7 +41,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench-kernel molecule
 test: ## Everything that CI runs
 	@tests/tools/run-stages setup lint docs-check build units harness kmod spank fuzz-replay sanity -- kernel-tests molecule
 
@@ -111,6 +111,9 @@ test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and
 test-kasan: setup ## The kernel module under attack, on a kernel with sanitizers; docs/results/sanitizers.md
 	tests/tools/apt-install tests/sanitizer/packages.txt
 	python tests/sanitizer/sanitizer --page
+
+test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtual node with simulated registers
+	python tests/fleet/fleet run --spec tests/clients/nodes.yml --state $(build)/fleet/clients -- tests/clients/run
 
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \

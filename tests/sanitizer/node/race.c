@@ -31,9 +31,12 @@
 
 struct actor {
 	const char *name;
-	void (*round)(uint64_t *random, unsigned int number);
-	unsigned int number;	/* tells actors of one name apart */
+	void (*round)(uint64_t *random);
+	unsigned int number;	/* of the scratch register that it may write */
 };
+
+/* The scratch register of this process. */
+static uint32_t scratch;
 
 /*
  * A list says by its size and by every decoy's mask which one it is, and opens
@@ -54,7 +57,7 @@ static size_t compose(char *text, uint64_t tag)
 	return length;
 }
 
-static void write_good(uint64_t *random, unsigned int number)
+static void write_good(uint64_t *random)
 {
 	static char text[TEXT_SIZE];
 	size_t length = compose(text, random_bits(random) | 1ULL << 63);
@@ -64,7 +67,7 @@ static void write_good(uint64_t *random, unsigned int number)
 		fail("a good list was refused with errno %d", err);
 }
 
-static void write_bad(uint64_t *random, unsigned int number)
+static void write_bad(uint64_t *random)
 {
 	static const struct {
 		const char *end;
@@ -88,7 +91,7 @@ static void write_bad(uint64_t *random, unsigned int number)
 		fail("a list with \"%s\" was answered with %d", mistakes[mistake].end, err);
 }
 
-static void read_one_list(uint64_t *random, unsigned int number)
+static void read_one_list(uint64_t *random)
 {
 	static char got[TEXT_SIZE], expected[TEXT_SIZE];
 	unsigned long long tag;
@@ -128,12 +131,12 @@ static void check_errors(const struct operation *ops, size_t count, int err)
  * Writes a value of which there is only one to all CPUs and reads it back in
  * the same batch. If a CPU was missing, nobody has the value.
  */
-static void write_and_read(uint64_t *random, unsigned int number)
+static void write_and_read(uint64_t *random)
 {
+	static unsigned int rounds;
 	static int fd = -1;
 	unsigned int cpus = cpu_count(), cpu;
-	uint32_t msr = SCRATCH_FIRST + number;
-	uint64_t value = (random_bits(random) & 0xFFFFF000) | number;
+	uint64_t value = (uint64_t)(++rounds & 0xFFFFF) << 12;
 	struct operation ops[2 * cpus + 2];
 	size_t count = 0, i;
 	int err;
@@ -141,8 +144,8 @@ static void write_and_read(uint64_t *random, unsigned int number)
 	if (fd < 0)
 		fd = open(BATCH, O_RDWR);
 	for (cpu = 0; cpu < cpus; cpu++) {
-		ops[count++] = write_op(cpu, msr, value);
-		ops[count++] = read_op(cpu, msr);
+		ops[count++] = write_op(cpu, scratch, value);
+		ops[count++] = read_op(cpu, scratch);
 	}
 	ops[count++] = read_op(0, EITHER);
 	ops[count++] = read_op(0, OR);
@@ -154,17 +157,17 @@ static void write_and_read(uint64_t *random, unsigned int number)
 	for (i = 0; i < 2 * cpus; i += 2) {
 		if (!err && ops[i + 1].msrdata != value)
 			fail("CPU %zu has %llx in register %x after %llx was written", i / 2,
-			     (unsigned long long)ops[i + 1].msrdata, msr, (unsigned long long)value);
-		ops[i] = read_op(i / 2, msr);
+			     (unsigned long long)ops[i + 1].msrdata, scratch,
+			     (unsigned long long)value);
+		ops[i] = read_op(i / 2, scratch);
 		if (err && !run_batch(fd, &ops[i], 1) && ops[i].msrdata == value)
 			fail("CPU %zu was written by a batch that was refused", i / 2);
 	}
 }
 
-static void access_one(uint64_t *random, unsigned int number)
+static void access_one(uint64_t *random)
 {
 	unsigned int cpu = random_below(random, cpu_count());
-	uint32_t address = SCRATCH_FIRST + number;
 	uint64_t value = random_bits(random) & 0xFFFFF000;
 	char path[64];
 	int fd;
@@ -176,16 +179,16 @@ static void access_one(uint64_t *random, unsigned int number)
 			fail("%s: open: errno %d", path, errno);
 		return;
 	}
-	if (pwrite(fd, &value, sizeof(value), address) < 0 && errno != ENXIO)
+	if (pwrite(fd, &value, sizeof(value), scratch) < 0 && errno != ENXIO)
 		fail("%s: write: errno %d", path, errno);
-	if (pread(fd, &value, sizeof(value), address) < 0 && errno != ENXIO)
+	if (pread(fd, &value, sizeof(value), scratch) < 0 && errno != ENXIO)
 		fail("%s: read: errno %d", path, errno);
 	if (pread(fd, &value, sizeof(value), 0x9999) >= 0 || (errno != EACCES && errno != ENXIO))
 		fail("%s: an unlisted register was answered with errno %d", path, errno);
 	close(fd);
 }
 
-static void plug_cpus(uint64_t *random, unsigned int number)
+static void plug_cpus(uint64_t *random)
 {
 	unsigned int cpu = 1 + random_below(random, cpu_count() - 1);
 	char path[64];
@@ -219,8 +222,9 @@ static void act(const struct actor *actor, double end, unsigned long *rounds)
 {
 	uint64_t random = 1 + (actor - actors);
 
+	scratch = SCRATCH_FIRST + actor->number;
 	while (now() < end) {
-		actor->round(&random, actor->number);
+		actor->round(&random);
 		++*rounds;
 	}
 }

@@ -21,7 +21,7 @@ def main():
     raise_on_signals()
     arguments = _parser().parse_args()
     minutes = {name: getattr(arguments, name) for name in ('race', 'fuzz', 'reload')}
-    fleet = Fleet(ROOT / 'build/fleet/sanitizer', timeout=1200)
+    fleet = Fleet(ROOT / 'build/fleet/sanitizer', timeout=3600)
     stages = []
     try:
         with down_at_our_end(fleet):
