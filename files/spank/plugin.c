@@ -28,6 +28,12 @@
 
 SPANK_PLUGIN(msr_safe, 1)
 
+#ifdef WANTED_VERSION
+/* Slurm loads no plugin of another release, and starts no job without one. */
+_Static_assert(SLURM_VERSION_NUMBER >> 8 == WANTED_VERSION >> 8,
+	       "the headers here are those of another release of Slurm");
+#endif
+
 #define REFUSAL "/run/msr-safe/jobs/%u/refused"
 /* Slurm acts on what is below 0 only; its own error numbers are above. */
 #define FAILED (-1)
