@@ -2,8 +2,10 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The node that the tests run on: its module, its log, its CPUs."""
 
+import contextlib
 import glob
 import os
+import signal
 import subprocess
 import time
 
@@ -71,6 +73,26 @@ def set_online(cpu, online):
     settle()
 
 
+@contextlib.contextmanager
+def child(function):
+    """The id of a process that calls the function and exits with what it returns; it does not outlive the block."""
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            status = function()
+        finally:
+            os._exit(status)
+    try:
+        yield pid
+    finally:
+        # Whoever has waited for it has left nothing to kill
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
 def run_in_little_memory(size, function):
     """Return the exit status of a child that calls the function in a memory cgroup of this size, in bytes."""
     group = '/sys/fs/cgroup/msr_safe_test'
@@ -80,16 +102,14 @@ def run_in_little_memory(size, function):
     try:
         with open(group + '/memory.max', 'w') as file:
             file.write(str(size))
-        child = os.fork()
-        if child == 0:
-            status = 255
-            try:
-                with open(group + '/cgroup.procs', 'w') as file:
-                    file.write('0')
-                status = function()
-            finally:
-                os._exit(status)
-        return os.waitpid(child, 0)[1]
+
+        def join_and_call():
+            with open(group + '/cgroup.procs', 'w') as file:
+                file.write('0')
+            return function()
+
+        with child(join_and_call) as pid:
+            return os.waitpid(pid, 0)[1]
     finally:
         os.rmdir(group)
 
@@ -116,7 +136,7 @@ class KernelLog:
         os.close(self.fd)
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=120):
     """Return whether the condition came true in time."""
     end = time.monotonic() + seconds
     while not condition():

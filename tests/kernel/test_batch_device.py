@@ -227,24 +227,25 @@ def test_the_list_that_was_checked_applies_although_it_is_replaced(cpu_fd):
     for value in range(1, 256):
         pattern.extend([read_op(0, SCRATCH_2), write_op(0, SCRATCH_2, value * 0x0101)])
     array = repeat(pattern, BATCH_MAX)
-    child = os.fork()
-    if child == 0:
+
+    def run():
         fd = os.open(msr_devices.BATCH, os.O_RDWR)
         err = msr_devices.batch_ioctl(fd, BATCH_MAX, ctypes.addressof(array))
         # Each 64th is the read after a write, and the first of a new interrupt: others' writes lie between.
         lost = any((array[at].msrdata ^ array[at - 1].msrdata) & 0xFF00 for at in range(64, BATCH_MAX, 64))
-        os._exit(err or 255 * lost)
+        return err or 255 * lost
 
-    assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH_2))
-    assert msr_devices.write_list(msr_devices.render_list({SCRATCH_2: 0x00FF})) == ('', 0)
-    written = 0
-    status = 0, 0
-    while status == (0, 0):
-        written += 1
-        os.pwrite(cpu_fd, struct.pack('=Q', 0xFFFFFFFFFFFFFF00 | written & 0xFF), SCRATCH_2)
-        value = struct.unpack('=Q', os.pread(cpu_fd, 8, SCRATCH_2))[0]
-        assert value & ~0xFF00 == written & 0xFF
-        status = os.waitpid(child, os.WNOHANG)
+    with node.child(run) as child:
+        assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH_2))
+        assert msr_devices.write_list(msr_devices.render_list({SCRATCH_2: 0x00FF})) == ('', 0)
+        written = 0
+        status = 0, 0
+        while status == (0, 0):
+            written += 1
+            os.pwrite(cpu_fd, struct.pack('=Q', 0xFFFFFFFFFFFFFF00 | written & 0xFF), SCRATCH_2)
+            value = struct.unpack('=Q', os.pread(cpu_fd, 8, SCRATCH_2))[0]
+            assert value & ~0xFF00 == written & 0xFF
+            status = os.waitpid(child, os.WNOHANG)
     assert os.WEXITSTATUS(status[1]) == 0
     assert written > 10, 'the batch was over too soon for this test to mean anything'
     final = msr_devices.read_register(0, SCRATCH_2)
@@ -267,14 +268,15 @@ def test_a_fatal_signal_ends_a_large_batch():
     array = (Operation * count).from_buffer(memory)
     ctypes.memmove(array, repeat([write_op(0, SCRATCH, 1)], count), count * 32)
     msr_devices.write_register(0, SCRATCH, 0)
-    child = os.fork()
-    if child == 0:
+
+    def run():
         fd = os.open(msr_devices.BATCH, os.O_RDWR)
-        msr_devices.batch_ioctl(fd, count, ctypes.addressof(array))
-        os._exit(0)
-    assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH) == 1)
-    os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
+        return msr_devices.batch_ioctl(fd, count, ctypes.addressof(array))
+
+    with node.child(run) as child:
+        assert node.wait_for(lambda: msr_devices.read_register(0, SCRATCH) == 1)
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
     assert os.WIFSIGNALED(status), 'the batch was over too soon for this test to mean anything'
     first_undone = next(index for index in range(count) if array[index].err)
     assert 0 < first_undone < count

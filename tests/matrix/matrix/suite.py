@@ -10,6 +10,8 @@ from pathlib import Path
 from fleet.errors import FleetError
 from fleet.progress import run_with_progress
 
+from matrix.module import SOURCE
+
 TESTS = Path(__file__).resolve().parents[2] / 'kernel'
 PLACE = '/root/kernel-tests'
 REPORT = f'{PLACE}/report.xml'
@@ -45,10 +47,10 @@ class Suite:
         self._ssh = ['ssh', '-F', str(ssh_config), node]
 
     def install(self, *modules):
-        """Copy the tests, and these files, to PLACE on the node. Raises FleetError."""
-        tests = sorted(TESTS.glob('*.py'))
-        paths = [*tests, *modules]
-        archive = ['tar', '--create', '--transform=s,.*/,,', '--absolute-names', *paths]
+        """Copy the tests, with all they look for, and these files to PLACE on the node. Raises FleetError."""
+        archive = ['tar', '--create']
+        for path in [*TESTS.glob('*.py'), SOURCE / 'simulation', *modules]:
+            archive += ['--directory', path.parent, path.name]
         with subprocess.Popen(archive, stdout=subprocess.PIPE) as tar:
             self._run(f'rm -rf {PLACE}; mkdir {PLACE}; tar --extract --directory={PLACE}', stdin=tar.stdout)
 

@@ -15,6 +15,7 @@ from matrix.suite import PLACE, Outcome, Suite
 
 BUILD = ROOT / 'build/kernels'
 NODE = 'kernel'
+TOPOLOGY = 'sockets=2,cores=1,threads=2'  # simulated registers may be of a core or a package
 
 MODULE, SIMULATED = 'msr-safe.ko', 'msr-safe-simulated.ko'
 GOALS = {MODULE: 'all', SIMULATED: 'simulated'}  # of files/kmod/Makefile
@@ -56,8 +57,8 @@ class Trial:
         return BUILD / self.kernel.name
 
     def _run_tests(self, fleet):
-        directory, arguments = str(self.kernel.boot_directory), self.kernel.arguments
-        fleet.up([NodeSpec(NODE, 'Skylake-Server', cpus=4, kernel=directory, kernel_arguments=arguments)])
+        boot = {'kernel': str(self.kernel.boot_directory), 'kernel_arguments': self.kernel.arguments}
+        fleet.up([NodeSpec(NODE, 'Skylake-Server', cpus=4, topology=TOPOLOGY, **boot)])
         self._run_suite(
             fleet,
             'contract',
