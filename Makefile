@@ -41,7 +41,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench bench-kernel molecule
 test: ## Everything that CI runs
 	@tests/tools/run-stages setup lint docs-check build units harness kmod spank fuzz-replay sanity -- kernel-tests molecule
 
@@ -114,6 +114,10 @@ test-kasan: setup ## The kernel module under attack, on a kernel with sanitizers
 
 test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtual node with simulated registers
 	python tests/fleet/fleet run --spec tests/clients/nodes.yml --state $(build)/fleet/clients -- tests/clients/run
+
+bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
+	python tests/bench/fake_node.py
+	python tests/bench/nodes.py $(CPUS)
 
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \

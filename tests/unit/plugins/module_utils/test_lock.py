@@ -77,6 +77,11 @@ def test_is_free_again_afterwards(node):
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_two_do_not_hold_it_at_once(node):
+    with locked(node.machine, 'msrsave', 0):
+        assert 'holds the lock' in refusal(node, 0)
+
+
 def test_is_free_again_after_an_error(node):
     with pytest.raises(ValueError), locked(node.machine, 'msrsave', 0):
         raise ValueError
