@@ -69,16 +69,17 @@ def take(descriptor):
 
 
 def make_directory(machine):
-    """Make the directory of all records, for root only. Raises MsrSafeError where it is somebody else's."""
-    path = machine.path(DIRECTORY)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise MsrSafeError(
-            '%s is not a directory of root, for root only.' % DIRECTORY, 'Find out who made it, and remove it.'
-        )
+    """Make the directory of all records, for root only. Raises MsrSafeError where it is somebody else's to change."""
+    parent = os.path.dirname(DIRECTORY)
+    os.makedirs(machine.path(os.path.dirname(parent)), exist_ok=True)
+    for path, mode in ((parent, 0o755), (DIRECTORY, 0o700)):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(machine.path(path), mode)
+        status = os.lstat(machine.path(path))
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o777 & ~mode:
+            raise MsrSafeError(
+                '%s is not a directory of root with mode %04o.' % (path, mode), 'Find out who made it, and remove it.'
+            )
 
 
 def read_records(machine):

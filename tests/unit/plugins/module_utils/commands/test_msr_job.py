@@ -81,8 +81,16 @@ def test_a_planted_directory_is_refused(node, job, capsys):
     os.mkdir(node.path('/tmp'), 0o777)
     os.symlink(node.path('/tmp'), node.path(RUN))
     assert job('prolog', 42) == 1
-    assert 'not a directory of root' in capsys.readouterr().err
+    assert '%s is not a directory of root with mode 0700' % RUN in capsys.readouterr().err
     assert node.names('/tmp') == []
+
+
+@pytest.mark.parametrize(('path', 'mode'), [('/run/msr-safe', 0o777), (RUN, 0o711), (RUN, 0o770)])
+def test_a_directory_that_others_may_use_is_refused(node, job, capsys, path, mode):
+    os.makedirs(node.path(RUN), mode=0o700)
+    os.chmod(node.path(path), mode)
+    assert job('prolog', 42) == 1
+    assert '%s is not a directory of root' % path in capsys.readouterr().err
 
 
 def test_a_prolog_that_runs_again_does_not_save_what_the_job_changed(node, job):
