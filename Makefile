@@ -41,7 +41,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-kernel molecule
 test: ## Everything that CI runs
 	@tests/tools/run-stages setup lint docs-check build units harness kmod spank fuzz-replay sanity -- kernel-tests molecule
 

@@ -379,7 +379,9 @@ def test_a_selection_of_what_is_not_there_is_refused(saved, selection):
 
 
 def test_a_snapshot_of_chosen_cpus_does_not_miss_the_others(node):
+    node.set_online('0-2')
     snapshot = take_snapshot(node.machine, EVERYTHING._replace(cpus='0-1'))
+    node.set_online('0-3')
     node.set_register(MISC_ENABLE, TURBO_OFF)
     restored = plan_restore(node.machine, snapshot)
     assert ([write.cpu for write in restored.writes], restored.problems) == ([0, 1], [])

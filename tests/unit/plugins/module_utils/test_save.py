@@ -156,12 +156,12 @@ def test_another_selection_is_another_snapshot(node):
 
 
 def test_keeps_generations(node):
-    for value in range(4):
+    for value in range(5):
         node.set_register(MISC_ENABLE, value << 38)
-        save_now(node, generations=2)
-        assert not save_now(node, generations=2)
-    assert node.names('/var/lib/site') == ['n1.json', 'n1.json.1', 'n1.json.2']
-    assert [values_in(node, PATH + end) for end in ('', '.1', '.2')] == [3 << 38, 2 << 38, 1 << 38]
+        save_now(node, generations=3)
+        assert not save_now(node, generations=3)
+    assert node.names('/var/lib/site') == ['n1.json', 'n1.json.1', 'n1.json.2', 'n1.json.3']
+    assert [values_in(node, PATH + end) >> 38 for end in ('', '.1', '.2', '.3')] == [4, 3, 2, 1]
 
 
 def test_one_generation_is_the_last(node):
