@@ -16,7 +16,11 @@ description:
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
-  - hpc.msr_safe.attributes.registers
+requirements:
+  - Python 3.6 or later on the node
+  - an msr-safe kernel module on the node, as the role P(hpc.msr_safe.msr_safe#role) provides it, or another one
+notes:
+  - Needs root (C(become)).
 options:
   state:
     description: V(present) activates the list that is given, V(absent) clears it, so that nothing is approved.
