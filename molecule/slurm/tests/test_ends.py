@@ -2,9 +2,7 @@
 """However a job ends, the next one finds the registers as it found them."""
 
 import pytest
-from conftest import TURBO_OFF, fleet, wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import TURBO_OFF, fleet, wait_until
 
 SLEEP = 'time.sleep(600)\n'
 
@@ -55,6 +53,8 @@ def test_it_ends_while_slurmd_is_down(cluster, node, changing_job, baseline):
 def test_requeue(cluster, node, changing_job, baseline):
     job = changing_job("'SLURM_RESTART_COUNT' in os.environ or time.sleep(600)\n")
     cluster.run(f'scontrol requeue {job}')
+    wait_until(lambda: cluster.state(job) == 'PENDING')
+    cluster.run(f'scontrol update jobid={job} starttime=now')
     cluster.wait_end(job)
     assert 'Restarts=1' in cluster.run(f'scontrol show job {job}')
     assert cluster.next_job_reads() == baseline

@@ -2,9 +2,7 @@
 """What cannot be made good takes the node out of service, with a reason that names the register."""
 
 import pytest
-from conftest import wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import wait_until
 
 SETTINGS = '/etc/msr-safe/jobs.conf'
 

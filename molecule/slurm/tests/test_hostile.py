@@ -3,9 +3,7 @@
 
 import shlex
 
-from conftest import TURBO_OFF, wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import TURBO_OFF, wait_until
 
 
 def test_environment(cluster, node, baseline):

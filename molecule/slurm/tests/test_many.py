@@ -3,9 +3,7 @@
 
 import os
 
-from conftest import wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import wait_until
 
 JOBS = int(os.environ.get('MSR_SAFE_JOBS', 8))
 

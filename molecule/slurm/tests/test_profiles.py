@@ -2,9 +2,7 @@
 """A job gets the list that it asks for, if it may, and says why if not."""
 
 import pytest
-from conftest import wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import wait_until
 
 LIST = '/dev/cpu/msr_approved_list'
 

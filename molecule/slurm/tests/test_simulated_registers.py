@@ -5,9 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import STATE, wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import STATE, wait_until
 
 KMOD = pathlib.Path(__file__).parents[3] / 'files/kmod'
 POWER_LIMIT = 0x610
@@ -35,16 +33,12 @@ def simulated(node):
     node.run('rmmod msr_safe; modprobe msr_safe; udevadm settle; msr-safe load; msr-job baseline')
 
 
-def power_limit(node):
-    return node.run("grep '^0x610' -A4 /sys/kernel/debug/msr_safe/registers | grep -v '^0x6[^1]'")
-
-
 def test_a_lowered_power_limit_is_restored(cluster, node, simulated):
-    before = power_limit(node)
+    before = node.register(POWER_LIMIT)
     job = cluster.submit(LOWER + 'time.sleep(600)\n', '--msr-profile=power')
-    wait_until(lambda: power_limit(node) != before)
+    wait_until(lambda: node.register(POWER_LIMIT) != before)
     cluster.run(f'scancel {job}')
     cluster.wait_end(job)
     wait_until(lambda: 'no job' in node.run('msr-job status'))
-    assert power_limit(node) == before
+    assert node.register(POWER_LIMIT) == before
     assert 'PKG_POWER_LIMIT' in node.run(f"grep 'job {job}: ' /var/log/slurm/slurmd.log")

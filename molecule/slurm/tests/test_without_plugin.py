@@ -7,9 +7,7 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import STATE, wait_until
-
-testinfra_hosts = ['ssh://controller']
+from cluster import STATE, wait_until
 
 SCENARIO = pathlib.Path(__file__).parents[1]
 CONFIGURATION = '/etc/slurm/slurm.conf'
