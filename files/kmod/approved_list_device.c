@@ -10,6 +10,7 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -92,6 +93,7 @@ static ssize_t list_read(struct file *file, char __user *buffer, size_t count, l
 			return done ?: -EFAULT;
 		done += length;
 		*position += length;
+		cond_resched();
 	}
 	return done;
 }

@@ -4,6 +4,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "approved_list.h"
@@ -25,8 +26,10 @@ void list_draft_discard(struct list_draft *draft)
 {
 	struct draft_entry *entry, *next;
 
-	rbtree_postorder_for_each_entry_safe(entry, next, &draft->entries, node)
+	rbtree_postorder_for_each_entry_safe(entry, next, &draft->entries, node) {
 		kfree(entry);
+		cond_resched();
+	}
 	draft->entries = RB_ROOT;
 }
 
@@ -125,8 +128,10 @@ int list_draft_publish(struct list_draft *draft)
 	if (!list)
 		return list_draft_fail(draft, -ENOMEM, "out of memory");
 	reg = list->registers;
-	for (node = rb_first(&draft->entries); node; node = rb_next(node))
+	for (node = rb_first(&draft->entries); node; node = rb_next(node)) {
 		*reg++ = rb_entry(node, struct draft_entry, node)->reg;
+		cond_resched();
+	}
 	approved_list_publish(list);
 	list_draft_discard(draft);
 	return 0;

@@ -6,6 +6,7 @@
 #include <linux/compat.h>
 #include <linux/ioctl.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/thread_info.h>
 
@@ -114,6 +115,7 @@ static unsigned long fetch_ia32(struct batch *batch, const void __user *from)
 			.msr = op.msr,
 			.msrdata = op.msrdata,
 		};
+		cond_resched();
 	}
 	return 0;
 }
@@ -136,6 +138,7 @@ static unsigned long store_ia32(const struct batch *batch, void __user *to)
 
 		if (copy_to_user(&user[i], &op32, sizeof(op32)))
 			return batch->count - i;
+		cond_resched();
 	}
 	return 0;
 }

@@ -36,7 +36,6 @@ extern unsigned long fuzz_allocated;
 #define GFP_KERNEL_ACCOUNT 0
 #define __GFP_NOWARN 0
 #define __GFP_RETRY_MAYFAIL 0
-#define __GFP_RETRY_MAYFAIL 0
 void *fuzz_alloc(size_t size, bool zeroed);
 void fuzz_free(const void *memory);
 
@@ -53,6 +52,8 @@ extern unsigned int fuzz_logged;
 	(fuzz_logged++, (void)snprintf(fuzz_log, sizeof(fuzz_log), pr_fmt(format), __VA_ARGS__))
 
 /* Locks and RCU: there is one thread. */
+#define cond_resched() ((void)0)
+
 struct mutex {
 	bool locked;
 };
