@@ -13,7 +13,7 @@ from matrix.module import ROOT
 from results import table, write_page
 
 from sanitizer.kernel import ready_kernel
-from sanitizer.lane import Lane
+from sanitizer.lane import STAGES, Lane
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     stages = []
     try:
         with down_at_our_end(fleet):
-            for stage in Lane(fleet, ready_kernel()).run(minutes):
+            for stage in Lane(fleet, ready_kernel()).run(arguments.stages or STAGES, minutes):
                 print(_render([stage]), flush=True)
                 stages.append(stage)
     except (FleetError, OSError, subprocess.CalledProcessError) as error:
@@ -59,6 +59,7 @@ def _render(stages):
 
 def _parser():
     parser = argparse.ArgumentParser(prog='sanitizer', description='The kernel module under attack.')
+    parser.add_argument('stages', metavar='STAGE', nargs='*', help=f'only these of {", ".join(STAGES)}')
     for name, minutes in (('race', 10), ('fuzz', 5), ('reload', 1)):
         help_text = f'how long the {name} takes (default: {minutes})'
         parser.add_argument(f'--{name}', metavar='MINUTES', type=float, default=minutes, help=help_text)
