@@ -39,12 +39,3 @@ attributes:
     platforms: Linux on x86
     support: full
 """
-
-    REGISTERS = r"""
-options: {}
-requirements:
-  - Python 3.6 or later on the node
-  - an msr-safe kernel module on the node, as the role P(hpc.msr_safe.msr_safe#role) provides it
-notes:
-  - Needs root (C(become)), or a user who may open the devices.
-"""

@@ -77,7 +77,7 @@ static char text[TEXT_SIZE], before[TEXT_SIZE], after[TEXT_SIZE];
 /* The scratch registers in full, which the batches need, and what chance adds. */
 static size_t good_list(void)
 {
-	size_t length = 0, lines = below(one_in(20) ? 30000 : 40), i;
+	size_t length = 0, lines = below(one_in(200) ? 30000 : 40), i;
 
 	for (i = 0; i < SCRATCH_COUNT; i++)
 		length += sprintf(text + length, "0x%08X 0xFFFFFFFFFFFFFFFF\n", SCRATCH_FIRST + (unsigned int)i);
@@ -284,9 +284,11 @@ static void *bad_pointer(char *page)
 static uint32_t bad_count(void)
 {
 	static const uint32_t counts[] = {
-		0, 1, 2, 64, 65, 1000, BATCH_MAX, BATCH_MAX + 1, 1U << 27, 1U << 31, UINT32_MAX,
+		0, 1, 2, 64, 65, 1000, BATCH_MAX + 1, 1U << 27, 1U << 31, UINT32_MAX,
 	};
 
+	if (one_in(50))
+		return BATCH_MAX;
 	return one_in(3) ? random_bits(&state) : counts[below(sizeof(counts) / sizeof(*counts))];
 }
 
