@@ -20,9 +20,8 @@ FOR_COUNTERS = {0x3F1: 1 << 63, 0x700: 0xE << 60, 0x701: (1 << 64) - 1}
 
 def as_user(*command):
     """Return what the command prints, run as a member of the group msr."""
-    done = subprocess.run(
-        ['sudo', '--user=user', *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    command = ['sudo', '--user=user', *command]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.stdout
 
 

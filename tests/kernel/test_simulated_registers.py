@@ -195,7 +195,7 @@ def test_a_written_counter_goes_on_from_there():
 def test_a_counter_wraps_at_its_width():
     simulation.have('0x610 cpu 0xABC00000FFFFFFFF counts=10000000000 width=32')
     time.sleep(0.01)
-    seen = {read_register(0, REGISTER) for _ in range(20)}
+    seen = {read_register(0, REGISTER) for _attempt in range(20)}
     assert {value >> 32 for value in seen} == {0xABC00000}
     assert len(seen) > 1
 
@@ -233,11 +233,11 @@ def test_masked_writes_of_a_package_at_once():
     simulation.have('0x610 package 0xABCD00000000 writable', {REGISTER: 0xFFFFFFFF})
     rounds = 2000
     batch = []
-    for _ in range(rounds):
+    for _round in range(rounds):
         batch += [write_op(cpu, REGISTER, 0x01010101 * (cpu + 1)) for cpu in CPUS]
         batch += [read_op(cpu, REGISTER) for cpu in CPUS]
     children = []
-    for _ in range(2):
+    for _child in range(2):
         child = os.fork()
         if child == 0:
             os._exit(judge(batch))
