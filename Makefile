@@ -43,7 +43,8 @@ demo-down: ## End the demo's virtual nodes
 
 .PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-kernel molecule
 test: ## Everything that CI runs
-	@tests/tools/run-stages setup lint docs-check build units harness kmod spank fuzz-replay sanity -- kernel-tests molecule
+	@$(python) tests/tools/run_stages.py setup -- lint docs-check build units harness kmod spank fuzz-replay sanity \
+	    -- kernel-tests $(SCENARIOS:%=molecule-%)
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -123,11 +124,11 @@ bench-kernel: setup ## What the batch costs, and the ways without it; docs/resul
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
 	    python tests/kernel/bench/bench.py $(ROUNDS)
 
-molecule: setup ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
-	for scenario in $(SCENARIOS); do \
-	    python tests/fleet/fleet run --spec molecule/$$scenario/nodes.yml --state $(build)/fleet/$$scenario -- \
-	        molecule test --scenario-name $$scenario; \
-	done
+molecule: $(SCENARIOS:%=molecule-%) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
+
+molecule-%: setup
+	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
+	    molecule test --scenario-name $*
 
 ## Maintain it
 

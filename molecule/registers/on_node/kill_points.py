@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill msrsave at many moments, spread over its run. Runs on a node, as root."""
+"""Kill msrsave at many moments, spread over its run. Runs on a node, as root.
+
+kill_points.py POINTS
+"""
 
 import glob
 import os
@@ -9,7 +12,6 @@ import subprocess
 import sys
 import time
 
-POINTS = 40
 FILE = '/root/killed/snapshot.json'
 TURBO_OFF = 1 << 38
 
@@ -52,13 +54,13 @@ def content(path):
         return stream.read()
 
 
-def saves(longest):
+def saves(longest, points):
     """Kill saves of ever other values: the file is the one before or the new one, whole; nothing piles up."""
     killed = new = 0
-    for point in range(POINTS):
+    for point in range(points):
         before = content(FILE)
         set_turbo(1, off=point % 2 == 1)
-        killed += kill_after(longest * point / POINTS, '--backup', '1', FILE)
+        killed += kill_after(longest * point / points, '--backup', '1', FILE)
         after = content(FILE)
         new += before != after
         # -n reads the file, checksum and all, and compares it with the registers
@@ -72,36 +74,36 @@ def saves(longest):
     return killed, new
 
 
-def restores(longest):
+def restores(longest, points):
     """Kill restores: a second one completes."""
     killed = 0
     assert msrsave(FILE).returncode == 0
     clean = [register(cpu) for cpu in range(4)]
-    for point in range(POINTS):
+    for point in range(points):
         for cpu in range(4):
             set_turbo(cpu, off=not clean[cpu] & TURBO_OFF)
-        killed += kill_after(longest * point / POINTS, '-r', FILE)
+        killed += kill_after(longest * point / points, '-r', FILE)
         assert msrsave('-r', FILE).returncode == 0
         assert [register(cpu) for cpu in range(4)] == clean
     return killed
 
 
-def main():
+def main(points):
     os.makedirs(os.path.dirname(FILE), exist_ok=True)
     for path in glob.glob(os.path.dirname(FILE) + '/*'):
         os.unlink(path)
     set_turbo(1, off=True)
     longest = duration(FILE)
-    killed, new = saves(longest * 1.2)
-    print('saves: %d of %d killed, %d files new' % (killed, POINTS, new))
-    assert killed > POINTS // 2 and new
-    killed = restores(longest * 1.2)
-    print('restores: %d of %d killed' % (killed, POINTS))
-    assert killed > POINTS // 2
+    killed, new = saves(longest * 1.2, points)
+    print('saves: %d of %d killed, %d files new' % (killed, points, new))
+    assert killed > points // 2 and new
+    killed = restores(longest * 1.2, points)
+    print('restores: %d of %d killed' % (killed, points))
+    assert killed > points // 2
     for cpu in range(4):
         set_turbo(cpu, off=False)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

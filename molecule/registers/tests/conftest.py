@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-COLLECTION = pathlib.Path(__file__).parents[3]
-PRESET = COLLECTION / 'files/kmod/simulation/skylake-sp.registers'
+KMOD = pathlib.Path(__file__).parents[3] / 'files/kmod'
+PRESET = KMOD / 'simulation/skylake-sp.registers'
 SNAPSHOT = '/root/snapshot.json'
 TURBO_OFF = 1 << 38
 
@@ -152,19 +152,13 @@ def address_of(line):
     return int(word[0], 16) if word and word[0].startswith('0x') else None
 
 
-@pytest.fixture(scope='session')
-def simulated_module(tmp_path_factory):
-    """The kernel module with simulated registers, built for this machine's headers, which are the node's, too."""
+@pytest.fixture(scope='module')
+def simulated_module(host, tmp_path_factory):
+    """The kernel module with simulated registers, built on this machine for the node's kernel."""
     out = tmp_path_factory.mktemp('simulated')
-    (headers,) = pathlib.Path('/lib/modules').glob('*/build/Makefile')
+    release = host.check_output('uname -r')
     subprocess.run(
-        [
-            'make',
-            f'--directory={COLLECTION}/files/kmod',
-            'simulated',
-            f'OUT={out}',
-            f'KERNEL_RELEASE={headers.parent.parent.name}',
-        ],
+        ['make', f'--directory={KMOD}', 'simulated', f'OUT={out}', f'KERNEL_RELEASE={release}'],
         check=True,
         stdout=subprocess.DEVNULL,
     )
