@@ -10,10 +10,8 @@ import pytest
 
 LISTS = {
     'skylake': 'al_0655',
-    'icelake': 'al_066a',
     'sapphire': 'al_068f',
     'granite': 'al_06ad',
-    'rome': 'al_1731',
     'genoa': 'al_1911',
     'turin': 'al_1a2',
 }

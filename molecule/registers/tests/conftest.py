@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 KMOD = pathlib.Path(__file__).parents[3] / 'files/kmod'
+CALLBACK_PLUGINS = pathlib.Path(__file__).parent.parent / 'callback_plugins'
 PRESET = KMOD / 'simulation/skylake-sp.registers'
 SNAPSHOT = '/root/snapshot.json'
 TURBO_OFF = 1 << 38
@@ -21,21 +22,24 @@ class Answer(dict):
     """What a module returned; succeeded: it did not fail."""
 
     def __init__(self, run):
-        _status, _arrow, text = run.output.partition('=> ')
-        assert text, run.output
-        super().__init__(json.JSONDecoder().raw_decode(text)[0])
+        said = [line for line in run.output.splitlines() if line.startswith('{')]
+        assert said, run.output
+        super().__init__(json.loads(said[-1]))
         self.succeeded, self.output = run.succeeded, run.output
         assert 'Traceback' not in run.output
 
 
 @pytest.fixture
-def call(module):
+def call(module, monkeypatch):
     """Call a module once, and return its Answer. Warnings are errors, unless some are expected."""
+    monkeypatch.setenv('ANSIBLE_CALLBACK_PLUGINS', str(CALLBACK_PLUGINS))
+    monkeypatch.setenv('ANSIBLE_LOAD_CALLBACK_PLUGINS', 'true')
+    monkeypatch.setenv('ANSIBLE_STDOUT_CALLBACK', 'answer')
 
     def call_once(name, *arguments, warnings=(), **options):
         answer = Answer(module(name, *arguments, **options))
         assert [word for word in answer.get('warnings', []) if not any(each in word for each in warnings)] == []
-        assert '[DEPRECATION WARNING]' not in answer.output
+        assert not answer.get('deprecations')
         return answer
 
     return call_once
@@ -49,8 +53,7 @@ def predicted(call):
         prediction = call(name, '--check', '--diff', **options)
         outcome = call(name, '--diff', **options)
         if outcome.succeeded:
-            for deed in DEEDS:
-                assert prediction.get(deed) == outcome.get(deed)
+            assert {deed: prediction.get(deed) for deed in DEEDS} == {deed: outcome.get(deed) for deed in DEEDS}
         return outcome
 
     return call_twice

@@ -53,8 +53,8 @@ def test_the_command_waits_for_its_turn(host, snapshot, holder):
 
 def test_a_module_is_found_by_its_name(call, host, snapshot, holder, module):
     """While it waits it has the lock's device open, and ps shows it under the name that others are told."""
-    script = f'until grep -lx msr_restore /proc/[0-9]*/comm; do sleep 0.1; done; kill {holder}'
-    host.run_expect([0], f"systemd-run --quiet bash -c '{script} >/root/found'")
+    script = f'until grep -lx msr_restore /proc/[0-9]*/comm >/root/found; do sleep 0.1; done; kill {holder}'
+    host.run_expect([0], f"systemd-run --quiet bash -c '{script}'")
     assert call('msr_restore', path=snapshot).succeeded
     assert '/comm' in host.file('/root/found').content_string
 

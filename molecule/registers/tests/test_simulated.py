@@ -91,7 +91,7 @@ def test_registers_that_fault_are_named_everywhere_and_the_rest_is_done(call, ho
     assert [(row['name'], row['cpus'], row['error']) for row in saved['unreadable']] == [
         ('MSR_UNCORE_RATIO_LIMIT', '0-3', FAULT)
     ]
-    assert len(json.loads(host.file(PATH).content_string)['registers']) > 50
+    assert len(json.loads(host.file(PATH).content_string)['registers']) >= 30
     assert call('msr_save', path=PATH, overwrite=True, allow_partial=True).succeeded
     assert host.run(f'msrsave --overwrite {PATH}').rc == 3
     assert host.run(f'msrsave --overwrite --allow-partial {PATH}').rc == 0
