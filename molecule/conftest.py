@@ -71,9 +71,8 @@ def module(inventory, node):
     """Run a module of the collection on the node, ad hoc."""
 
     def run_module(name, *arguments, **options):
-        return run(
-            ['ansible', node, '-i', inventory, '-m', f'hpc.msr_safe.{name}', '-a', json.dumps(options), *arguments]
-        )
+        given = ['-a', json.dumps(options)] if options else []
+        return run(['ansible', node, '-i', inventory, '-m', f'hpc.msr_safe.{name}', *given, *arguments])
 
     return run_module
 

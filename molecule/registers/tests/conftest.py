@@ -15,7 +15,7 @@ SNAPSHOT = '/root/snapshot.json'
 TURBO_OFF = 1 << 38
 
 # What a module says it did, or would do
-DEEDS = ('changed', 'changes', 'restored', 'diff', 'registers', 'cpus')
+DEEDS = {'changed', 'changes', 'restored', 'diff', 'registers', 'cpus'}
 
 
 class Answer(dict):
@@ -53,7 +53,9 @@ def predicted(call):
         prediction = call(name, '--check', '--diff', **options)
         outcome = call(name, '--diff', **options)
         if outcome.succeeded:
-            assert {deed: prediction.get(deed) for deed in DEEDS} == {deed: outcome.get(deed) for deed in DEEDS}
+            # In the diff of two snapshots is when each was taken
+            deeds = DEEDS - {'diff'} if name == 'msr_save' else DEEDS
+            assert {deed: prediction.get(deed) for deed in deeds} == {deed: outcome.get(deed) for deed in deeds}
         return outcome
 
     return call_twice

@@ -19,7 +19,7 @@ REPORT = f'{PLACE}/report.xml'
 # What the kernel says when it finds itself at fault
 COMPLAINTS = re.compile(
     r'WARNING|BUG|Oops|Call Trace|general protection|unable to handle|scheduling while atomic|refcount_t'
-    r'|INFO: (?:possible|suspicious|task|trying)|stall|UBSAN|KASAN|kmemleak'
+    r'|INFO: (?:possible|suspicious|task|trying)|\bstalls?\b|UBSAN:|KASAN:|kmemleak: \d+ new'
 )
 
 

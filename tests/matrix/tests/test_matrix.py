@@ -50,6 +50,8 @@ def test_the_kernel_complains(line):
         'msr_safe: module verification failed: signature and/or required key missing - tainting kernel',
         'msr_safe: approved list: line 1: not a number (error 22), the list in force stays',
         'smpboot: CPU 3 is now offline',
+        '9p: Installing v9fs 9p2000 file system support',
+        'kmemleak: Kernel memory leak detector initialized (mem pool available: 62324)',
     ],
 )
 def test_the_kernel_is_content(line):

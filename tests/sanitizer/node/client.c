@@ -80,7 +80,11 @@ size_t read_list(char *text, size_t size, size_t chunk)
 
 unsigned int cpu_count(void)
 {
-	return sysconf(_SC_NPROCESSORS_CONF);
+	static unsigned int count;	/* to ask takes several system calls */
+
+	if (!count)
+		count = sysconf(_SC_NPROCESSORS_CONF);
+	return count;
 }
 
 double now(void)
