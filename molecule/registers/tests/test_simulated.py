@@ -42,7 +42,7 @@ def test_a_limit_in_watts(predicted, simulated):
     assert [(row['cpus'], row['fields']) for row in answer['changes']] == [
         ('0-3', {'PL1_POWER_LIMIT': {'before': 150.0, 'after': 200.0, 'unit': 'watts'}})
     ]
-    assert '-' not in answer['diff']['after']
+    assert 'PL1_POWER_LIMIT 150 watts' in answer['diff']['before']
     assert 'PL1_POWER_LIMIT 200 watts' in answer['diff']['after']
     assert field(predicted('msr_info', registers=['PKG_POWER_LIMIT']), 'PKG_POWER_LIMIT', 'PL1_POWER_LIMIT')[0] == 200.0
     assert not predicted('msr', **LIMIT, value=200)['changed']
