@@ -18,7 +18,7 @@ import threading
 import time
 
 LOGS = pathlib.Path('build/logs')
-SUMMARY = re.compile(r'=+ .*(passed|failed|error|skipped|no tests ran).* =|skipped: ')
+SUMMARY = re.compile(r'(=+ )?\d+ (passed|failed|error|skipped)\b.* in \d|=+ no tests ran|skipped: ')
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 SHOWN = 200  # lines of a stage that failed
 MINUTE = 60
