@@ -9,7 +9,7 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 KERNELS ?= 6.1-cloud
-SCENARIOS ?= fresh default lists registers
+SCENARIOS ?= fresh default lists
 
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
