@@ -44,8 +44,7 @@ demo-down: ## End the demo's virtual nodes
 .PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-kernel molecule
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup -- lint docs-check build units harness kmod spank fuzz-replay sanity \
-	    $(patsubst %,molecule-%,$(filter registers,$(SCENARIOS))) \
-	    -- kernel-tests $(patsubst %,molecule-%,$(filter-out registers,$(SCENARIOS)))
+	    -- kernel-tests $(SCENARIOS:%=molecule-%)
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .

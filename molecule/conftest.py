@@ -67,6 +67,12 @@ def playbook(request, inventory, node):
 
 
 @pytest.fixture
+def play(inventory, node):
+    """Run a playbook, a file, on the node."""
+    return lambda path, *arguments: run(['ansible-playbook', str(path), '-i', inventory, '-l', node, *arguments])
+
+
+@pytest.fixture
 def module(inventory, node):
     """Run a module of the collection on the node, ad hoc."""
 

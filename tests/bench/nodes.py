@@ -25,8 +25,7 @@ HEADING = """\
 `msrsave` of 400 registers of every CPU, against a loop of `rdmsr -a` over the same registers with the kernel's own
 driver. On virtual nodes (QEMU without KVM, two cores of the host for all CPUs), {date}: compare times with each other,
 they are not those of a real node. Medians of five runs, of the loop one run.
-The library is Python, which emulation slows some 40 times, while an emulated register takes a few nanoseconds:
-library/ioctl says more about QEMU than about either.
+Emulation slows Python far more than it slows a register: library/ioctl says more about QEMU than about either.
 
 """
 

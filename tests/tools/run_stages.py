@@ -73,7 +73,11 @@ class Stage:
         return [f'<== {self.name}: {self.result} in {clock(self.seconds)}', *shown]
 
     def row(self):
-        return f'{self.name:20} {self.result:8} {clock(self.seconds):>7}'
+        return row(self.name, self.result, self.seconds)
+
+
+def row(name, result, seconds):
+    return f'{name:20} {result:8} {clock(seconds):>7}'
 
 
 def clock(seconds):
@@ -122,9 +126,7 @@ def main():
     tracks = split(sys.argv[1:])
     succeeded = run(tracks)
     rows = [stage.row() for track in tracks for stage in track]
-    total = Stage('total')
-    total.result, total.seconds = 'passed' if succeeded else 'FAILED', time.monotonic() - STARTED
-    print('', *rows, total.row(), sep='\n')
+    print('', *rows, row('total', 'passed' if succeeded else 'FAILED', time.monotonic() - STARTED), sep='\n')
     return 0 if succeeded else 1
 
 

@@ -2,7 +2,6 @@
 """Each example of the documentation, run as written, in check mode and for real, on simulated registers."""
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -19,18 +18,6 @@ def directory(tmp_path_factory):
     return tmp_path_factory.mktemp('examples')
 
 
-def run(inventory, playbook, *arguments):
-    return subprocess.run(
-        ['ansible-playbook', '-i', inventory, '-l', 'skylake', playbook, *arguments],
-        env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0'),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
 def examples_of(name):
     command = ['ansible-doc', '--json', f'hpc.msr_safe.{name}']
     documentation = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
@@ -38,15 +25,15 @@ def examples_of(name):
 
 
 @pytest.mark.parametrize('name', MODULES)
-def test_examples_of(simulated_node, inventory, directory, name):
+def test_examples_of(simulated_node, play, directory, name):
     tasks = examples_of(name)
     assert len(yaml.safe_load(tasks)) >= 2
     playbook = directory / f'{name}.yml'
-    play = '---\n- hosts: all\n  become: true\n  gather_facts: false\n  tasks:\n'
-    playbook.write_text(play + ''.join(f'    {line}\n' if line else '\n' for line in tasks.splitlines()))
+    heading = '---\n- hosts: all\n  become: true\n  gather_facts: false\n  tasks:\n'
+    playbook.write_text(heading + ''.join(f'    {line}\n' if line else '\n' for line in tasks.splitlines()))
     for arguments in (['--check', '--diff'], ['--diff'], ['--check', '--diff']):
-        process = run(inventory, playbook, *arguments)
-        assert process.returncode == 0, process.stdout
-        assert '[WARNING]' not in process.stdout
+        done = play(playbook, *arguments)
+        assert done.succeeded, done.output
+        assert '[WARNING]' not in done.output
     # The counters among the registers that are saved run on
-    assert name == 'msr_save' or 'changed=0' in process.stdout
+    assert name == 'msr_save' or 'changed=0' in done.output
