@@ -146,8 +146,9 @@ class Fleet:
         for node in nodes:
             say(f'{node.name}: {"resuming " + snapshot if snapshot else "booting"}')
             node.start(snapshot)
-        self.inventory.write_text(render_inventory(self.nodes()))
-        self.ssh_config.write_text(render_ssh_config(self.nodes()))
+        reachable = [node for node in self.nodes() if node.port]  # ssh reads nothing of a file with a port 0
+        self.inventory.write_text(render_inventory(reachable))
+        self.ssh_config.write_text(render_ssh_config(reachable))
         wait_until_booted(nodes, self.ssh_config, self.timeout, resumed=snapshot is not None)
 
     def _down(self):

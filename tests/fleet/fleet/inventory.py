@@ -13,7 +13,7 @@ SSH_OPTIONS = {
 
 
 def render_inventory(nodes):
-    """The Ansible inventory (YAML text) of running nodes."""
+    """The Ansible inventory (YAML text) of nodes that have a port."""
     inventory = {'all': {'hosts': {node.name: _host_vars(node) for node in nodes}}}
     groups = sorted({group for node in nodes for group in node.spec.groups})
     if groups:
@@ -36,7 +36,7 @@ def _host_vars(node):
 
 
 def render_ssh_config(nodes):
-    """The configuration that `ssh -F` needs to know running nodes by name."""
+    """The configuration that `ssh -F` needs to know nodes that have a port by name."""
     common = {'User': 'root', 'HostName': '127.0.0.1', **SSH_OPTIONS}
     return ''.join(
         _host_block(node.name, {'Port': node.port, 'IdentityFile': f'"{node.image.key}"', **common}) for node in nodes
