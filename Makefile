@@ -9,11 +9,12 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 KERNELS ?= 6.1-cloud
-SCENARIOS ?= fresh default lists
+SCENARIOS ?= fresh default lists registers
 
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
 copy := $(build)/copy/ansible_collections/hpc/msr_safe
+wanted = $(patsubst %,molecule-%,$(filter $(SCENARIOS),$(1)))
 old_python := $(firstword $(wildcard ~/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
 
 # Debian's own python3, whatever comes first in the caller's PATH
@@ -41,10 +42,11 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
 test: ## Everything that CI runs
-	@$(python) tests/tools/run_stages.py setup -- lint docs-check build units harness kmod spank fuzz-replay sanity \
-	    -- kernel-tests $(SCENARIOS:%=molecule-%)
+	@$(python) tests/tools/run_stages.py setup \
+	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(call wanted,registers) \
+	    -- kernel-tests $(call wanted,fresh default lists slurm)
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -119,6 +121,10 @@ test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtua
 bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
 	python tests/bench/fake_node.py
 	python tests/bench/nodes.py $(CPUS)
+
+bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
+	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \
+	    python tests/bench/slurm.py
 
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \

@@ -5,7 +5,8 @@
 
 The first track goes first, and has to succeed. The others then run at the same time, the stages of each one
 after the other, whatever becomes of others. What a stage says goes to build/logs; shown are what runners say at
-the end (CI reads it), what a stage does every minute, and the end of the output of one that fails.
+the end (CI reads it), tests of 10 s and more, what a stage does every minute, and the end of the output of one that
+fails.
 """
 
 import itertools
@@ -18,7 +19,9 @@ import threading
 import time
 
 LOGS = pathlib.Path('build/logs')
-SUMMARY = re.compile(r'(=+ )?\d+ (passed|failed|error|skipped)\b.* in \d|=+ no tests ran|skipped: ')
+SUMMARY = re.compile(
+    r'(=+ )?\d+ (passed|failed|error|skipped)\b.* in \d|=+ no tests ran|skipped: |\d\d+\.\d\ds (call|setup)\b'
+)
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 SHOWN = 200  # lines of a stage that failed
 MINUTE = 60

@@ -12,10 +12,11 @@ def cluster():
 
 @pytest.fixture
 def node(cluster):
-    """A compute node; at the end it is in service and no job is on it."""
+    """A compute node; at the end it is in service, no job is on it, and /tmp/go, for which jobs wait, is gone."""
     host = cluster.nodes['c1']
     yield host
     cluster.run('scancel --user=user')
+    host.run('systemctl start slurmd; rm -f /tmp/go')
     wait_until(lambda: 'no job' in host.run('msr-job status'))
     if not cluster.idle():
         cluster.try_run('scontrol update nodename=c1 state=resume')

@@ -5,6 +5,7 @@ import pytest
 from cluster import TURBO_OFF, fleet, wait_until
 
 SLEEP = 'time.sleep(600)\n'
+WAIT = "while not os.path.exists('/tmp/go'): time.sleep(0.2)\n"
 
 
 @pytest.mark.parametrize(('what', 'state'), [('', 'COMPLETED'), ('sys.exit(1)\n', 'FAILED')])
@@ -30,22 +31,21 @@ def test_its_step_is_killed(cluster, node, changing_job, baseline):
 
 
 def test_slurmd_is_killed_and_restarted(cluster, node, changing_job, baseline):
-    job = changing_job("while not os.path.exists('/tmp/go'): time.sleep(0.2)\n")
-    node.run('systemctl kill --signal=KILL slurmd; systemctl restart slurmd')
+    job = changing_job(WAIT)
+    node.run('systemctl kill --kill-whom=main --signal=KILL slurmd; systemctl restart slurmd')
     wait_until(lambda: 'idle' not in cluster.run('sinfo -h -n c1 -o %t'))
     assert cluster.state(job) == 'RUNNING'
     node.run('touch /tmp/go')
     cluster.wait_end(job)
-    node.run('rm /tmp/go')
     assert cluster.state(job) == 'COMPLETED'
     assert cluster.next_job_reads() == baseline
 
 
 def test_it_ends_while_slurmd_is_down(cluster, node, changing_job, baseline):
-    job = changing_job("while not os.path.exists('/tmp/go'): time.sleep(0.2)\n")
+    job = changing_job(WAIT)
     node.run('systemctl stop slurmd; touch /tmp/go; sleep 2')
     assert node.turbo() != baseline
-    node.run('rm /tmp/go; systemctl start slurmd')
+    node.run('systemctl start slurmd')
     cluster.wait_end(job)
     assert cluster.next_job_reads() == baseline
 

@@ -3,7 +3,7 @@
 
 import shlex
 
-from cluster import TURBO_OFF, wait_until
+from cluster import wait_until
 
 
 def test_environment(cluster, node, baseline):
@@ -105,7 +105,6 @@ def test_a_descriptor_that_hides_can_do_what_the_list_of_the_node_lets_it(cluste
     node.run('echo > /dev/cpu/msr_approved_list; touch /tmp/go')
     wait_until(lambda: node.try_run('test -s /tmp/said').returncode == 0)
     said = node.read('/tmp/said')
-    node.run('rm /tmp/go /tmp/said; msr-safe load')
+    node.run('rm /tmp/said; msr-safe load')
     assert said == 'Permission denied'
     assert node.turbo() == baseline
-    assert TURBO_OFF
