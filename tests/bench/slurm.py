@@ -36,9 +36,9 @@ HEADING = """\
 # What a job pays
 
 A job that does nothing (`srun true`), until its node is idle again: with a prolog and an epilog that are empty scripts,
-and with the SPANK plugin, which saves and restores all registers that the node's list lets a job write. On virtual nodes
-(QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they are not those of a
-real node. Medians of {jobs} jobs each, in turns.
+and with the SPANK plugin, which saves and restores all registers that the node's list lets a job write. On virtual
+nodes (QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they are not
+those of a real node. Medians of {jobs} jobs each, in turns.
 
 """
 
