@@ -2,7 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A job's life on a node: what its prolog does to the registers, and its epilog undoes.
 
-Every function wants the lock of the records (jobs_locked) to be held.
+Every function but await_epilogs wants the lock of the records (jobs_locked) to be held.
 """
 
 import collections
@@ -23,9 +23,32 @@ from .slurm import jobs_on
 # Seconds until what was killed has closed its descriptors.
 SURVIVORS_TIME = 2
 
+# Seconds that a prolog waits for the epilogs of others: Slurm kills what does not end by itself within 30, as a rule.
+EPILOGS_TIME = 120
+
 
 class Refused(MsrSafeError):
     """The job may not have what it asked for: its user's affair, not the node's."""
+
+
+def await_epilogs(machine, job, node):
+    """Return when the jobs that are completing have left the node, or after EPILOGS_TIME: who then is here, is here.
+
+    Slurm may start a prolog while the epilog of the job before, on a node of its own, has yet to run. The lock must
+    not be held: the epilogs want it. Raises MsrSafeError where Slurm does not answer.
+    """
+    deadline = time.monotonic() + EPILOGS_TIME
+    while is_any_completing(machine, job, node) and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def is_any_completing(machine, job, node):
+    """Return whether another job of the node has yet to be undone by its epilog, which will run."""
+    others = [other for other in records.read_records(machine) if other != job]
+    if not others:
+        return False
+    present = jobs_on(machine, node)
+    return any(present.get(other) for other in others)
 
 
 def begin(machine, job, asked, settings, node):
@@ -101,8 +124,8 @@ def neighbours(machine, job, node):
     """
     others = records.read_records(machine)
     others.pop(job, None)
-    running = jobs_on(machine, node) if others else ()
-    stay = collections.OrderedDict(item for item in others.items() if item[0] in running)
+    present = jobs_on(machine, node) if others else ()
+    stay = collections.OrderedDict(item for item in others.items() if item[0] in present)
     return stay, [other for other in others if other not in stay]
 
 

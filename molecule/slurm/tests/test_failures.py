@@ -61,16 +61,22 @@ def test_epilog_tolerated(cluster, node, changing_job, baseline, stuck, settings
     node.run('msr-job reset')
 
 
-def test_prolog(cluster, node):
-    node.run('mv /dev/cpu/msr_batch /dev/cpu/hidden')
+def test_prolog(cluster, node, baseline):
+    """A profile whose list is malformed."""
+    path = '/etc/msr-safe/profiles/power'
+    text = node.read(path)
+    node.write(path, text + 'nonsense\n')
     try:
-        job = cluster.submit('')
+        job = cluster.submit('', '--msr-profile=power')
         wait_until(lambda: 'drain' in cluster.run('sinfo -h -n c1 -o %T'))
-        assert '/dev/cpu/msr_batch is missing' in cluster.run('scontrol show node c1')
+        reason = cluster.run('scontrol show node c1')
+        assert f'Reason=msr-safe: job {job}: {path}' in reason
+        assert 'nonsense' in reason
+        assert cluster.state(job) == 'PENDING'
         cluster.run(f'scancel {job}')
     finally:
-        node.run('mv /dev/cpu/hidden /dev/cpu/msr_batch')
-    assert node.try_run('ls /home/user/out').returncode in (0, 2)
+        node.write(path, text)
+    assert node.turbo() == baseline
 
 
 def test_a_second_writer_on_a_node_is_refused(cluster, node, baseline):

@@ -3,9 +3,17 @@
 
 import os
 
+import pytest
 from cluster import wait_until
 
 JOBS = int(os.environ.get('MSR_SAFE_JOBS', 8))
+
+
+@pytest.fixture(autouse=True)
+def tidy(cluster):
+    yield
+    for host in cluster.nodes.values():
+        host.run('rm -f /home/user/many-*')
 
 
 def test_no_drift_on_two_nodes(cluster, node, baseline):
@@ -20,7 +28,6 @@ def test_no_drift_on_two_nodes(cluster, node, baseline):
         assert host.run('cat /home/user/many-* | sort | uniq -c').split() == [str(JOBS // 2), 'turbo', 'is', 'changed']
         assert host.turbo() == before[name]
         assert cluster.next_job_reads(name) == before[name]
-        host.run('rm /home/user/many-*')
 
 
 def test_several_at_once_on_one_node(cluster, node, baseline):
@@ -36,7 +43,6 @@ def test_several_at_once_on_one_node(cluster, node, baseline):
         assert node.turbo() == baseline
     finally:
         node.write('/etc/msr-safe/jobs.conf', settings)
-        node.run('rm -f /home/user/many-*')
 
 
 def test_timeout(cluster, node, changing_job, baseline):

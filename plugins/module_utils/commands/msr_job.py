@@ -3,12 +3,13 @@
 """msr-job: what Slurm's prolog and epilog, and the boot of a node, do to the registers."""
 
 import argparse
+import contextlib
 import os
 import syslog
 
 from ..baseline import BASELINE, save_baseline
 from ..errors import MsrSafeError
-from ..job_cycle import Refused, begin, end, report, reset
+from ..job_cycle import Refused, await_epilogs, begin, end, report, reset
 from ..job_record import jobs_locked, read_records, refusal_of
 from ..job_settings import CHOICES, PATH, read_settings
 from ..machine import Machine
@@ -81,6 +82,8 @@ def run(machine, options):
     """Run a subcommand while no other prolog or epilog of this node does."""
     overrides = {name: getattr(options, name) for name in CHOICES}
     settings = read_settings(machine, options.settings, overrides)
+    if options.run is prolog:
+        wait_for_epilogs(machine, options)
     with jobs_locked(machine):
         return options.run(machine, options, settings)
 
@@ -92,6 +95,11 @@ def log(options, lines, priority=syslog.LOG_INFO):
             syslog.syslog(priority, line)
         else:
             say(line + '\n')
+
+
+def wait_for_epilogs(machine, options):
+    with contextlib.suppress(MsrSafeError):  # Where Slurm does not answer, the prolog meets that, too, and deals with it
+        await_epilogs(machine, job_of(options.environment).id, node_name(options.environment))
 
 
 def prolog(machine, options, settings):

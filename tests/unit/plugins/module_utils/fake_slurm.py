@@ -27,6 +27,7 @@ class FakeSlurm:
     def __init__(self, node):
         self.node = node
         self.jobs = set()
+        self.ending = {}  # jobs that are completing: what happens when Slurm was asked about them
         self.asked = []
         node.machine.run = self.run
         self.configure()
@@ -45,7 +46,10 @@ class FakeSlurm:
                 code = msrsave.main(arguments[1:], self.node.machine)
             return code, said.getvalue()
         if arguments[0] == 'squeue':
-            return 0, ''.join('%d\n' % job for job in self.jobs)
+            said = ''.join('%d %s\n' % (job, 'CG' if job in self.ending else 'R') for job in self.jobs)
+            while self.ending:
+                self.ending.popitem()[1]()
+            return 0, said
         return 0, ''
 
     def saw(self, words):

@@ -206,6 +206,26 @@ def test_beside_a_job_that_may_write_others_are_refused(node, job):
     assert node.names(RUN) == ['42', 'lock']
 
 
+def test_a_prolog_waits_for_the_epilog_of_the_job_before(node, slurm, job, monkeypatch):
+    """Slurm allocated the node again before it was through with it."""
+    monkeypatch.setattr(job_cycle.time, 'sleep', lambda seconds: None)
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.ending[42] = lambda: job('epilog', 42)
+    assert job('prolog', 43) == 0
+    assert refusal(node, 43) is None
+    assert node.register(MISC_ENABLE) == 0
+    assert node.names(RUN) == ['43', 'lock']
+
+
+def test_a_prolog_does_not_wait_for_ever(node, slurm, job, monkeypatch):
+    monkeypatch.setattr(job_cycle, 'EPILOGS_TIME', 0)
+    job('prolog', 42)
+    slurm.ending[42] = lambda: None
+    job('prolog', 43)
+    assert 'job 42 on this node may write registers' in refusal(node, 43)
+
+
 def test_jobs_that_only_read_share_a_node(node, slurm, job):
     slurm.configure(default_profile='monitor')
     job('prolog', 42)
