@@ -36,7 +36,7 @@ def node_name(environment):
 
 
 def jobs_on(machine, node):
-    """Return what Slurm has on a node: {job: whether it is completing}. Raises MsrSafeError where it does not answer."""
+    """Return which jobs Slurm has on a node: {job: is it completing?}. Raises MsrSafeError where it does not answer."""
     output = machine.command('squeue', '--noheader', '--format=%A %t', '--nodelist=' + node)
     rows = [line.split() for line in output.splitlines()]
     return {int(row[0]): row[1] == 'CG' for row in rows if len(row) == 2 and row[0].isdigit()}

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ON_NODE = Path(__file__).parent / 'on_node'
 STATE = Path(os.environ['FLEET_STATE'])
 SCENARIO = ROOT / 'molecule/slurm'
 PAGE = ROOT / 'docs/results/slurm.md'
@@ -21,15 +22,6 @@ SLURM_CONF = '/etc/slurm/slurm.conf'
 TIMES = '/root/times'
 
 EMPTY = '#!/bin/sh\n'
-TIMED = f"""\
-#!/bin/sh
-started=$(date +%s%N)
-/usr/sbin/msr-job "$@"
-status=$?
-echo "$1 $(($(date +%s%N) - started))" >> {TIMES}
-exit $status
-"""
-
 HEADING = """\
 <!-- SPDX-License-Identifier: GPL-3.0-or-later -->
 <!-- Written by `make bench-slurm` -->
@@ -77,8 +69,8 @@ def measure():
     """Return for each node the seconds of jobs with `empty` scripts and with the `plugin`, of `prolog` and `epilog`."""
     slurm_conf = ssh('controller', f'cat {SLURM_CONF}')
     write('/usr/local/sbin/empty', EMPTY, '755')
-    write('/usr/local/sbin/timed-msr-job', TIMED, '755')
-    ssh('controller', 'cat > /root/jobs.py', (Path(__file__).parent / 'on_node/jobs.py').read_text())
+    write('/usr/local/sbin/timed-msr-job', (ON_NODE / 'timed-msr-job').read_text(), '755')
+    ssh('controller', 'cat > /root/jobs.py', (ON_NODE / 'jobs.py').read_text())
     seconds = {node: {'empty': [], 'plugin': []} for node in NODES}
     for number in range(ROUNDS):
         for way, use in (('empty', use_empty_scripts), ('plugin', use_plugin)):

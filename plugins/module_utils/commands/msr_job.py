@@ -98,7 +98,8 @@ def log(options, lines, priority=syslog.LOG_INFO):
 
 
 def wait_for_epilogs(machine, options):
-    with contextlib.suppress(MsrSafeError):  # Where Slurm does not answer, the prolog meets that, too, and deals with it
+    # Where Slurm does not answer, the prolog meets that, too, and deals with it
+    with contextlib.suppress(MsrSafeError):
         await_epilogs(machine, job_of(options.environment).id, node_name(options.environment))
 
 
