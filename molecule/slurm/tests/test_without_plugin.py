@@ -44,7 +44,7 @@ def slurm_conf(cluster):
             host.write(CONFIGURATION, text)
         cluster.run('scontrol reconfigure')
 
-    yield lambda *lines: write(before + '\n'.join(lines) + '\n')
+    yield lambda change: write(change(before))
     write(before)
 
 
@@ -55,14 +55,14 @@ def test_without_prolog_in_slurm_conf_it_says_what_to_write(role):
 
 
 def test_without_alloc_it_says_what_to_write(role, slurm_conf):
-    slurm_conf('PrologFlags=NoHold')
+    slurm_conf(lambda text: text.replace('PrologFlags=Alloc\n', ''))
     code, said = role()
     assert code != 0
     assert 'Add PrologFlags=Alloc' in said
 
 
 def test_scripts(cluster, node, baseline, role, slurm_conf):
-    slurm_conf('Prolog=/etc/slurm/prolog.d/*', 'Epilog=/etc/slurm/epilog.d/*')
+    slurm_conf(lambda text: text + 'Prolog=/etc/slurm/prolog.d/*\nEpilog=/etc/slurm/epilog.d/*\n')
     code, said = role(slurm_msr_method='scripts')
     assert code == 0, said
     assert 'msr_safe.so' not in node.read('/etc/slurm/plugstack.conf')
