@@ -4,6 +4,8 @@
 import pytest
 from cluster import Cluster, wait_until
 
+NO_COMMAND = 'bash: line 1: msr-job: command not found'  # after the test of its removal
+
 
 @pytest.fixture(scope='session')
 def cluster():
@@ -17,7 +19,7 @@ def node(cluster):
     yield host
     cluster.run('scancel --user=user')
     host.run('systemctl start slurmd; rm -f /tmp/go')
-    wait_until(lambda: 'no job' in host.run('msr-job status'))
+    wait_until(lambda: host.try_run('msr-job status').stdout.strip() in ('no job', NO_COMMAND))
     if not cluster.idle():
         cluster.try_run('scontrol update nodename=c1 state=resume')
     wait_until(cluster.idle)
