@@ -2,14 +2,23 @@
 """A process is ended if it is the right one, and no other."""
 
 import subprocess
+from contextlib import contextmanager
 
 from fleet.process import find_process, kill_process
 
 MARK = '/a/path/that/no/other/process/names'
 
 
+@contextmanager
+def process_with(argument):
+    """A process that runs: before it says so, the kernel may not know its arguments yet."""
+    with subprocess.Popen(['sh', '-c', 'echo; sleep 60; true', 'sh', argument], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+
+
 def test_the_process_with_the_argument_is_ended():
-    with subprocess.Popen(['sh', '-c', 'sleep 60; true', 'sh', MARK]) as process:
+    with process_with(MARK) as process:
         assert find_process(MARK) == process.pid
         assert kill_process(MARK)
         assert process.wait() < 0
@@ -18,7 +27,7 @@ def test_the_process_with_the_argument_is_ended():
 
 
 def test_a_longer_argument_is_another():
-    with subprocess.Popen(['sh', '-c', 'sleep 60; true', 'sh', f'{MARK}/pid']) as process:
+    with process_with(f'{MARK}/pid') as process:
         assert not kill_process(MARK)
         assert process.poll() is None
         process.kill()
