@@ -18,4 +18,4 @@ def take_one(node):
 
 
 if __name__ == '__main__':
-    print(json.dumps([take_one(sys.argv[1]) for _ in range(int(sys.argv[2]))]))
+    print(json.dumps([take_one(sys.argv[1]) for number in range(int(sys.argv[2]))]))
