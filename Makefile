@@ -90,8 +90,9 @@ spank: apt ## The SPANK plugin, for the Slurm whose headers are here, with warni
 install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
 	$(MAKE) -C files/spank OUT=$(build)/spank install
 
-fuzz-replay: apt ## The texts that fuzzing found for the approved list's parser, in user space
+fuzz-replay: apt ## The kernel module's list parser, on the texts that fuzzing found, and its batch, in user space
 	$(MAKE) -C tests/kernel/fuzz replay
+	$(MAKE) -C tests/kernel/bench native
 
 fuzz: apt ## Fuzz the approved list's parser in user space (MINUTES=5)
 	tests/tools/apt-install tests/requirements/fuzz-packages.txt

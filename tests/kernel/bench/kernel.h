@@ -51,7 +51,6 @@ extern unsigned int this_cpu;
 #define cpus_read_lock() ((void)0)
 #define cpus_read_unlock() ((void)0)
 
-int cond_resched(void);
 struct task_struct;
 #define current ((struct task_struct *)NULL)
 #define fatal_signal_pending(task) false

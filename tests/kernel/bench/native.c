@@ -21,12 +21,6 @@
 volatile u64 online_cpus = ~0ull;
 unsigned int this_cpu;
 
-int cond_resched(void)
-{
-	asm volatile("");
-	return 0;
-}
-
 int lockdown_check_write(void)
 {
 	return 0;
