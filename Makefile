@@ -14,7 +14,7 @@ SCENARIOS ?= fresh default lists registers
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
 copy := $(build)/copy/ansible_collections/hpc/msr_safe
-wanted = $(patsubst %,molecule-%,$(filter $(SCENARIOS),$(1)))
+scenarios := $(SCENARIOS:%=molecule-%)
 old_python := $(firstword $(wildcard ~/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
 
 # Debian's own python3, whatever comes first in the caller's PATH
@@ -42,11 +42,11 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-kernel molecule
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup \
-	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(call wanted,registers) \
-	    -- kernel-tests $(call wanted,fresh default lists slurm)
+	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(filter molecule-registers,$(scenarios)) \
+	    -- kernel-tests $(filter-out molecule-registers,$(scenarios))
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -123,15 +123,11 @@ bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64
 	python tests/bench/fake_node.py
 	python tests/bench/nodes.py $(CPUS)
 
-bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
-	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \
-	    python tests/bench/slurm.py
-
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
 	    python tests/kernel/bench/bench.py $(ROUNDS)
 
-molecule: $(SCENARIOS:%=molecule-%) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
+molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 
 molecule-%: setup
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \

@@ -44,11 +44,7 @@ def await_epilogs(machine, job, node):
 
 def is_any_completing(machine, job, node):
     """Return whether another job of the node has yet to be undone by its epilog, which will run."""
-    others = [other for other in records.read_records(machine) if other != job]
-    if not others:
-        return False
-    present = jobs_on(machine, node)
-    return any(present.get(other) for other in others)
+    return any(is_completing for _record, is_completing in other_jobs(machine, job, node))
 
 
 def begin(machine, job, asked, settings, node):
@@ -120,13 +116,21 @@ def choose_profile(job, asked, settings):
 def neighbours(machine, job, node):
     """Return the records of the other jobs of the node: ({job: Record} of those that Slurm has on it, of the others).
 
-    The others are jobs whose epilog never ended: Slurm is asked only where there are records.
+    The others are jobs whose epilog never ended.
     """
-    others = records.read_records(machine)
-    others.pop(job, None)
-    present = jobs_on(machine, node) if others else ()
-    stay = collections.OrderedDict(item for item in others.items() if item[0] in present)
-    return stay, [other for other in others if other not in stay]
+    others = other_jobs(machine, job, node)
+    stay = collections.OrderedDict((record.job, record) for record, present in others if present is not None)
+    return stay, [record.job for record, present in others if present is None]
+
+
+def other_jobs(machine, job, node):
+    """Return the other jobs of the node, [(Record, whether Slurm is completing it, None if it is not there)].
+
+    Slurm is asked only where there are records.
+    """
+    others = [record for record in records.read_records(machine).values() if record.job != job]
+    present = jobs_on(machine, node) if others else {}
+    return [(record, present.get(record.job)) for record in others]
 
 
 def end(machine, job, settings, node):

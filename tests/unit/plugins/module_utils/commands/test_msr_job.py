@@ -220,6 +220,7 @@ def test_a_prolog_waits_for_the_epilog_of_the_job_before(node, slurm, job, monke
 
 def test_a_prolog_does_not_wait_for_ever(node, slurm, job, monkeypatch):
     monkeypatch.setattr(job_cycle, 'EPILOGS_TIME', 0)
+    monkeypatch.setattr(job_cycle.time, 'sleep', lambda seconds: pytest.fail('it waited'))
     job('prolog', 42)
     slurm.ending[42] = lambda: None
     job('prolog', 43)
