@@ -43,7 +43,7 @@ class Host:
 
     def try_run(self, command, stdin=''):
         return subprocess.run(
-            ['ssh', '-F', STATE / 'ssh_config', self.name, command],
+            ['ssh', '-F', STATE / 'ssh_config', '-o', 'ControlMaster=auto', self.name, command],
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

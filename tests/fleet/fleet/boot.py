@@ -51,7 +51,7 @@ def _probe(node, probes, complaints, ssh_config, question, patience):
     if node not in probes:
         node.check()
         probes[node] = subprocess.Popen(
-            ['ssh', '-F', ssh_config, '-o', f'ConnectTimeout={patience}', node.name, question],
+            ['ssh', '-F', ssh_config, '-S', 'none', '-o', f'ConnectTimeout={patience}', node.name, question],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

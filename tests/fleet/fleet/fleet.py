@@ -148,7 +148,7 @@ class Fleet:
             node.start(snapshot)
         reachable = [node for node in self.nodes() if node.port]  # ssh reads nothing of a file with a port 0
         self.inventory.write_text(render_inventory(reachable))
-        self.ssh_config.write_text(render_ssh_config(reachable))
+        self.ssh_config.write_text(render_ssh_config(reachable, self.directory))
         wait_until_booted(nodes, self.ssh_config, self.timeout, resumed=snapshot is not None)
 
     def _down(self):

@@ -11,6 +11,11 @@ SSH_OPTIONS = {
     'LogLevel': 'ERROR',
 }
 
+# To log in takes an emulated node a second or two: whoever says ControlMaster=auto does it once
+SHARING_OPTIONS = {'ControlPersist': '60', 'ServerAliveInterval': '15', 'ServerAliveCountMax': '4'}
+# Of a socket with %n, a port, and what ssh appends while it makes it; Linux takes 107 bytes
+LONGEST_DIRECTORY = 60
+
 
 def render_inventory(nodes):
     """The Ansible inventory (YAML text) of nodes that have a port."""
@@ -35,9 +40,14 @@ def _host_vars(node):
     }
 
 
-def render_ssh_config(nodes):
-    """The configuration that `ssh -F` needs to know nodes that have a port by name."""
+def render_ssh_config(nodes, directory):
+    """The configuration that `ssh -F` needs to know nodes that have a port by name.
+
+    directory: where ssh may keep the sockets of connections that are shared.
+    """
     common = {'User': 'root', 'HostName': '127.0.0.1', **SSH_OPTIONS}
+    if len(str(directory)) <= LONGEST_DIRECTORY:
+        common.update({'ControlPath': f'"{directory}/%n-%p.ssh"', **SHARING_OPTIONS})
     return ''.join(
         _host_block(node.name, {'Port': node.port, 'IdentityFile': f'"{node.image.key}"', **common}) for node in nodes
     )

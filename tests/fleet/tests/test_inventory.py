@@ -27,6 +27,11 @@ def test_inventory():
 
 
 def test_ssh_config():
-    skylake, milan = render_ssh_config(NODES).split('Host ')[1:]
+    skylake, milan = render_ssh_config(NODES, Path('/my fleet')).split('Host ')[1:]
     assert skylake.startswith('skylake\n  Port 2201\n  IdentityFile "/my cache/key"\n  User root\n')
     assert '  Port 2202\n' in milan
+    assert '  ControlPath "/my fleet/%n-%p.ssh"\n' in milan
+
+
+def test_no_socket_where_its_path_would_be_too_long():
+    assert 'ControlPath' not in render_ssh_config(NODES, Path('/' + 'x' * 60))

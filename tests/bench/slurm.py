@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the prolog and the epilog add to a job, against a job with an empty prolog and epilog, on virtual nodes."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from nodes import ROOT, run
+
+SCENARIO = ROOT / 'molecule/slurm'
+sys.path.insert(0, str(SCENARIO / 'tests'))
+from cluster import STATE, Host  # noqa: E402
+
+ON_NODE = Path(__file__).parent / 'on_node'
+PAGE = ROOT / 'docs/results/slurm.md'
+NODES = {'c1': 4, 'c2': 16}
+HOSTS = {name: Host(name) for name in ('controller', *NODES)}
+ROUNDS, JOBS = 3, 5
+
+PLUGSTACK = '/etc/slurm/plugstack.conf'
+SLURM_CONF = '/etc/slurm/slurm.conf'
+TIMES = '/root/times'
+
+EMPTY = '#!/bin/sh\n'
+HEADING = """\
+<!-- SPDX-License-Identifier: GPL-3.0-or-later -->
+<!-- Written by `make bench-slurm` -->
+# What a job pays
+
+A job that does nothing (`srun true`), until its node is idle again: with a prolog and an epilog that are empty scripts,
+and with the SPANK plugin, which activates the list of the profile `power` and saves and restores its registers. On
+virtual nodes (QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they are
+not those of a real node. Medians of {jobs} jobs each, in turns.
+
+"""
+
+
+def play(playbook):
+    extra = f'@{SCENARIO / "settings.yml"}'
+    profile = 'slurm_msr_default_profile=power'
+    inventory = STATE / 'inventory.yml'
+    run('ansible-playbook', playbook, '-i', inventory, '-e', extra, '-e', profile, stdout=subprocess.DEVNULL)
+
+
+def write(path, text, mode='644'):
+    for host in HOSTS.values():
+        host.write(path, text, mode)
+
+
+def use_empty_scripts(slurm_conf):
+    write(PLUGSTACK, '')
+    write(SLURM_CONF, slurm_conf + 'Prolog=/usr/local/sbin/empty\nEpilog=/usr/local/sbin/empty\n')
+    HOSTS['controller'].run('scontrol reconfigure')
+
+
+def use_plugin(slurm_conf):
+    write(PLUGSTACK, 'required msr_safe.so command=/usr/local/sbin/timed-msr-job\n')
+    write(SLURM_CONF, slurm_conf)
+    HOSTS['controller'].run('scontrol reconfigure')
+
+
+def run_jobs(node):
+    return json.loads(HOSTS['controller'].run(f'cd /home/user && sudo -u user python3 jobs.py {node} {JOBS}'))
+
+
+def measure():
+    """Return for each node the seconds of jobs with `empty` scripts and with the `plugin`, of `prolog` and `epilog`."""
+    slurm_conf = HOSTS['controller'].read(SLURM_CONF)
+    write('/usr/local/sbin/empty', EMPTY, '755')
+    write('/usr/local/sbin/timed-msr-job', (ON_NODE / 'timed-msr-job').read_text(), '755')
+    HOSTS['controller'].write('/home/user/jobs.py', (ON_NODE / 'jobs.py').read_text())
+    seconds = {node: {'empty': [], 'plugin': []} for node in NODES}
+    for number in range(ROUNDS):
+        for way, use in (('empty', use_empty_scripts), ('plugin', use_plugin)):
+            use(slurm_conf)
+            for node in NODES:
+                print(f'round {number + 1} of {ROUNDS}: {node}, {way}', flush=True)
+                seconds[node][way] += run_jobs(node)
+    for node in NODES:
+        lines = HOSTS[node].read(TIMES).split('\n')[:-1]
+        for part in ('prolog', 'epilog'):
+            seconds[node][part] = [int(line.split()[1]) / 1e9 for line in lines if line.startswith(part)]
+            assert len(seconds[node][part]) == ROUNDS * JOBS, lines
+    return seconds
+
+
+def render(seconds):
+    """Return the table."""
+    lines = ['| CPUs | empty | with msr-safe | ratio | prolog | epilog |', '|---|---|---|---|---|---|']
+    for node, cpus in NODES.items():
+        time_of = {what: statistics.median(values) for what, values in seconds[node].items()}
+        parts = ' | '.join(f'{time_of[part]:.2f} s' for part in ('prolog', 'epilog'))
+        ratio = time_of['plugin'] / time_of['empty']
+        lines.append(f'| {cpus} | {time_of["empty"]:.2f} s | {time_of["plugin"]:.2f} s | {ratio:.1f} | {parts} |')
+    return '\n'.join(lines) + '\n'
+
+
+def main():
+    os.environ['ANSIBLE_HOST_KEY_CHECKING'] = 'False'
+    for playbook in (SCENARIO / 'prepare.yml', SCENARIO / 'converge.yml'):
+        print(f'applying {playbook.name}', flush=True)
+        play(playbook)
+    table = render(measure())
+    print(table)
+    PAGE.write_text(HEADING.format(date=time.strftime('%Y-%m-%d'), jobs=ROUNDS * JOBS) + table)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
