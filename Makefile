@@ -9,12 +9,13 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 KERNELS ?= 6.1-cloud
-SCENARIOS ?= fresh default lists registers
+SCENARIOS ?= fresh default lists registers slurm
 
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
 copy := $(build)/copy/ansible_collections/hpc/msr_safe
 scenarios := $(SCENARIOS:%=molecule-%)
+beside := $(filter molecule-registers molecule-lists,$(scenarios))
 old_python := $(firstword $(wildcard ~/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
 
 # Debian's own python3, whatever comes first in the caller's PATH
@@ -43,10 +44,11 @@ demo-down: ## End the demo's virtual nodes
 ## Test it
 
 .PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup \
-	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(filter molecule-registers,$(scenarios)) \
-	    -- kernel-tests $(filter-out molecule-registers,$(scenarios))
+	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(beside) \
+	    -- kernel-tests $(filter-out $(beside),$(scenarios))
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -133,9 +135,10 @@ bench-kernel: setup ## What the batch costs, and the ways without it; docs/resul
 
 molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 
+brief_slurm := converge verify
 molecule-%: setup
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
-	    molecule test --scenario-name $*
+	    tests/tools/molecule-steps $* $(or $(and $(MSR_SAFE_BRIEF),$(brief_$*)),test)
 
 ## Maintain it
 

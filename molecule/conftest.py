@@ -12,7 +12,18 @@ import pytest
 ORDER = ('test_converged', 'test_prediction', 'test_save_and_restore', 'test_refusals', 'test_reboot', 'test_removal')
 
 
+SLOW = 'slow: not with MSR_SAFE_BRIEF=1'
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'slow: for the whole run of a scenario; CI, which is brief, leaves it out')
+
+
 def pytest_collection_modifyitems(items):
+    if os.environ.get('MSR_SAFE_BRIEF') == '1':
+        for item in items:
+            if item.get_closest_marker('slow'):
+                item.add_marker(pytest.mark.skip(reason=SLOW))
     items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
 
 

@@ -23,6 +23,7 @@ def test_scancel(cluster, changing_job, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_its_step_is_killed(cluster, node, changing_job, baseline):
     job = changing_job(SLEEP)
     node.run(f'kill -9 $(pgrep -f "^slurmstepd: .{job}.batch")')
@@ -41,6 +42,7 @@ def test_slurmd_is_killed_and_restarted(cluster, node, changing_job, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_it_ends_while_slurmd_is_down(cluster, node, changing_job, baseline):
     job = changing_job(WAIT)
     node.run('systemctl stop slurmd; touch /tmp/go; sleep 2')
@@ -50,6 +52,7 @@ def test_it_ends_while_slurmd_is_down(cluster, node, changing_job, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_requeue(cluster, node, changing_job, baseline):
     job = changing_job("'SLURM_RESTART_COUNT' in os.environ or time.sleep(600)\n")
     cluster.run(f'scontrol requeue {job}')
@@ -60,6 +63,7 @@ def test_requeue(cluster, node, changing_job, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_an_array(cluster, node, baseline):
     job = cluster.submit('', '--array=1-3', output='/home/user/out-%a')
     wait_until(lambda: not cluster.run(f'squeue --noheader --jobs={job}'))
@@ -67,6 +71,7 @@ def test_an_array(cluster, node, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_nested_steps(cluster, node, baseline):
     """A step sees what the job set: the registers are the job's, not the step's."""
     job = cluster.submit(

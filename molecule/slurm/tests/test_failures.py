@@ -50,6 +50,7 @@ def test_epilog(cluster, node, changing_job, baseline, stuck):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_epilog_tolerated(cluster, node, changing_job, baseline, stuck, settings):
     settings('epilog_failure = drain', 'epilog_failure = tolerate')
     job = changing_job('time.sleep(600)\n')
@@ -61,6 +62,7 @@ def test_epilog_tolerated(cluster, node, changing_job, baseline, stuck, settings
     node.run('msr-job reset')
 
 
+@pytest.mark.slow
 def test_prolog(cluster, node, baseline):
     """A profile whose list is malformed."""
     path = '/etc/msr-safe/profiles/power'
@@ -79,6 +81,7 @@ def test_prolog(cluster, node, baseline):
     assert node.turbo() == baseline
 
 
+@pytest.mark.slow
 def test_a_second_writer_on_a_node_is_refused(cluster, node, baseline):
     job = cluster.submit('time.sleep(600)\n', '--partition=shared')
     wait_until(lambda: node.turbo() != baseline)
@@ -90,6 +93,7 @@ def test_a_second_writer_on_a_node_is_refused(cluster, node, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_the_last_of_several_jobs_restores(cluster, node, baseline, settings):
     settings('shared = refuse', 'shared = last')
     first = cluster.submit('time.sleep(600)\n', '--partition=shared')

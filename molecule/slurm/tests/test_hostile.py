@@ -3,6 +3,7 @@
 
 import shlex
 
+import pytest
 from cluster import wait_until
 
 
@@ -43,6 +44,7 @@ def test_a_job_name_with_newlines(cluster, node, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_a_comment_and_an_account_with_shell_in_them(cluster, node, baseline):
     evil = '$(touch /tmp/owned)`touch /tmp/owned`;touch /tmp/owned'
     done = cluster.as_user(

@@ -6,6 +6,8 @@ import os
 import pytest
 from cluster import wait_until
 
+pytestmark = pytest.mark.slow
+
 JOBS = int(os.environ.get('MSR_SAFE_JOBS', 8))
 
 

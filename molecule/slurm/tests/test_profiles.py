@@ -39,6 +39,7 @@ def test_a_read_only_profile_keeps_a_job_from_writing(cluster, node, baseline):
     assert cluster.next_job_reads() == baseline
 
 
+@pytest.mark.slow
 def test_a_directive_in_the_script(cluster, node, baseline):
     script = '#!/bin/sh\n#SBATCH --msr-profile=power --msr-report\necho in the job\n'
     job = int(cluster.as_user('sbatch --parsable --nodelist=c1 --output=/home/user/out', script).stdout)
@@ -61,6 +62,7 @@ def test_forbidden_is_refused_as_it_starts(cluster, node):
     assert 'drain' not in cluster.run('sinfo -h -o %t')
 
 
+@pytest.mark.slow
 def test_a_batch_job_that_is_refused_says_so_in_its_output(cluster, node):
     job = cluster.submit('', '--msr-profile=perf')
     cluster.wait_end(job)
@@ -71,12 +73,14 @@ def test_a_batch_job_that_is_refused_says_so_in_its_output(cluster, node):
     assert 'drain' not in cluster.run('sinfo -h -o %t')
 
 
+@pytest.mark.slow
 def test_an_account_that_may(cluster, node):
     done = cluster.srun('echo reached', '--msr-profile=perf', '--account=physics')
     assert done.returncode == 0, done.stdout
     assert done.stdout == 'reached\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['../../etc/shadow', 'A', '$(reboot)'])
 def test_what_is_no_name(cluster, name):
     done = cluster.as_user(f"sbatch '--msr-profile={name}' --wrap=true")

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from cluster import STATE, wait_until
 
+pytestmark = pytest.mark.slow
+
 KMOD = pathlib.Path(__file__).parents[3] / 'files/kmod'
 POWER_LIMIT = 0x610
 

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 from cluster import STATE, wait_until
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = pathlib.Path(__file__).parents[1]
 CONFIGURATION = '/etc/slurm/slurm.conf'
 
