@@ -15,6 +15,8 @@ HELP = {
 STATE = '/var/lib/msr-safe'
 CREATED_GROUP = STATE + '/created_group'
 SETTINGS = '/etc/msr-safe'
+# What the role slurm installs beside, and what needs all of the above
+JOB_COMMAND = '/usr/sbin/msr-job'
 
 
 def built_module(kernel_release, directory=STATE):

@@ -19,6 +19,7 @@ from .layout import (
     COMMANDS,
     CREATED_GROUP,
     HELP,
+    JOB_COMMAND,
     LIBRARY,
     PACKAGE,
     SETTINGS,
@@ -171,7 +172,8 @@ def observe_traces(machine):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
-    'paths': [str], 'group': the group that the role made, or None}``.
+    'paths': [str], 'group': the group that the role made, or None,
+    'slurm': do Slurm's jobs need it?}``.
     """
     files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
     directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
@@ -182,4 +184,5 @@ def observe_traces(machine):
         'kernel_releases': releases_with_module(machine),
         'paths': files + directories,
         'group': created_group if created_group and group_exists(created_group) else None,
+        'slurm': machine.exists(JOB_COMMAND),
     }

@@ -275,9 +275,15 @@ def plan_absent(observed):
     """Return the changes that take every trace of msr-safe off a node.
 
     A kernel module that another msr-safe loaded is left alone. Raises
-    MsrSafeError, with the holders, where the module is in use.
+    MsrSafeError, with the holders, where the module is in use, and where
+    Slurm's prologs need it: they would fail, and drain the node.
     """
     traces, changes = observed['traces'], []
+    if traces['slurm']:
+        raise MsrSafeError(
+            "Slurm's prologs and epilogs on this node need msr-safe.",
+            'Take those off first: ansible-playbook hpc.msr_safe.slurm -e slurm_msr_state=absent',
+        )
     if traces['service']:
         changes.append(build_change('remove', 'disable_service', 'disable msr-safe.service', 'enabled\n', None))
     if is_ours(observed['module']):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The other way, without a compiled part; then everything off the node."""
 
+import functools
 import json
 import os
 import pathlib
@@ -16,13 +17,13 @@ CONFIGURATION = '/etc/slurm/slurm.conf'
 
 
 @pytest.fixture
-def role(cluster):
-    """Apply the role to c1; return what Ansible said."""
+def playbook(cluster):
+    """Run a playbook on c1; return its exit status, and what Ansible said."""
 
-    def apply(**variables):
+    def run(name, **variables):
         done = subprocess.run(
             [
-                *('ansible-playbook', 'hpc.msr_safe.slurm', '-i', STATE / 'inventory.yml', '-l', 'c1'),
+                *('ansible-playbook', f'hpc.msr_safe.{name}', '-i', STATE / 'inventory.yml', '-l', 'c1'),
                 *('-e', f'@{SCENARIO}/settings.yml', '-e', json.dumps(variables)),
             ],
             env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0'),
@@ -33,7 +34,12 @@ def role(cluster):
         )
         return done.returncode, done.stdout
 
-    return apply
+    return run
+
+
+@pytest.fixture
+def role(playbook):
+    return functools.partial(playbook, 'slurm')
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def test_scripts(cluster, node, baseline, role, slurm_conf):
     assert "the profile 'perf' is not for user user" in cluster.run(f'scontrol show job {refused}')
 
 
-def test_back_to_the_plugin_and_away(cluster, node, role):
+def test_back_to_the_plugin_and_away(cluster, node, playbook, role):
     code, said = role()
     assert code == 0, said
     assert node.read('/etc/slurm/plugstack.conf').splitlines() == [
@@ -87,8 +93,14 @@ def test_back_to_the_plugin_and_away(cluster, node, role):
         'include /etc/slurm/plugstack.conf.d/*',
         'required msr_safe.so',
     ]
+    code, said = playbook('remove')
+    assert code != 0
+    assert 'ansible-playbook hpc.msr_safe.slurm -e slurm_msr_state=absent' in said
     code, said = role(slurm_msr_state='absent')
     assert code == 0, said
     assert node.read('/etc/slurm/plugstack.conf') == "# the site's\ninclude /etc/slurm/plugstack.conf.d/*\n"
     assert node.run('find /etc /usr /run /var/lib -name "*msr-job*" -o -name "*msr_safe.so" -o -name "jobs.conf"') == ''
     assert cluster.srun('true').returncode == 0
+    code, said = playbook('remove')
+    assert code == 0, said
+    assert node.run('find /etc /usr /run /var/lib /lib/modules -name "*msr-safe*" -o -name "*msr_safe*"') == ''

@@ -18,7 +18,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.files import (
     modprobe_text,
     unit_text,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, PACKAGE
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.node import (
     commands_files,
     digest_commands,
@@ -70,7 +70,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'files': {MODPROBE: None, UDEV: None, UNIT: None},
         'group_exists': False,
         'service_enabled': False,
-        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None},
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
     }
 
 
@@ -242,7 +242,13 @@ def test_traces_are_what_the_role_leaves(node):
             '/var/lib/msr-safe',
         ],
         'group': grp.getgrgid(os.getgid()).gr_name,
+        'slurm': False,
     }
+
+
+def test_slurm_needs_it(node):
+    node.put(JOB_COMMAND, '')
+    assert traces(node)['slurm']
 
 
 def test_another_msr_safe_is_no_trace(node):
@@ -253,7 +259,7 @@ def test_another_msr_safe_is_no_trace(node):
     node.put(UNIT, '[Service]\nExecStart=/sbin/insmod msr-safe.ko\n')
     node.link(UNIT_ENABLED, UNIT)
     node.put(INSTALLED % KERNEL, FOREIGN)
-    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'group': None}
+    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False}
 
 
 def test_a_group_that_is_gone_is_no_trace(node):

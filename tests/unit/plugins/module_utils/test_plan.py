@@ -77,7 +77,7 @@ def make_fresh(**changes):
         'group_exists': False,
         'commands_digest': 'none',
         'service_enabled': False,
-        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None},
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
     }
     return dict(copy.deepcopy(observed), **changes)
 
@@ -158,8 +158,7 @@ def test_a_fresh_node_needs_everything_in_order():
 
 
 def test_every_change_can_be_carried_out_and_shown():
-    traces = {'service': True, 'kernel_releases': [RUNNING], 'paths': ['/etc/msr-safe'], 'group': 'msr'}
-    changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=traces))
+    changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
     changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
     assert set(actions(changes)) == set(ACTIONS)
     for change in changes:
@@ -453,6 +452,7 @@ TRACES = {
     'kernel_releases': [OTHER_KERNEL, RUNNING],
     'paths': [MODPROBE, UDEV, UNIT, '/etc/msr-safe'],
     'group': 'msr',
+    'slurm': False,
 }
 
 
@@ -470,6 +470,11 @@ def test_absent_takes_every_trace_in_order():
         'remove /etc/msr-safe',
     ]
     assert due_stages(changes) == ['remove']
+
+
+def test_absent_while_slurm_needs_it_says_what_goes_first():
+    with pytest.raises(MsrSafeError, match='slurm_msr_state=absent'):
+        plan_absent(make_converged(traces=dict(TRACES, slurm=True)))
 
 
 def test_absent_of_nothing_is_nothing():
