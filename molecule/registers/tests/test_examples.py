@@ -9,7 +9,10 @@ import yaml
 
 testinfra_hosts = ['ssh://skylake']
 
-MODULES = ['msr_safe_info', 'msr_save', 'msr_info', 'msr', 'msr_restore']
+MODULES = [
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ('msr_safe_info', 'msr_info', 'msr')),
+    *('msr_save', 'msr_restore'),
+]
 
 
 @pytest.fixture(scope='module')

@@ -34,6 +34,7 @@ def test_without_the_batch_device_it_works_and_says_so(call, host, rdmsr, withou
     assert 'msrsave: warning: /dev/cpu/msr_batch is missing' in host.run(f'msrsave -r {PATH}').stderr
 
 
+@pytest.mark.slow
 def test_it_reads_the_same_values_without_the_batch_device(host, hidden):
     host.run_expect([0], 'msrsave --kind configuration --overwrite /root/quick.json')
     with hidden('/dev/cpu/msr_batch'):
@@ -42,7 +43,7 @@ def test_it_reads_the_same_values_without_the_batch_device(host, hidden):
     assert quick['registers'] == slow['registers']
 
 
-@pytest.mark.parametrize('name', ['msr_allowlist', 'msr_whitelist'])
+@pytest.mark.parametrize('name', ['msr_allowlist', pytest.param('msr_whitelist', marks=pytest.mark.slow)])
 def test_another_msr_safes_list_device(predicted, call, hidden, snapshot, rdmsr, name):
     with hidden('/dev/cpu/msr_approved_list', f'/dev/cpu/{name}'):
         assert predicted('msr_save', path=PATH, overwrite=True).succeeded
@@ -51,6 +52,7 @@ def test_another_msr_safes_list_device(predicted, call, hidden, snapshot, rdmsr,
         assert call('msr_safe_info')['msr_safe']['approved_list']['device'] == f'/dev/cpu/{name}'
 
 
+@pytest.mark.slow
 def test_without_the_roles_list_counters_are_still_known(predicted, host, hidden):
     with hidden('/etc/msr-safe/approved_list', '/root/hidden_list'):
         assert predicted('msr_save', path=PATH, registers=['PMC0', 'MISC_ENABLE'], overwrite=True).succeeded

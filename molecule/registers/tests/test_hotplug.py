@@ -11,6 +11,7 @@ TURBO_OFF = 1 << 38
 PATH = '/root/holes.json'
 
 
+@pytest.mark.slow
 def test_a_hole_in_the_numbering(predicted, offline, host, snapshot):
     with offline(1):
         assert predicted('msr_save', path=PATH, overwrite=True)['cpus'] == '0,2-3'
@@ -69,6 +70,7 @@ def test_a_cpu_that_goes_offline_after_the_save_and_comes_back(call, offline, ho
     assert rdmsr(3) == before
 
 
+@pytest.mark.slow
 def test_a_cpu_that_came_online_after_the_save_is_named(call, offline, snapshot):
     with offline(2):
         assert call('msr_save', path=PATH, overwrite=True).succeeded
@@ -79,6 +81,7 @@ def test_a_cpu_that_came_online_after_the_save_is_named(call, offline, snapshot)
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('count', [30])
 def test_cpus_that_come_and_go_meanwhile(host, snapshot, count):
     """Whatever happens between two system calls: an exit status and words, never a traceback."""

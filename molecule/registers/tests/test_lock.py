@@ -51,6 +51,7 @@ def test_the_command_waits_for_its_turn(host, snapshot, holder):
     host.run_expect([0], f'(sleep 2; kill {holder}) & msrsave -r {snapshot}')
 
 
+@pytest.mark.slow
 def test_a_module_is_found_by_its_name(call, host, snapshot, holder, module):
     """While it waits it has the lock's device open, and ps shows it under the name that others are told."""
     script = f'until grep -lx msr_restore /proc/[0-9]*/comm >/root/found; do sleep 0.1; done; kill {holder}'

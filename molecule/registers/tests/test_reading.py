@@ -6,6 +6,7 @@ import pytest
 testinfra_hosts = ['ssh://skylake']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('cpus', 'which'), [('all', '0-3'), ('one_per_package', '0,2'), ('one_per_core', '0,2'), ('1,3', '1,3')]
 )
@@ -35,6 +36,7 @@ def test_what_is_not_approved_is_said(call):
     assert answer['registers']['MISC_ENABLE']['readings']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'words'),
     [

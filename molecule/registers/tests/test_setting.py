@@ -29,6 +29,7 @@ def test_check_mode_leaves_the_register(call, rdmsr, snapshot):
     assert rdmsr(0) == before
 
 
+@pytest.mark.slow
 def test_several_settings_at_once(predicted, rdmsr, snapshot):
     before = rdmsr(0)
     answer = predicted(
@@ -56,6 +57,7 @@ def test_a_register_that_does_not_take_the_value_is_named_and_the_rest_is_set(ca
     assert [row['name'] for row in tolerated['problems']] == ['MSR_MISC_FEATURE_CONTROL']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'words'),
     [

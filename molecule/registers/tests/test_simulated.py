@@ -48,6 +48,7 @@ def test_a_limit_in_watts(predicted, simulated):
     assert not predicted('msr', **LIMIT, value=200)['changed']
 
 
+@pytest.mark.slow
 def test_one_package_only(predicted, simulated):
     predicted('msr', **LIMIT, value=120, cpus='2')
     readings = predicted('msr_info', registers=['PKG_POWER_LIMIT'])['registers']['PKG_POWER_LIMIT']['readings']
@@ -55,6 +56,7 @@ def test_one_package_only(predicted, simulated):
     assert sorted(limits) == [('0-1', 150.0), ('2-3', 120.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -121,6 +123,7 @@ def test_a_restore_goes_on_after_a_fault(call, host, simulated):
     assert call('msr_restore', path=PATH, allow_partial=True).succeeded
 
 
+@pytest.mark.slow
 def test_counters_run_on(predicted, call, host, simulated):
     assert call('msr_save', path=PATH, overwrite=True, allow_partial=True)['registers']
     kinds = {each['name']: each['kind'] for each in json.loads(host.file(PATH).content_string)['registers'].values()}

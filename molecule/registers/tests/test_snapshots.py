@@ -27,12 +27,14 @@ def test_saves_what_is_selected(predicted, host):
     assert [*registers_of(host)['0x000000CE']['values'].values()] == ['0,2']
 
 
+@pytest.mark.slow
 def test_saves_kinds(predicted, host):
     assert predicted('msr_save', path=PATH, kinds=['status']).succeeded
     assert {register['kind'] for register in registers_of(host).values()} == {'status'}
     assert predicted('msr_save', path=PATH, kinds=['status'], read_only=True)['changed']
 
 
+@pytest.mark.slow
 def test_keeps_generations(predicted, host, turbo_off):
     for cpu in range(4):
         turbo_off(cpu)
