@@ -43,7 +43,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup \
@@ -88,6 +88,12 @@ kmod: tools ## The kernel module: compiled with warnings as errors, and checkpat
 spank: apt ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors
 	mkdir -p $(build)/spank
 	$(MAKE) -C files/spank OUT=$(build)/spank CFLAGS='-O2 -g -Werror'
+
+spank-newest: setup ## The same, for the newest Slurm in Debian's archive
+	python tests/tools/slurm_headers.py $(build)/slurm-newest
+	mkdir -p $(build)/spank-newest
+	$(MAKE) -C files/spank OUT=$(build)/spank-newest CFLAGS='-O2 -g -Werror' CPPFLAGS=-I$(build)/slurm-newest/usr/include
+	grep 'define SLURM_VERSION_NUMBER' $(build)/slurm-newest/usr/include/slurm/slurm_version.h
 
 install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
 	$(MAKE) -C files/spank OUT=$(build)/spank install

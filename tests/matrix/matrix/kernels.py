@@ -81,7 +81,7 @@ class Kernel:
         new = unfinished(self._directory)
         archive = new / 'tree.tar'
         log = new.parent / f'debian-{self.name}.log'
-        bootstrap(self.name, self._options(), self.suite, archive, _sources(self.suite), log)
+        bootstrap(self.name, self._options(), self.suite, archive, sources(self.suite), log)
         # All files are ours, also without root; devices come from outside
         (new / 'tree').mkdir()
         unpack = ['tar', '--extract', '--no-same-owner', '--exclude=./dev/*', '--directory', new / 'tree']
@@ -108,7 +108,7 @@ def read_kernels(names=()):
     return [Kernel(name, **row) for name, row in table.items() if not names or name in names]
 
 
-def _sources(suite):
+def sources(suite):
     """The host's mirrors, for a suite: where its kernel comes from."""
     repositories = [f'{mirror.SUITE} main', f'{mirror.SUITE}-security main']
     if suite == 'sid':

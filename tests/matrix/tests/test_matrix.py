@@ -66,11 +66,11 @@ def test_warnings_of_a_build():
 
 def test_a_kernel_comes_from_the_hosts_mirror(monkeypatch):
     monkeypatch.setattr(mirror, 'sources', lambda: mirror.DEFAULT)
-    assert kernels._sources('bullseye') == [
+    assert kernels.sources('bullseye') == [
         'deb http://deb.debian.org/debian bullseye main',
         'deb http://deb.debian.org/debian-security bullseye-security main',
     ]
-    assert kernels._sources('sid') == ['deb http://deb.debian.org/debian sid main']
+    assert kernels.sources('sid') == ['deb http://deb.debian.org/debian sid main']
 
 
 def test_kernels_are_chosen_by_name():
