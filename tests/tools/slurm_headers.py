@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Unpack what the newest Slurm in Debian's archive gives its plugins to compile, into a directory.
 
-    slurm_headers.py DIRECTORY
+slurm_headers.py DIRECTORY
 """
 
 import pathlib
