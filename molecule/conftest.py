@@ -11,7 +11,6 @@ import pytest
 # Each file leaves the nodes as the next one expects them.
 ORDER = ('test_converged', 'test_prediction', 'test_save_and_restore', 'test_refusals', 'test_reboot', 'test_removal')
 
-
 SLOW = 'slow: not with MSR_SAFE_BRIEF=1'
 
 
