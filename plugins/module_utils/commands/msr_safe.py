@@ -8,26 +8,19 @@ import os
 import re
 import sys
 
-from ..activation import allowed_at_boot, carry_out_activation, plan_activation
-from ..active_list import INSTALLED_LIST, read_active_list, read_named_list
-from ..approved_list import (
-    MAX_ADDRESS,
-    digest_list,
-    parse_list,
-    parse_literal,
-    read_list,
-    read_list_text,
-    render_list,
-)
-from ..cpu import describe_cpu, list_name, read_cpu
-from ..cpu_registers import registers_of
+from ..approved_lists.activation import allowed_at_boot, carry_out_activation, plan_activation
+from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
+from ..approved_lists.approved_list import digest_list, parse_list, read_list, read_list_text, render_list
+from ..approved_lists.difference import compare_lists, describe_difference
+from ..approved_lists.directory import cpu_of_name, select_list
+from ..approved_lists.lint import TIERS, WARN, lint
+from ..approved_lists.node_file import SOURCE, header_line
 from ..errors import MsrSafeError
-from ..files import SOURCE, header_line
-from ..lint import TIERS, WARN, lint
-from ..list_difference import compare_lists, describe_difference
-from ..list_directory import cpu_of_name, select_list
+from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..machine import Machine
-from ..registers import Registers, describe, describe_bits
+from ..numbers import MAX_ADDRESS, parse_literal
+from ..registers.of_cpu import registers_of
+from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
 from .table import render_table, terminal_width
