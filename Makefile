@@ -41,7 +41,8 @@ help: ## Show this list
 ## Try it
 
 .PHONY: demo demo-down
-demo: builder ## Two virtual nodes: set up, changed by a "job", restored
+demo: setup ## Two virtual nodes: set up, changed by a "job", restored
+	@tests/tools/ready-images demo/nodes.yml
 	demo/up
 
 demo-down: ## End the demo's virtual nodes
@@ -142,10 +143,8 @@ else
 	@echo 'left out: Python 3.6, which this machine lacks'
 endif
 
-images: builder ## What virtual nodes boot: their images, and the kernels of `make kernel-tests`
-	for scenario in $(SCENARIOS); do \
-	    python tests/fleet/fleet image --spec molecule/$$scenario/nodes.yml; \
-	done
+images: setup ## What virtual nodes boot: their images, and the kernels of `make kernel-tests`
+	tests/tools/ready-images $(SCENARIOS:%=molecule/%/nodes.yml)
 	python tests/matrix/matrix ready $(KERNELS)
 
 kernel-tests: setup ## The kernel module's interface tests, on a virtual node (KERNELS='6.1-rt 6.12-cloud')
@@ -185,24 +184,20 @@ core_fresh := newest
 core_lists := oldest
 core_registers := oldest
 core_slurm := newest
-molecule-%: builder $(build)/venv-oldest/installed
+molecule-%: setup
+	@tests/tools/ready-images molecule/$*/nodes.yml
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
 	    tests/tools/molecule-steps $(or $(CORE),$(core_$*),newest) $* \
 	    $(or $(and $(MSR_SAFE_BRIEF),$(brief_$*)),test)
 
 ## Maintain it
 
-.PHONY: setup builder tools pins architecture clean
+.PHONY: setup tools pins architecture clean
 architecture: ## Draw the library's rooms in docs/architecture.md anew
 	$(python) tests/tools/architecture.py
 
 setup: tools $(build)/venv-oldest/installed ## What the other targets need: Debian packages, virtual environments
 	@tests/tools/apt-install fleet kmod spank fuzz-replay lint
-
-# This machine builds modules for nodes of its own release: it needs their kernel's headers
-builder: setup
-	@kernel=$$(python tests/fleet/fleet image --kernel-release); \
-	if [[ $${FLEET_RELEASE:-$(release)} == $(release) ]]; then tests/tools/apt-install --package linux-headers-$$kernel; fi
 
 pins: tools ## Resolve tests/requirements/*.in into *.txt anew
 	for input in tests/requirements/*.in; do \
