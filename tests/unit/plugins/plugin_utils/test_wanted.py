@@ -39,7 +39,7 @@ def test_documentation_is_the_argument_spec():
     [
         ({'tier': 'everything'}, 'tier must be one of: monitor, perf, power'),
         ({'majors': {'msr_bach': 240}}, 'msr_bach'),
-        ({'majors': {'msr_batch': 'many'}}, 'many'),
+        ({'majors': {'msr_batch': 'many'}}, 'msr_batch'),
         ({'no_such_option': 1}, 'no_such_option'),
     ],
 )
