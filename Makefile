@@ -141,6 +141,7 @@ bench-kernel: setup ## What the batch costs, and the ways without it; docs/resul
 
 molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 
+brief_default := check converge verify
 brief_slurm := converge verify
 molecule-%: setup
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
