@@ -13,8 +13,9 @@ SOURCE = pathlib.Path(__file__).resolve().parent
 LISTS = SOURCE.parent
 sys.path.insert(0, str(LISTS.parent / 'plugins'))
 
-from module_utils.approved_list import KINDS, MAX_ADDRESS, MAX_MASK, Entry  # noqa: E402
-from module_utils.units import UNITS  # noqa: E402
+from module_utils.approved_lists.approved_list import KINDS, Entry  # noqa: E402
+from module_utils.numbers import MAX_ADDRESS, MAX_MASK  # noqa: E402
+from module_utils.registers.units import UNITS  # noqa: E402
 
 # Each tier has what the one before it has.
 TIERS = collections.OrderedDict(

@@ -39,8 +39,8 @@ options:
     elements: str
     choices: [other_cpu, edited_file, narrower_list]
     default: []
-  content:
-    description: The snapshot's text. Filled in from O(controller_directory) on the controller.
+  _content:
+    description: Not for users. The snapshot's text, filled in from O(controller_directory) on the controller.
     type: str
 seealso:
   - module: hpc.msr_safe.msr_save
@@ -93,15 +93,15 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.approved_list import KINDS
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
 from ..module_utils.machine import Machine
-from ..module_utils.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
-from ..module_utils.selection import Selection
-from ..module_utils.snapshot import parse_snapshot
-from ..module_utils.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.snapshots.selection import Selection
+from ..module_utils.snapshots.snapshot import parse_snapshot
 
 
 def main():
@@ -109,7 +109,7 @@ def main():
         argument_spec={
             'path': {'type': 'path'},
             'controller_directory': {'type': 'path'},
-            'content': {'type': 'str', 'no_log': True},
+            '_content': {'type': 'str', 'no_log': True},
             'registers': {'type': 'list', 'elements': 'str', 'default': []},
             'cpus': {'type': 'str', 'default': 'all'},
             'kinds': {'type': 'list', 'elements': 'str', 'choices': list(KINDS), 'default': ['configuration']},
@@ -119,7 +119,7 @@ def main():
         },
         required_one_of=[('path', 'controller_directory')],
         mutually_exclusive=[('path', 'controller_directory')],
-        required_by={'controller_directory': ['content']},
+        required_by={'controller_directory': ['_content']},
         supports_check_mode=True,
     )
     machine = Machine()
@@ -154,7 +154,7 @@ def restore_registers(machine, options, check_mode):
         snapshot = read_snapshot(machine, options['path'], options['accept'])
     else:
         where = 'The snapshot from %s on the controller' % options['controller_directory']
-        snapshot = parse_snapshot(options['content'], where, 'edited_file' in options['accept'])
+        snapshot = parse_snapshot(options['_content'], where, 'edited_file' in options['accept'])
     selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
     restored = plan_restore(machine, snapshot, options['accept'], selection)
     return restored if check_mode else restore(machine, restored)

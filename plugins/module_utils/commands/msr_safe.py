@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-safe: the approved list of a node."""
+"""msr-safe: the approved list of a node, and commands that run with registers set."""
 
 import argparse
 import json
@@ -8,28 +8,22 @@ import os
 import re
 import sys
 
-from ..activation import allowed_at_boot, carry_out_activation, plan_activation
-from ..active_list import INSTALLED_LIST, read_active_list, read_named_list
-from ..approved_list import (
-    MAX_ADDRESS,
-    digest_list,
-    parse_list,
-    parse_literal,
-    read_list,
-    read_list_text,
-    render_list,
-)
-from ..cpu import describe_cpu, list_name, read_cpu
-from ..cpu_registers import registers_of
+from ..approved_lists.activation import allowed_at_boot, carry_out_activation, plan_activation
+from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
+from ..approved_lists.approved_list import digest_list, parse_list, read_list, read_list_text, render_list
+from ..approved_lists.difference import compare_lists, describe_difference
+from ..approved_lists.directory import cpu_of_name, select_list
+from ..approved_lists.lint import TIERS, WARN, lint
+from ..approved_lists.node_file import SOURCE, header_line
 from ..errors import MsrSafeError
-from ..files import SOURCE, header_line
-from ..lint import TIERS, WARN, lint
-from ..list_difference import compare_lists, describe_difference
-from ..list_directory import cpu_of_name, select_list
+from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..machine import Machine
-from ..registers import Registers, describe, describe_bits
+from ..numbers import MAX_ADDRESS, parse_literal
+from ..registers.of_cpu import registers_of
+from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
+from .run import add_run
 from .table import render_table, terminal_width
 
 EXAMPLES = """
@@ -40,10 +34,11 @@ examples:
   msr-safe load /tmp/al_0655            try it, until the next boot
   msr-safe load                         back to the node's own list
   msr-safe lint lists/al_*              check a site's lists, also where no node is
+  msr-safe run --set 0x1A4=0xF -- CMD   run CMD with a register set; it is as before when CMD has ended
 
 exit status:
   0  done, or nothing to say
-  1  refused, or an error: nothing was changed
+  1  refused, or an error: nothing was changed (run: the exit status of the command)
   2  the command line is wrong
   3  diff: the lists differ
 """
@@ -102,6 +97,8 @@ def build_parser():
     linting.add_argument('--strict', action='store_true', help='exit status 1 for warnings, too')
     linting.add_argument('--cpu', help='CPU that the lists are for, as 06_55 (default: what their names say)')
     add_allow_unsafe(linting)
+
+    add_run(commands)
 
     selecting = add(
         'select',

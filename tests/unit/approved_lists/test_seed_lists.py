@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import parse_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approved_list import parse_list
 
 LISTS = pathlib.Path(__file__).resolve().parents[3] / 'approved_lists'
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[3]
+TABLE = pathlib.PurePath('plugins', 'module_utils', 'registers', 'table.py')
 
 
 @pytest.fixture
@@ -57,9 +58,7 @@ def test_check_shows_an_edited_table(collection):
 
 
 def test_check_shows_an_edited_registers_table(collection):
-    replace(
-        collection / 'plugins' / 'module_utils' / 'register_table.py', 'PL1_POWER_LIMIT 14:0', 'PL1_POWER_LIMIT 13:0'
-    )
+    replace(collection / TABLE, 'PL1_POWER_LIMIT 14:0', 'PL1_POWER_LIMIT 13:0')
     assert generate(collection, '--check')[0] == 1
 
 
@@ -83,9 +82,7 @@ def test_more_boxes_are_one_number(collection):
     assert '0x00000FCB 0x0000000000000000 # MSR_C28_PMON_CTR3 (counter)\n' in (
         collection / 'approved_lists' / 'al_0655'
     ).read_text(encoding='utf-8')
-    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0-28 0x10\n' in (
-        collection / 'plugins' / 'module_utils' / 'register_table.py'
-    ).read_text(encoding='utf-8')
+    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0-28 0x10\n' in (collection / TABLE).read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize(

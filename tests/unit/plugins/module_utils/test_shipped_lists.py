@@ -6,8 +6,8 @@ import pathlib
 import re
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import parse_list, render_list
-from ansible_collections.hpc.msr_safe.plugins.module_utils.lint import lint
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approved_list import parse_list, render_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.lint import lint
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[4]
 LISTS = COLLECTION / 'approved_lists'

@@ -4,10 +4,10 @@
 import json
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
-from ansible_collections.hpc.msr_safe.plugins.module_utils.definitions import unpack
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.register_table import CPUS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.table import CPUS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.definitions import unpack
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import (
     definitions_of,
     definitions_of_cpu,

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""A change of a plan: one action on a node, in a stage, with what it replaces.
+
+A dictionary of plain data, since it travels: ``{'stage': one of STAGES,
+'action': the name of an Action, 'title': a line for people, 'before', 'after':
+texts for the diff, …: what the action needs}``.
+"""
+
+import zipfile
+
+from ..errors import MsrSafeError
+from .actions import ACTIONS
+
+STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
+
+
+def build_change(stage, action, title, before, after, **arguments):
+    """Return a change that carries out an Action; before and after are texts, None where there is nothing."""
+    return dict(arguments, stage=stage, action=action.name, title=title, before=before or '', after=after or '')
+
+
+def due_stages(changes):
+    """Return the stages that have a change, in order."""
+    stages = {change['stage'] for change in changes}
+    return [stage for stage in STAGES if stage in stages]
+
+
+def payload_of(change):
+    """Return what of the controller's a change needs (see actions.py), or None."""
+    return ACTIONS[change['action']].payload
+
+
+def unloads(change):
+    """Return whether a change takes the kernel module out of the kernel."""
+    return ACTIONS[change['action']].unloads
+
+
+def describe_change(change):
+    """Return a change as a line for people: ``load: unload msr_safe 1.7.0, load 2.0.0``."""
+    return '%s: %s' % (change['stage'], change['title'])
+
+
+def carry_out_change(machine, change, payload=None):
+    """Carry out a change. payload: the bytes sent along, where its action needs some.
+
+    Raises MsrSafeError; what the change was to replace is then still there.
+    """
+    action = ACTIONS[change['action']]
+    if action.payload and payload is None:
+        raise MsrSafeError('Cannot %s: the %s was not sent along.' % (change['title'], action.payload))
+    try:
+        action.carry_out(machine, change, payload)
+    except (OSError, zipfile.BadZipfile) as error:
+        raise MsrSafeError('Cannot %s: %s.' % (change['title'], error)) from error
