@@ -125,9 +125,9 @@ def run_steps(steps, directory, inventory, nodes='all'):
                 groups.append([])
             elif answer.task != 'rescued':
                 groups[-1].append(answer)
-        assert len(groups) == len(steps) + 1, run.output
+        assert len(groups) == len(steps) + 1, run.output[-3000:]
         outcomes[node] = [step.outcome(group) for step, group in zip(steps, groups)]
-    assert outcomes, run.output
+    assert outcomes, run.output[-3000:]
     return outcomes
 
 

@@ -22,7 +22,8 @@ STATE = (
     'sha256sum /dev/cpu/msr_approved_list /sys/module/msr_safe/srcversion /etc/msr-safe/* /etc/modprobe.d/msr-safe.conf'
 )
 
-HOLD = 'sleep 3000 < /dev/cpu/0/msr_safe > /dev/null 2>&1 & echo $! > /root/holder'
+# In a session of its own: the command's ends with its terminal
+HOLD = 'setsid sleep 3000 < /dev/cpu/0/msr_safe > /dev/null 2>&1 & echo $! > /root/holder; sleep 1'
 
 # What the role is given as the site's lists, {file: text}, and the words of its refusal
 LISTS = {
