@@ -177,6 +177,7 @@ test-fresh: setup ## `make demo` and `make test` on bare Debian systems (RELEASE
 
 molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default' CORE=oldest)
 
+brief_default := check converge verify
 brief_slurm := converge verify
 # Which ansible-core a scenario uses, `newest` or `oldest`: each has some
 core_default := newest
