@@ -59,6 +59,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	yamllint --strict .
 	ansible-lint --offline
 	python tests/tools/check_project.py
+	python tests/tools/architecture.py --check
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
@@ -148,7 +149,10 @@ molecule-%: setup
 
 ## Maintain it
 
-.PHONY: setup tools pins clean
+.PHONY: setup tools pins architecture clean
+architecture: ## Draw the library's rooms in docs/architecture.md anew
+	$(python) tests/tools/architecture.py
+
 setup: tools ## What the other targets need: Debian packages, virtual environments
 	@tests/tools/apt-install tests/fleet/packages.txt
 

@@ -16,8 +16,8 @@ import sys
 
 from library_table import TABLE, render_table
 from model import LISTS, TIERS, SourceError, entries_in, family_and_model, load_cpus, name_of, registers_in
-from module_utils.approved_list import render_list
-from module_utils.list_header import cpu_line
+from module_utils.approved_lists.approved_list import render_list
+from module_utils.approved_lists.header import cpu_line
 from tables import DOCUMENT, render_document
 
 # The default tier's lists are in approved_lists/ itself, where sites look for al_0655.

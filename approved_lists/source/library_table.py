@@ -6,7 +6,7 @@ import itertools
 
 from model import LISTS
 
-TABLE = LISTS.parent / 'plugins' / 'module_utils' / 'register_table.py'
+TABLE = LISTS.parent / 'plugins' / 'module_utils' / 'registers' / 'table.py'
 
 HEADING = '''\
 # SPDX-License-Identifier: GPL-3.0-or-later

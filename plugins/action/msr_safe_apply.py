@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.collection import WITH_PAYLOAD, Collection
 from ..module_utils.errors import MsrSafeError
-
-COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from ..module_utils.provisioning.collection import COLLECTION, WITH_PAYLOAD
 
 
 class ActionModule(ActionBase):

@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.collection import TIERS, Collection
-from ..module_utils.devices import DEVICES
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.hardware.devices import DEVICES
 from ..module_utils.layout import STATE
-from ..module_utils.plan import due_stages, plan_absent, plan_present
+from ..module_utils.provisioning.collection import COLLECTION, TIERS
+from ..module_utils.provisioning.plan import due_stages, plan_absent, plan_present
 
-COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
 
 ARGUMENT_SPEC = {

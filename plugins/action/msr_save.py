@@ -10,8 +10,8 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.save import plan_save, save
-from ..module_utils.snapshot import parse_snapshot
+from ..module_utils.snapshots.save import plan_save, save
+from ..module_utils.snapshots.snapshot import parse_snapshot
 from ..plugin_utils.register_definitions import definitions_of_cpu
 from ..plugin_utils.snapshot_file import snapshot_file
 

@@ -2,6 +2,9 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Where things of hpc.msr_safe are on a node."""
 
+# Heads each file that is written here
+NOTICE = 'Written by Ansible (hpc.msr_safe). Change the variables of the role, not this file.'
+
 LIBRARY = '/usr/lib/msr-safe'
 PACKAGE = LIBRARY + '/hpc_msr_safe'
 COMMANDS = {'/usr/sbin/msrsave': 'msrsave', '/usr/sbin/msr-safe': 'msr_safe'}

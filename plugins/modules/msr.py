@@ -131,15 +131,15 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.cpu import read_cpu
-from ..module_utils.definitions import known_registers
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import carried_out, carry_out_writes, render_problems, summarize_problems
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
+from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
-from ..module_utils.setting import plan_settings, render_changes, summarize_changes
-from ..module_utils.units import WORDS
-from ..module_utils.write import carried_out, carry_out_writes, render_problems, summarize_problems
+from ..module_utils.registers.units import WORDS
+from ..module_utils.settings.definitions import known_registers
+from ..module_utils.settings.setting import plan_settings, render_changes, summarize_changes
 
 SETTING = {
     'register': {'type': 'str'},

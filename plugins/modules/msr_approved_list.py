@@ -102,9 +102,9 @@ differences:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.activation import carry_out_activation, is_due, plan_activation
+from ..module_utils.approved_lists.activation import carry_out_activation, is_due, plan_activation
+from ..module_utils.approved_lists.difference import describe_difference
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.list_difference import describe_difference
 from ..module_utils.machine import Machine
 
 

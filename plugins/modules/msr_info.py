@@ -101,12 +101,12 @@ registers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.cpu import read_cpu, select_cpus
-from ..module_utils.definitions import known_registers
+from ..module_utils.access.registers import slowness
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.interpretation import interpret_registers
+from ..module_utils.hardware.cpu import read_cpu, select_cpus
 from ..module_utils.machine import Machine
+from ..module_utils.settings.definitions import known_registers
+from ..module_utils.settings.interpretation import interpret_registers
 
 
 def main():

@@ -93,15 +93,15 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.approved_list import KINDS
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
 from ..module_utils.machine import Machine
-from ..module_utils.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
-from ..module_utils.selection import Selection
-from ..module_utils.snapshot import parse_snapshot
-from ..module_utils.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.snapshots.selection import Selection
+from ..module_utils.snapshots.snapshot import parse_snapshot
 
 
 def main():

@@ -56,9 +56,9 @@ done:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.change import carry_out_change
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
+from ..module_utils.provisioning.change import carry_out_change
 
 
 def main():

@@ -124,7 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.node import observe_node
+from ..module_utils.provisioning.observation import observe_node
 
 
 def main():

@@ -86,7 +86,7 @@ options:
   tier:
     description: How much the shipped lists approve.
     type: str
-    choices: [monitor, perf, power]
+    choices: [shared, monitor, perf, power]
     default: power
   directories:
     description: Directories of the site's own lists on the controller, searched before the shipped ones.

@@ -116,18 +116,18 @@ unreadable:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.active_list import INSTALLED_LIST
-from ..module_utils.approved_list import KINDS
-from ..module_utils.cpu import read_cpu
-from ..module_utils.definitions import unpack
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import render_problems
+from ..module_utils.approved_lists.active import INSTALLED_LIST
+from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
+from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
-from ..module_utils.save import backup_path, plan_save, save, take_snapshot
-from ..module_utils.selection import Selection
-from ..module_utils.snapshot import render_snapshot, summarize_unreadable
-from ..module_utils.write import render_problems
+from ..module_utils.settings.definitions import unpack
+from ..module_utils.snapshots.save import backup_path, plan_save, save, take_snapshot
+from ..module_utils.snapshots.selection import Selection
+from ..module_utils.snapshots.snapshot import render_snapshot, summarize_unreadable
 
 
 def main():

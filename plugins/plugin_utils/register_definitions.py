@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import contextlib
 
-from ..module_utils.approved_list import MAX_ADDRESS, parse_literal, short_name
-from ..module_utils.cpu import list_name
-from ..module_utils.cpu_registers import registers_of
-from ..module_utils.definitions import pack
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.register_table import CPUS, GROUPS
-from ..module_utils.registers import near_words, parse_group
-from ..module_utils.units import UNITS
+from ..module_utils.hardware.cpu import list_name
+from ..module_utils.numbers import MAX_ADDRESS, parse_literal
+from ..module_utils.registers.of_cpu import registers_of
+from ..module_utils.registers.register import near_words, parse_group, short_name
+from ..module_utils.registers.table import CPUS, GROUPS
+from ..module_utils.registers.units import UNITS
+from ..module_utils.settings.definitions import pack
 
 
 def definitions_of(texts):

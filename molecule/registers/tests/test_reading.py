@@ -57,9 +57,9 @@ def test_it_is_one_ioctl(host):
     """As the library runs on the node."""
     script = (
         "import sys; sys.path.insert(0, '/usr/lib/msr-safe'); "
-        'from hpc_msr_safe.machine import Machine; from hpc_msr_safe.cpu import read_cpu; '
-        'from hpc_msr_safe.definitions import known_registers; '
-        'from hpc_msr_safe.interpretation import interpret_registers as look; '
+        'from hpc_msr_safe.machine import Machine; from hpc_msr_safe.hardware.cpu import read_cpu; '
+        'from hpc_msr_safe.settings.definitions import known_registers; '
+        'from hpc_msr_safe.settings.interpretation import interpret_registers as look; '
         "m = Machine(); print(look(m, ['MISC_ENABLE', 'PLATFORM_INFO'], [0, 3], known_registers(m, [], read_cpu(m))))"
     )
     trace = host.run(f'strace -f -e trace=ioctl python3 -c "{script}" 2>&1')

@@ -23,7 +23,7 @@ def stuck(node):
         node.run(
             f"python3 - <<'EOF'\n"
             f'import sys; sys.path.insert(0, "/usr/lib/msr-safe")\n'
-            f'from hpc_msr_safe.snapshot import parse_snapshot, render_snapshot\n'
+            f'from hpc_msr_safe.snapshots.snapshot import parse_snapshot, render_snapshot\n'
             f'path = "/run/msr-safe/jobs/{job}/registers"\n'
             f'snapshot = parse_snapshot(open(path).read(), path)\n'
             f'register = snapshot["registers"]["0x000001A4"]\n'

@@ -7,13 +7,13 @@ import contextlib
 import os
 import syslog
 
-from ..baseline import BASELINE, save_baseline
 from ..errors import MsrSafeError
-from ..job_cycle import Refused, await_epilogs, begin, end, report, reset
-from ..job_record import jobs_locked, read_records, refusal_of
-from ..job_settings import CHOICES, PATH, read_settings
+from ..jobs.baseline import BASELINE, save_baseline
+from ..jobs.cycle import Refused, await_epilogs, begin, end, report, reset
+from ..jobs.record import jobs_locked, read_records, refusal_of
+from ..jobs.settings import CHOICES, PATH, read_settings
+from ..jobs.slurm import cancel, drain, job_of, node_name
 from ..machine import Machine
-from ..slurm import cancel, drain, job_of, node_name
 from ..version import VERSION
 from .command import exit_status, say
 from .table import render_table

@@ -6,17 +6,17 @@ import argparse
 import json
 import sys
 
-from ..access import slowness
-from ..approved_list import KINDS
-from ..cpu import SELECTIONS
-from ..lock import PATIENCE, locked
+from ..access.lock import PATIENCE, locked
+from ..access.registers import slowness
+from ..access.write import describe_row, render_problems, summarize_problems, summarize_writes
+from ..approved_lists.approved_list import KINDS
+from ..hardware.cpu import SELECTIONS
 from ..machine import Machine
-from ..restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
-from ..save import plan_save, save, take_snapshot
-from ..selection import CONFIGURATION, EVERYTHING
-from ..snapshot import summarize_unreadable
+from ..snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..snapshots.save import plan_save, save, take_snapshot
+from ..snapshots.selection import CONFIGURATION, EVERYTHING
+from ..snapshots.snapshot import summarize_unreadable
 from ..version import VERSION
-from ..write import describe_row, render_problems, summarize_problems, summarize_writes
 from .command import counted, exit_status, say
 
 EXAMPLES = """

@@ -3,7 +3,8 @@
 """Fixtures of the library's tests: a fake node, and files as nodes have them."""
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils import active_list, batch
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import active as active_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import FakeFcntl, FakeListOs, FakeNode
 
 

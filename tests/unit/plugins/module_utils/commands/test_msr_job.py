@@ -5,8 +5,8 @@
 import os
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils import job_cycle
 from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import cycle as job_cycle
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The batch device: many register reads or writes in one ioctl."""
+
+import errno
+import fcntl
+import os
+import struct
+from array import array
+
+from ..errors import MsrSafeError
+from ..hardware.devices import BATCH, open_device
+from .operations import READ, Results, pick
+
+# _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
+IOCTL = 0xC01063A2
+ARRAY = struct.Struct('@IIP')
+# An operation: u16 cpu, u16 is read, s32 error, u32 address, 4 bytes of padding, u64 value, u64 write mask.
+OPERATION_SIZE = 32
+
+# What the module finds before it carries out anything: then nothing was done.
+REFUSALS = frozenset((errno.ENXIO, errno.EACCES, errno.EROFS, errno.EPERM))
+# What an ioctl returns for the sake of single operations, each of which says so itself.
+OPERATION_ERRORS = REFUSALS | frozenset((errno.EIO,))
+
+
+def carry_out(machine, operations):
+    """Carry out every operation that the module allows, and return their Results.
+
+    The module refuses a batch as a whole when it refuses one operation of it;
+    the others are then sent again without those. Raises MsrSafeError where
+    the batch device may not be used.
+    """
+    descriptor = open_device(machine, BATCH, os.O_RDONLY if operations.direction == READ else os.O_RDWR)
+    try:
+        return submit_until_settled(descriptor, operations)
+    finally:
+        os.close(descriptor)
+
+
+def submit_until_settled(descriptor, operations):
+    """Submit the operations, and again those that a refused one held back."""
+    results = submit(descriptor, operations)
+    waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
+    if waiting and len(waiting) < len(results.errors):
+        settled = submit_until_settled(descriptor, pick(operations, waiting))
+        for index, error, value in zip(waiting, settled.errors, settled.values):
+            results.errors[index], results.values[index] = error, value
+    return results
+
+
+def submit(descriptor, operations):
+    """Send one batch and return its Results, whatever the ioctl returned."""
+    count = len(operations.cpus)
+    memory = array('B', bytes(OPERATION_SIZE * count))
+    halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
+    halves[0::16] = operations.cpus
+    halves[1::16] = array('H', [operations.direction]) * count
+    words[2::8] = operations.addresses
+    longs[2::4] = operations.values
+    failure = 0
+    try:
+        fcntl.ioctl(descriptor, IOCTL, ARRAY.pack(count, 0, memory.buffer_info()[0]))
+    except OSError as error:
+        failure = error.errno
+    errors = memoryview(memory).cast('i')[1::8].tolist()
+    if any(errors):
+        errors = [-error for error in errors]
+    if failure and (failure not in OPERATION_ERRORS or not any(errors)):
+        raise MsrSafeError(
+            'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
+            'The kernel log may say more: dmesg | tail.',
+        )
+    return Results(errors, array('Q', longs[2::4].tolist()))

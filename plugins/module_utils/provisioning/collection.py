@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The collection on the controller: the trees it sends to nodes and the lists it ships."""
+
+import os
+
+from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
+from ..approved_lists.directory import select_list
+from ..approved_lists.header import cpu_line, require_this_cpu
+from ..approved_lists.lint import TIERS, require_safe
+from ..approved_lists.node_file import approved_list_text
+from ..errors import MsrSafeError
+from ..hardware.cpu import describe_cpu, list_name
+from ..hardware.module_file import read_module_file
+from ..machine import Machine
+from ..numbers import MAX_ADDRESS, parse_literal
+from ..registers.of_cpu import addresses_of_names, code_name, registers_of
+from ..version import VERSION
+from .observation import commands_files, digest_commands
+from .tree import digest_tree, pack_tree, read_tree
+
+# Actions of changes that take files to the node.
+WITH_PAYLOAD = ('build_module', 'install_commands', 'deliver_module')
+
+
+class Collection:
+    """The files of the collection below ``root``, the directory of its galaxy.yml."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def directory(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def module_source(self):
+        """Return the tree of the kernel module's source."""
+        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile', 'README.md'))
+        return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
+
+    def library(self):
+        """Return the tree that becomes the commands' Python package, with their man pages and completion."""
+        tree = read_tree(self.directory('plugins', 'module_utils'), ('.py',))
+        for part in ('man', 'completion'):
+            for name, content in read_tree(self.directory('files', part)).items():
+                tree['help/%s/%s' % (part, name)] = content
+        return tree
+
+    def list_directories(self, tier, site_directories):
+        """Return the directories of approved lists in the order of search: the site's, then ours."""
+        if tier not in TIERS:
+            raise MsrSafeError('There is no tier %s of approved lists.' % tier, 'Choose one of %s.' % ', '.join(TIERS))
+        shipped = self.directory('approved_lists') if tier == 'power' else self.directory('approved_lists', tier)
+        return [*list(site_directories), shipped]
+
+    def approved_list(self, cpu, settings):
+        """Return (the list for a processor, warnings).
+
+        settings: those of ``wanted`` that are about the list. Shape of the
+        list: ``{'path', 'source', 'file_text', 'sha256', 'registers': int}``;
+        file_text is what the node's file is to hold. Raises MsrSafeError.
+        """
+        path, hidden, odd = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
+        registers = registers_of(cpu)
+        text = read_list_text(Machine(), path)
+        entries = parse_list(text, path)
+        allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
+        require_this_cpu(text, entries, path, cpu, registers, allowed)
+        entries, unknown = apply_overrides(
+            entries, settings['overrides'], registers.by_address.values(), addresses_of_names()
+        )
+        entries = registers.complete(entries)
+        source = os.path.basename(path)
+        if settings['overrides']:
+            source += ' with overrides'
+        warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed, registers)
+        warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
+        warnings += [
+            '%s is passed over: its name means no CPU. Name it al_ + family in two hexadecimal digits + model: %s for %s.'
+            % (other, list_name(cpu), describe_cpu(cpu))
+            for other in odd
+        ]
+        warnings += ['The override of %s has no effect: this CPU has no such register.' % name for name in unknown]
+        return {
+            'path': path,
+            'source': source,
+            'file_text': approved_list_text(
+                entries, source, allowed, cpu_line(cpu['vendor'], cpu['family'], cpu['model'], code_name(cpu))
+            ),
+            'sha256': digest_list(entries),
+            'registers': len(entries),
+        }, warnings
+
+    def wanted(self, observed, settings):
+        """Return (wanted state for plan_present, warnings).
+
+        observed: the node; settings: the options of msr_safe_plan.
+        """
+        approved_list, warnings = self.approved_list(observed['cpu'], settings)
+        source_digest, library = digest_tree(self.module_source()), self.library()
+        return {
+            'version': VERSION,
+            'source_digest': source_digest,
+            'build_directory': settings['build_directory'],
+            'artifact': artifact(settings['artifacts'], observed['kernel_release'], source_digest),
+            'commands_digest': digest_commands(library, commands_files(library)),
+            'majors': settings['majors'],
+            'group': settings['group'],
+            'modes': settings['modes'],
+            'approved_list': approved_list,
+        }, warnings
+
+    def payload_of(self, change):
+        """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""
+        if change['action'] == 'build_module':
+            return pack_tree(self.module_source())
+        if change['action'] == 'install_commands':
+            return pack_tree(self.library())
+        if change['action'] == 'deliver_module':
+            return read_artifact(change['artifact'])
+        return None
+
+
+def artifact(directory, kernel_release, source_digest):
+    """Return what a builder built, or is to build, as it is kept on the controller.
+
+    Shape: ``{'path', 'module': as read_module_file}``; None where no directory
+    is given, as then each node builds for itself.
+    """
+    if directory is None:
+        return None
+    path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
+    return {'path': path, 'module': read_module_file(Machine(), path)}
+
+
+def read_artifact(path):
+    """Return the bytes of a module that a builder built. Raises MsrSafeError where they are gone."""
+    content = Machine().read(path)
+    if content is None:
+        raise MsrSafeError(
+            'There is no kernel module at %s on the controller.' % path, 'Run the role again: it builds one.'
+        )
+    return content
+
+
+# The collection that this file is part of
+COLLECTION = Collection(os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..', '..')))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The configuration files of a node: their paths, and the text each is to have."""
+
+from ..approved_lists.active import INSTALLED_LIST
+from ..hardware.devices import DEVICES, PARAMETERS
+from ..layout import NOTICE
+
+MODPROBE = '/etc/modprobe.d/msr-safe.conf'
+UDEV = '/etc/udev/rules.d/70-msr-safe.rules'
+UNIT = '/etc/systemd/system/msr-safe.service'
+UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe.service'
+APPROVED_LIST = INSTALLED_LIST
+
+CONFIGURATION = (MODPROBE, UDEV, UNIT, APPROVED_LIST)
+
+HEADING = '# %s\n' % NOTICE
+
+# Names under which programs written for other msr-safe modules look for the approved list.
+LIST_SYMLINKS = 'cpu/msr_allowlist cpu/msr_whitelist'
+
+
+def modprobe_text(majors):
+    """Return the modprobe.d(5) file for ``{device: major}``; 0 lets the kernel choose."""
+    options = ['%s=%d' % (PARAMETERS[device], majors[device]) for device in DEVICES if majors[device]]
+    if not options:
+        return HEADING + '# The kernel chooses all major numbers.\n'
+    return HEADING + 'options msr_safe %s\n' % ' '.join(options)
+
+
+def udev_text(group, modes):
+    """Return the udev(7) rules for ``{device: mode}``. They also hold for CPUs that come online later."""
+    rules = [
+        'SUBSYSTEM=="%s", GROUP="%s", MODE="%s"%s\n'
+        % (device, group, modes[device], ', SYMLINK+="%s"' % LIST_SYMLINKS if device == 'msr_approved_list' else '')
+        for device in DEVICES
+    ]
+    return HEADING + ''.join(rules)
+
+
+def unit_text():
+    """Return the systemd unit that loads the module and activates the list at boot."""
+    return (
+        HEADING
+        + """
+[Unit]
+Description=Model-specific registers for users: msr-safe module and approved list
+Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
+After=systemd-modules-load.service systemd-udevd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/sbin/modprobe msr_safe
+ExecStart=/usr/sbin/msr-safe load
+
+[Install]
+WantedBy=multi-user.target
+"""
+    )

@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The plan: the changes that bring an observed node to the wanted state, stage by stage.
+
+Pure: observed and wanted in, changes out. A change is a dictionary with
+stage, action (a function of change.py), title (a line for people), before and
+after (texts for the diff), and what the action needs.
+"""
+
+import hashlib
+import re
+
+from ..errors import MsrSafeError
+from ..hardware.devices import DEVICES
+from ..hardware.kernel_module import describe_holders, holder_remedy
+from ..layout import built_module, installed_module
+from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
+
+STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
+
+# The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
+MAX_MAJOR = 511
+
+
+def plan_present(observed, wanted):
+    """Return the changes that make a node have msr-safe as wanted.
+
+    observed: from observe_node. wanted: ``{'version', 'source_digest',
+    'build_directory', 'artifact': {'path' on the controller, 'module': as
+    read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
+    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}}``.
+    Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
+    """
+    check_majors(wanted['majors'], observed['majors_taken'])
+    check_modes(wanted['modes'])
+    loads = plan_load(observed, wanted)
+    changes = plan_build(observed, wanted)
+    changes += plan_install(observed, wanted)
+    changes += plan_permissions(observed, wanted)
+    changes += loads
+    changes += plan_commands(observed, wanted)
+    changes += plan_approve(observed, wanted, loads=bool(loads))
+    changes += plan_boot(observed)
+    check_signature_policy(observed, wanted, changes)
+    check_holders(observed, changes)
+    return changes
+
+
+def due_stages(changes):
+    """Return the stages that have a change, in order."""
+    stages = {change['stage'] for change in changes}
+    return [stage for stage in STAGES if stage in stages]
+
+
+def build_change(stage, action, title, before, after, **arguments):
+    """Return a change; before and after are texts, None where there is nothing."""
+    return dict(arguments, stage=stage, action=action, title=title, before=before or '', after=after or '')
+
+
+def plan_build(observed, wanted):
+    """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
+    if has_source(observed['module']['installed'], wanted) or has_source(observed['module']['built'], wanted):
+        return []
+    release, artifact = observed['kernel_release'], wanted['artifact']
+    build = build_change(
+        'build',
+        'build_module',
+        'build msr-safe %s for kernel %s' % (wanted['version'], release),
+        describe_module(observed['module']['built']),
+        'msr-safe %s\n' % wanted['version'],
+        path=built_module(release, wanted['build_directory']),
+        kernel_release=release,
+        version=wanted['version'],
+        source_digest=wanted['source_digest'],
+    )
+    if artifact is None:
+        return [build]
+    deliver = build_change(
+        'deliver',
+        'deliver_module',
+        'copy msr-safe %s for kernel %s to the node' % (wanted['version'], release),
+        None,
+        'msr-safe %s\n' % wanted['version'],
+        path=built_module(release),
+        artifact=artifact['path'],
+    )
+    return [deliver] if has_source(artifact['module'], wanted) else [build, deliver]
+
+
+def has_source(module, wanted):
+    """Return whether a module file was built from the wanted source."""
+    return module is not None and module.get('source_digest') == wanted['source_digest']
+
+
+def describe_module(module):
+    return 'msr-safe %s\n' % module.get('version') if module else None
+
+
+def plan_install(observed, wanted):
+    changes = []
+    installed, release = observed['module']['installed'], observed['kernel_release']
+    if not has_source(installed, wanted):
+        changes.append(
+            build_change(
+                'install',
+                'install_module',
+                'install %s' % installed_module(release),
+                describe_module(installed),
+                'msr-safe %s\n' % wanted['version'],
+                path=installed_module(release),
+                built=built_module(release),
+                kernel_release=release,
+            )
+        )
+    return changes + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+
+
+def plan_file(observed, stage, path, text, **arguments):
+    """Return the change that makes a configuration file have a text; none where it has it."""
+    before = observed['files'][path]
+    if before == text.strip():
+        return []
+    before = None if before is None else before + '\n'
+    return [build_change(stage, 'write_file', 'write ' + path, before, text, path=path, content=text, **arguments)]
+
+
+def plan_permissions(observed, wanted):
+    changes = []
+    if not observed['group_exists']:
+        changes.append(
+            build_change(
+                'permissions',
+                'add_group',
+                'add the group ' + wanted['group'],
+                None,
+                wanted['group'] + '\n',
+                group=wanted['group'],
+            )
+        )
+    rules = plan_file(observed, 'permissions', UDEV, udev_text(wanted['group'], wanted['modes']))
+    before, after = describe_access(observed['devices'], None), describe_access(observed['devices'], wanted)
+    if rules or before != after:
+        changes.extend(rules)
+        changes.append(
+            build_change(
+                'permissions',
+                'apply_udev_rules',
+                'set owners and modes of the devices',
+                before,
+                after,
+            )
+        )
+    return changes
+
+
+def describe_access(devices, wanted):
+    """Return a line for each device that exists: its mode and owners, as they are or as wanted."""
+    lines = []
+    for device in DEVICES:
+        for access, cpus in sorted(devices[device]['access'].items()):
+            if wanted:
+                access = '%s root:%s' % (wanted['modes'][device], wanted['group'])
+            lines.append('%s %s%s\n' % (access, device, ' on CPU ' + cpus if cpus else ''))
+    return ''.join(sorted(set(lines)))
+
+
+def plan_load(observed, wanted):
+    if observed['kernel_release'] != observed['running_kernel']:
+        return []
+    loaded, installed = observed['module']['loaded'], observed['module']['installed']
+    is_current = (
+        loaded is not None
+        and has_source(installed, wanted)
+        and loaded['srcversion'] == installed.get('srcversion')
+        and loaded['majors'] == wanted['majors']
+    )
+    if is_current:
+        return []
+    title = (
+        'load msr_safe' if loaded is None else 'unload msr_safe %s, load %s' % (loaded['version'], wanted['version'])
+    )
+    return [
+        build_change(
+            'load',
+            'load_module',
+            title,
+            describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
+            describe_loaded(wanted['version'], wanted['majors']),
+        )
+    ]
+
+
+def describe_loaded(version, majors):
+    numbers = [
+        '%s: %s\n' % (device, 'major %d' % majors[device] if majors[device] else 'any major') for device in DEVICES
+    ]
+    return 'msr_safe %s loaded\n%s' % (version, ''.join(numbers))
+
+
+def plan_commands(observed, wanted):
+    if observed['commands_digest'] == wanted['commands_digest']:
+        return []
+    return [
+        build_change(
+            'commands',
+            'install_commands',
+            'install msrsave and msr-safe %s' % wanted['version'],
+            None,
+            'msrsave and msr-safe %s\n' % wanted['version'],
+        )
+    ]
+
+
+def plan_approve(observed, wanted, loads):
+    changes = []
+    wanted_list, active, installed = wanted['approved_list'], observed['approved_list'], observed['installed_list']
+    if installed is None or installed['sha256'] != hashlib.sha256(wanted_list['file_text'].encode('utf-8')).hexdigest():
+        changes.append(
+            build_change(
+                'approve',
+                'write_file',
+                'write %s from %s' % (APPROVED_LIST, wanted_list['source']),
+                list_text(installed),
+                wanted_list['file_text'],
+                path=APPROVED_LIST,
+                content=wanted_list['file_text'],
+            )
+        )
+    # A module that is loaded anew has the empty list.
+    is_active = active is not None and active['sha256'] == wanted_list['sha256'] and not loads
+    if not is_active and observed['kernel_release'] == observed['running_kernel']:
+        changes.append(
+            build_change(
+                'approve',
+                'activate_list',
+                'activate %s' % wanted_list['source'],
+                describe_list(active),
+                describe_list(wanted_list),
+                path=APPROVED_LIST,
+            )
+        )
+    return changes
+
+
+def list_text(installed):
+    """Return the text of the installed list; where it was not asked for, its checksum stands for it."""
+    if installed is None:
+        return None
+    return installed['text'] or 'sha256 %s\n' % installed['sha256']
+
+
+def describe_list(approved_list):
+    if approved_list is None:
+        return None
+    return '%(registers)d registers approved (sha256 %(sha256).16s)\n' % approved_list
+
+
+def plan_boot(observed):
+    changes = plan_file(observed, 'boot', UNIT, unit_text())
+    if changes or not observed['service_enabled']:
+        changes.append(
+            build_change(
+                'boot',
+                'enable_service',
+                'enable msr-safe.service',
+                'enabled\n' if observed['service_enabled'] else None,
+                'enabled\n',
+                start=observed['kernel_release'] == observed['running_kernel'],
+            )
+        )
+    return changes
+
+
+def plan_absent(observed):
+    """Return the changes that take every trace of msr-safe off a node.
+
+    A kernel module that another msr-safe loaded is left alone. Raises
+    MsrSafeError, with the holders, where the module is in use, and where
+    Slurm's prologs need it: they would fail, and drain the node.
+    """
+    traces, changes = observed['traces'], []
+    if traces['slurm']:
+        raise MsrSafeError(
+            "Slurm's prologs and epilogs on this node need msr-safe.",
+            'Take those off first: ansible-playbook hpc.msr_safe.slurm -e slurm_msr_state=absent',
+        )
+    if traces['service']:
+        changes.append(build_change('remove', 'disable_service', 'disable msr-safe.service', 'enabled\n', None))
+    if is_ours(observed['module']):
+        loaded = observed['module']['loaded']
+        changes.append(
+            build_change(
+                'remove',
+                'unload_module',
+                'unload msr_safe %s' % loaded['version'],
+                describe_loaded(loaded['version'], loaded['majors']),
+                None,
+            )
+        )
+    for release in traces['kernel_releases']:
+        changes.append(
+            build_change(
+                'remove',
+                'uninstall_module',
+                'remove ' + installed_module(release),
+                installed_module(release) + '\n',
+                None,
+                path=installed_module(release),
+                kernel_release=release,
+            )
+        )
+    if traces['group']:
+        changes.append(
+            build_change(
+                'remove',
+                'remove_group',
+                'remove the group ' + traces['group'],
+                traces['group'] + '\n',
+                None,
+                group=traces['group'],
+            )
+        )
+    for path in traces['paths']:
+        changes.append(build_change('remove', 'remove_path', 'remove ' + path, path + '\n', None, path=path))
+    check_holders(observed, changes)
+    return changes
+
+
+def is_ours(module):
+    """Return whether the module in the kernel is one that this collection built."""
+    ours = [one.get('srcversion') for one in (module['installed'], module['built']) if one and 'source_digest' in one]
+    return bool(module['loaded']) and module['loaded']['srcversion'] in ours
+
+
+def check_majors(majors, taken):
+    """Raise MsrSafeError where a wanted major number cannot be had."""
+    chosen = {device: major for device, major in majors.items() if major}
+    for device, major in sorted(chosen.items()):
+        where = 'Major number %d for %s ' % (major, device)
+        remedy = 'Choose another one in msr_safe_majors (free: %s), or 0 to let the kernel choose.' % free_majors(taken)
+        if not 1 <= major <= MAX_MAJOR:
+            raise MsrSafeError('%sis not between 1 and %d.' % (where, MAX_MAJOR), remedy)
+        if list(chosen.values()).count(major) > 1:
+            raise MsrSafeError(where + 'is given to two devices.', remedy)
+        # /proc/devices comes through JSON, so its keys may be text.
+        driver = taken.get(major, taken.get(str(major)))
+        if driver is not None and driver not in DEVICES:
+            raise MsrSafeError('%sis in use by the driver %s.' % (where, driver), remedy)
+
+
+def check_modes(modes):
+    """Raise MsrSafeError for a mode that is none, or that lets everyone in."""
+    for device, mode in sorted(modes.items()):
+        if not re.match('0[0-7]{3}\\Z', mode):
+            raise MsrSafeError(
+                'Mode %s for %s is not an octal number of four digits.' % (mode, device),
+                "Write it in quotes: '0660'.",
+            )
+        if mode[-1] != '0':
+            raise MsrSafeError(
+                'Mode %s for %s would let every user in.' % (mode, device),
+                'End it in 0, and add those who may to the group.',
+            )
+
+
+def free_majors(taken):
+    """Return four major numbers of the range for local use (Documentation/admin-guide/devices.txt) in words."""
+    in_use = {int(major) for major in taken}
+    return ', '.join(str(major) for major in range(240, 255) if major not in in_use)[:18]
+
+
+def check_signature_policy(observed, wanted, changes):
+    """Raise MsrSafeError where the running kernel would not load the module that the changes end with."""
+    reason, actions = observed['signed_modules_only'], [change['action'] for change in changes]
+    if not reason or 'load_module' not in actions:
+        return
+    if 'build_module' in actions:
+        is_signed = False
+    elif 'deliver_module' in actions:
+        is_signed = wanted['artifact']['module']['signed']
+    else:
+        is_signed = observed['module']['built' if 'install_module' in actions else 'installed']['signed']
+    if not is_signed:
+        raise MsrSafeError(
+            'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
+            'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '
+            'and Secure Boot off.' % installed_module(observed['kernel_release']),
+        )
+
+
+def check_holders(observed, changes):
+    """Raise MsrSafeError where the module is to be unloaded and a program uses it."""
+    loaded = observed['module']['loaded']
+    unloads = any(change['action'] in ('load_module', 'unload_module') for change in changes)
+    if loaded and loaded['users'] and unloads:
+        raise MsrSafeError(
+            'The module msr_safe is in use: %s.' % describe_holders(observed['module']['holders']),
+            holder_remedy(),
+        )

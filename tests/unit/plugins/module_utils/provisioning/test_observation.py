@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+import grp
+import hashlib
+import json
+import os
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_file import approved_list_text
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    MODPROBE,
+    UDEV,
+    UNIT,
+    UNIT_ENABLED,
+    modprobe_text,
+    unit_text,
+)
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import (
+    commands_files,
+    digest_commands,
+    group_exists,
+    observe_node,
+)
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL, LIST, LIST_DEVICE
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
+
+OTHER_KERNEL = '6.1.0-21-amd64'
+INSTALLED = '/lib/modules/%s/updates/msr-safe.ko'
+OURS = module_file(version='2.0.0', srcversion='S2', source_digest='d')
+FOREIGN = module_file(version='1.7.0', srcversion='S1')
+
+
+def contents(root):
+    """Return every path below a directory with what tells a change."""
+    found = {}
+    for parent, directories, names in os.walk(root):
+        for name in directories + names:
+            path = os.path.join(parent, name)
+            status = os.lstat(path)
+            found[path] = (status.st_mode, status.st_size, status.st_mtime)
+    return found
+
+
+def test_a_bare_node_has_nothing(bare_node):
+    os.rmdir(bare_node.path('/etc/msr-safe'))
+    observed = observe_node(bare_node.machine, group='no-such-group')
+    nothing = {'major': None, 'access': {}}
+    assert observed.pop('cpu')['model'] == 85
+    assert observed.pop('commands_digest')
+    assert observed == {
+        'kernel_release': KERNEL,
+        'running_kernel': KERNEL,
+        'build': {'headers': None, 'package_family': None, 'missing_packages': ['gcc', 'make']},
+        'signed_modules_only': None,
+        'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'access': None,
+        'devices': {
+            'msr_safe': nothing,
+            'msr_batch': nothing,
+            'msr_approved_list': nothing,
+            'msr_safe_version': nothing,
+        },
+        'majors_taken': {},
+        'approved_list': None,
+        'installed_list': None,
+        'files': {MODPROBE: None, UDEV: None, UNIT: None},
+        'group_exists': False,
+        'service_enabled': False,
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
+    }
+
+
+def test_looking_changes_nothing_and_runs_nothing(node):
+    before = contents(node.root)
+    observe_node(node.machine, with_lists=True)
+    assert contents(node.root) == before
+    assert node.commands == []
+    assert node.batches == []
+
+
+def test_it_is_plain_data(node):
+    node.put('/proc/devices', 'Character devices:\n  1 mem\n')
+    node.put(INSTALLED % KERNEL, OURS)
+    observed = observe_node(node.machine, group='root', with_lists=True)
+    observed['majors_taken'] = {'1': 'mem'}  # the keys become text
+    assert json.loads(json.dumps(observed)) == observed
+
+
+def test_lists_have_their_texts_only_when_asked_for(node):
+    observed = observe_node(node.machine)
+    assert (observed['approved_list']['text'], observed['installed_list']['text']) == (None, None)
+    observed = observe_node(node.machine, with_lists=True)
+    assert (observed['approved_list']['text'], observed['installed_list']['text']) == (LIST, LIST)
+
+
+def test_the_active_list_is_counted(node):
+    active = observe_node(node.machine)['approved_list']
+    assert (active['device'], active['registers'], active['writable']) == (LIST_DEVICE, 5, 4)
+
+
+def test_a_fresh_module_has_an_empty_list(node):
+    node.activate('')
+    assert observe_node(node.machine)['approved_list']['registers'] == 0
+
+
+def test_the_list_of_another_msr_safe_is_seen(bare_node):
+    bare_node.put('/dev/cpu/msr_allowlist', '0x10 0x0\n')
+    assert observe_node(bare_node.machine)['approved_list']['device'] == '/dev/cpu/msr_allowlist'
+
+
+def test_the_installed_list_is_known_by_its_bytes(node):
+    node.put('/etc/msr-safe/approved_list', LIST + '# more\n')
+    digest = hashlib.sha256((LIST + '# more\n').encode()).hexdigest()
+    assert observe_node(node.machine)['installed_list']['sha256'] == digest
+
+
+def test_a_damaged_installed_list_is_no_obstacle(node):
+    node.put('/etc/msr-safe/approved_list', b'\xff damaged \n')
+    assert observe_node(node.machine)['installed_list']['sha256']
+
+
+def test_the_module_is_that_of_the_kernel_asked_for(node):
+    node.put(INSTALLED % OTHER_KERNEL, OURS)
+    node.put('/var/lib/msr-safe/%s/msr-safe.ko' % OTHER_KERNEL, OURS)
+    observed = observe_node(node.machine, kernel_release=OTHER_KERNEL)
+    assert (observed['kernel_release'], observed['running_kernel']) == (OTHER_KERNEL, KERNEL)
+    assert observed['module']['installed']['source_digest'] == 'd'
+    assert observed['module']['built']['version'] == '2.0.0'
+    assert observe_node(node.machine)['module']['installed'] is None
+
+
+def test_in_an_image_the_kernel_has_to_be_said(node):
+    node.remove('/proc/sys/kernel/osrelease')
+    with pytest.raises(MsrSafeError, match='msr_safe_kernel_release'):
+        observe_node(node.machine)
+    assert observe_node(node.machine, kernel_release=OTHER_KERNEL)['running_kernel'] is None
+
+
+def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
+    node.put('/sys/module/msr_safe/refcnt', '1\n')
+    node.put('/proc/42/comm', 'geopmd\n')
+    node.link('/proc/42/fd/3', '/dev/cpu/msr_batch')
+    assert [one['pid'] for one in observe_node(node.machine)['module']['holders']] == [42]
+    node.put('/sys/module/msr_safe/refcnt', '0\n')
+    assert observe_node(node.machine)['module']['holders'] == []
+
+
+@pytest.mark.parametrize(
+    'program, family, headers',
+    [
+        ('/usr/bin/apt-get', 'debian', ['linux-headers-' + KERNEL]),
+        ('/usr/bin/dnf', 'redhat', ['kernel-devel-' + KERNEL, 'elfutils-libelf-devel']),
+        ('/usr/bin/zypper', 'suse', ['kernel-default-devel']),
+    ],
+)
+def test_names_the_packages_that_building_needs(node, program, family, headers):
+    node.put(program, '')
+    node.put('/usr/bin/make', '')
+    build = observe_node(node.machine)['build']
+    assert build == {'headers': None, 'package_family': family, 'missing_packages': [*headers, 'gcc']}
+    node.put('/usr/bin/gcc', '')
+    node.put('/lib/modules/%s/build/Makefile' % KERNEL, '')
+    assert observe_node(node.machine)['build'] == {
+        'headers': '/lib/modules/%s/build' % KERNEL,
+        'package_family': family,
+        'missing_packages': [],
+    }
+
+
+def test_headers_that_lead_nowhere_are_missing(node):
+    os.makedirs(node.path('/lib/modules/' + KERNEL))
+    node.link('/lib/modules/%s/build' % KERNEL, '/usr/src/gone')
+    assert observe_node(node.machine)['build']['headers'] is None
+
+
+def test_a_group_exists_or_not():
+    assert group_exists(grp.getgrgid(os.getgid()).gr_name)
+    assert not group_exists('no-such-group')
+
+
+def test_the_service_is_enabled_by_its_link(node):
+    node.link(UNIT_ENABLED, UNIT)
+    assert observe_node(node.machine)['service_enabled'] is True
+
+
+def test_the_digest_of_the_commands_sees_library_and_scripts(node):
+    package = {'cpu.py': b'1', 'commands/msrsave.py': b'2', 'help/man/msrsave.8': b'3'}
+    files = commands_files(package)
+    for name, content in package.items():
+        node.put('%s/%s' % (PACKAGE, name), content)
+    for path, content in files.items():
+        node.put(path, content)
+    wanted = digest_commands(package, files)
+    assert observe_node(node.machine)['commands_digest'] == wanted
+    for path, content in files.items():
+        node.put(path, 'changed')
+        assert observe_node(node.machine)['commands_digest'] != wanted
+        node.put(path, content)
+    node.put(PACKAGE + '/more.py', '')
+    assert observe_node(node.machine)['commands_digest'] != wanted
+
+
+def test_a_file_that_is_no_module_is_named(node):
+    node.put(INSTALLED % KERNEL, 'rubbish')
+    with pytest.raises(MsrSafeError, match=KERNEL + '/updates/msr-safe.ko is not a kernel module'):
+        observe_node(node.machine)
+
+
+# Traces
+
+
+def traces(node):
+    return observe_node(node.machine)['traces']
+
+
+def test_traces_are_what_the_role_leaves(node):
+    node.put(MODPROBE, modprobe_text(dict.fromkeys(DEVICES, 0)))
+    node.put(UNIT, unit_text())
+    node.link(UNIT_ENABLED, UNIT)
+    for path, content in commands_files(dict.fromkeys(HELP.values(), b'hpc.msr_safe')).items():
+        node.put(path, content)
+    node.put(PACKAGE + '/cpu.py', '')
+    node.put('/etc/msr-safe/approved_list', approved_list_text([], 'al_0655'))
+    node.put('/var/lib/msr-safe/created_group', grp.getgrgid(os.getgid()).gr_name + '\n')
+    for release in (KERNEL, OTHER_KERNEL):
+        node.put(INSTALLED % release, OURS)
+    assert traces(node) == {
+        'service': True,
+        'kernel_releases': [KERNEL, OTHER_KERNEL],
+        'paths': [
+            MODPROBE,
+            UNIT,
+            '/usr/sbin/msr-safe',
+            '/usr/sbin/msrsave',
+            *sorted(HELP),
+            '/etc/msr-safe',
+            '/usr/lib/msr-safe',
+            '/var/lib/msr-safe',
+        ],
+        'group': grp.getgrgid(os.getgid()).gr_name,
+        'slurm': False,
+    }
+
+
+def test_slurm_needs_it(node):
+    node.put(JOB_COMMAND, '')
+    assert traces(node)['slurm']
+
+
+def test_another_msr_safe_is_no_trace(node):
+    node.put('/usr/sbin/msrsave', b'\x7fELF')
+    node.put('/usr/src/msr-safe-1.7.0/Kbuild', '')
+    node.put('/usr/src/msr-safe-1.6.0/dkms.conf', '')
+    node.put(MODPROBE, 'options msr_safe mdev_msr_safe=240\n')
+    node.put(UNIT, '[Service]\nExecStart=/sbin/insmod msr-safe.ko\n')
+    node.link(UNIT_ENABLED, UNIT)
+    node.put(INSTALLED % KERNEL, FOREIGN)
+    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False}
+
+
+def test_a_group_that_is_gone_is_no_trace(node):
+    node.put('/var/lib/msr-safe/created_group', 'no-such-group\n')
+    assert traces(node)['group'] is None
+
+
+def test_a_kernel_directory_without_our_module_is_no_trace(node):
+    node.put('/lib/modules/%s/modules.dep' % KERNEL, '')
+    assert traces(node)['kernel_releases'] == []

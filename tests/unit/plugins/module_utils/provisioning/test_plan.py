@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+import copy
+import hashlib
+import json
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    MODPROBE,
+    UDEV,
+    UNIT,
+    modprobe_text,
+    udev_text,
+    unit_text,
+)
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import (
+    STAGES,
+    due_stages,
+    plan_absent,
+    plan_present,
+)
+
+RUNNING, OTHER_KERNEL = '6.1.0-18-amd64', '6.1.0-21-amd64'
+MAJORS = {'msr_safe': 0, 'msr_batch': 0, 'msr_approved_list': 0, 'msr_safe_version': 0}
+MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
+PATH = '/site/built/msr-safe.ko'
+LIST_TEXT = '# Source: al_0655\n0x00000010 0x0000000000000000\n'
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode('utf-8')).hexdigest()
+
+
+def make_wanted(**changes):
+    wanted = {
+        'version': '2.0.0',
+        'source_digest': 'new source',
+        'build_directory': '/var/lib/msr-safe',
+        'artifact': None,
+        'commands_digest': 'new commands',
+        'majors': MAJORS,
+        'group': 'msr',
+        'modes': MODES,
+        'approved_list': {
+            'path': '/x/al_0655',
+            'source': 'al_0655',
+            'file_text': LIST_TEXT,
+            'sha256': 'new list',
+            'registers': 1,
+        },
+    }
+    return dict(wanted, **changes)
+
+
+def module(source='new source', srcversion='S2', signed=False, version='2.0.0'):
+    return {'version': version, 'srcversion': srcversion, 'source_digest': source, 'signed': signed, 'path': '/m'}
+
+
+def make_fresh(**changes):
+    """Return a Debian node on which msr-safe never was."""
+    nothing = {'major': None, 'access': {}}
+    observed = {
+        'kernel_release': RUNNING,
+        'running_kernel': RUNNING,
+        'cpu': {},
+        'build': {'headers': None, 'package_family': 'debian', 'missing_packages': ['gcc']},
+        'signed_modules_only': None,
+        'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'devices': dict.fromkeys(MAJORS, nothing),
+        'majors_taken': {'1': 'mem', '240': 'other'},
+        'approved_list': None,
+        'installed_list': None,
+        'files': {MODPROBE: None, UDEV: None, UNIT: None},
+        'group_exists': False,
+        'commands_digest': 'none',
+        'service_enabled': False,
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
+    }
+    return dict(copy.deepcopy(observed), **changes)
+
+
+def make_converged(**changes):
+    """Return a node that is as make_wanted() says."""
+    observed = make_fresh(
+        group_exists=True,
+        commands_digest='new commands',
+        service_enabled=True,
+        files={
+            MODPROBE: modprobe_text(MAJORS).strip(),
+            UDEV: udev_text('msr', MODES).strip(),
+            UNIT: unit_text().strip(),
+        },
+        module={
+            'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
+            'installed': module(),
+            'built': module(),
+            'holders': [],
+        },
+        devices={
+            'msr_safe': {'major': 511, 'access': {'0660 root:msr': '0-3'}},
+            'msr_batch': {'major': 510, 'access': {'0660 root:msr': ''}},
+            'msr_approved_list': {'major': 509, 'access': {'0600 root:msr': ''}},
+            'msr_safe_version': {'major': 508, 'access': {'0440 root:msr': ''}},
+        },
+        approved_list={'device': '/d', 'sha256': 'new list', 'registers': 1, 'writable': 0, 'text': None},
+        installed_list={'sha256': sha256(LIST_TEXT), 'text': None},
+    )
+    return dict(observed, **changes)
+
+
+def with_loaded(observed, **changes):
+    observed['module']['loaded'].update(changes)
+    return observed
+
+
+def actions(changes):
+    return [change['action'] for change in changes]
+
+
+def due(observed, wanted=None):
+    return due_stages(plan_present(observed, wanted or make_wanted()))
+
+
+def refusal(observed, wanted=None):
+    with pytest.raises(MsrSafeError) as caught:
+        plan_present(observed, wanted or make_wanted())
+    return str(caught.value)
+
+
+def test_a_converged_node_needs_nothing():
+    assert plan_present(make_converged(), make_wanted()) == []
+
+
+def test_what_was_observed_may_have_come_through_json():
+    assert plan_present(json.loads(json.dumps(make_converged())), make_wanted()) == []
+
+
+def test_a_fresh_node_needs_everything_in_order():
+    changes = plan_present(make_fresh(), make_wanted())
+    assert due_stages(changes) == ['build', 'install', 'permissions', 'load', 'commands', 'approve', 'boot']
+    assert actions(changes) == [
+        'build_module',
+        'install_module',
+        'write_file',
+        'add_group',
+        'write_file',
+        'apply_udev_rules',
+        'load_module',
+        'install_commands',
+        'write_file',
+        'activate_list',
+        'write_file',
+        'enable_service',
+    ]
+
+
+def test_every_change_can_be_carried_out_and_shown():
+    changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
+    changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
+    assert set(actions(changes)) == set(ACTIONS)
+    for change in changes:
+        assert change['stage'] in STAGES
+        assert change['title']
+        assert isinstance(change['before'], str) and isinstance(change['after'], str)
+    assert json.loads(json.dumps(changes)) == changes
+
+
+def test_planning_changes_neither_side():
+    observed, wanted = make_fresh(), make_wanted()
+    plan_present(observed, wanted)
+    assert (observed, wanted) == (make_fresh(), make_wanted())
+
+
+# Which stage is due when
+
+
+def test_another_source_is_built_installed_loaded_and_its_list_activated():
+    old = module(source='old source', srcversion='S1', version='2.0.0')
+    observed = with_loaded(make_converged(), srcversion='S1')
+    observed['module'].update(installed=old, built=old)
+    assert due(observed) == ['build', 'install', 'load', 'approve']
+    assert actions(plan_present(observed, make_wanted()))[-1] == 'activate_list'
+
+
+def test_what_is_built_is_not_built_again():
+    observed = make_fresh()
+    observed['module']['built'] = module()
+    assert due(observed)[:2] == ['install', 'permissions']
+
+
+def test_what_is_installed_needs_no_build():
+    observed = make_converged()
+    observed['module']['built'] = None
+    assert due(observed) == []
+
+
+def test_the_module_of_another_msr_safe_is_replaced():
+    observed = with_loaded(make_converged(), version='1.7.0', srcversion=None)
+    observed['module'].update(installed=None, built=None)
+    assert due(observed) == ['build', 'install', 'load', 'approve']
+    (load,) = [change for change in plan_present(observed, make_wanted()) if change['stage'] == 'load']
+    assert load['title'] == 'unload msr_safe 1.7.0, load 2.0.0'
+
+
+def test_a_module_that_is_not_loaded_is_loaded_and_its_list_activated():
+    observed = make_converged(approved_list=None)
+    observed['module']['loaded'] = None
+    observed['devices'] = make_fresh()['devices']
+    assert due(observed) == ['load', 'approve']
+
+
+def test_an_installed_module_that_is_not_the_loaded_one_is_loaded():
+    assert due(with_loaded(make_converged(), srcversion='S1')) == ['load', 'approve']
+
+
+def test_other_majors_are_written_and_loaded():
+    majors = dict(MAJORS, msr_batch=241)
+    changes = plan_present(make_converged(), make_wanted(majors=majors))
+    assert actions(changes) == ['write_file', 'load_module', 'activate_list']
+    assert 'mdev_msr_batch=241' in changes[0]['content']
+    assert 'msr_batch: major 241' in changes[1]['after']
+
+
+def test_the_list_of_a_module_that_is_loaded_anew_is_activated_although_it_was_active():
+    assert 'activate_list' in actions(plan_present(with_loaded(make_converged(), srcversion='S1'), make_wanted()))
+
+
+@pytest.mark.parametrize('before', [None, 'options msr_safe mdev_msr_batch=241'])
+def test_a_modprobe_file_that_differs_is_written(before):
+    observed = make_converged()
+    observed['files'][MODPROBE] = before
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['stage'], change['action'], change['path']) == ('install', 'write_file', MODPROBE)
+    assert change['before'] == (before + '\n' if before else '')
+    assert change['after'] == change['content'] == modprobe_text(MAJORS)
+
+
+def test_rules_that_differ_are_written_and_applied():
+    observed = make_converged()
+    observed['files'][UDEV] = 'old'
+    changes = plan_present(observed, make_wanted())
+    assert actions(changes) == ['write_file', 'apply_udev_rules']
+    assert {change['stage'] for change in changes} == {'permissions'}
+
+
+@pytest.mark.parametrize('access', ['0666 root:msr', '0660 root:root', '0660 1000:msr'])
+def test_a_device_that_differs_gets_its_rules_applied(access):
+    observed = make_converged()
+    observed['devices']['msr_safe']['access'] = {'0660 root:msr': '0-2', access: '3'}
+    (change,) = plan_present(observed, make_wanted())
+    assert change['action'] == 'apply_udev_rules'
+    assert access + ' msr_safe on CPU 3\n' in change['before']
+    assert '0660 root:msr msr_safe on CPU 3\n' in change['after']
+
+
+def test_another_group_is_added_and_applied():
+    changes = plan_present(make_converged(group_exists=False), make_wanted(group='hpc'))
+    assert actions(changes) == ['add_group', 'write_file', 'apply_udev_rules']
+    assert changes[0]['group'] == 'hpc'
+    assert 'GROUP="hpc"' in changes[1]['content']
+
+
+def test_another_mode_is_written_and_applied():
+    changes = plan_present(make_converged(), make_wanted(modes=dict(MODES, msr_batch='0600')))
+    assert actions(changes) == ['write_file', 'apply_udev_rules']
+
+
+def test_other_commands_are_installed():
+    assert actions(plan_present(make_converged(commands_digest='old'), make_wanted())) == ['install_commands']
+
+
+@pytest.mark.parametrize('installed', [None, {'sha256': 'other', 'text': None}, {'sha256': 'other', 'text': 'old\n'}])
+def test_a_list_file_that_differs_is_written(installed):
+    (change,) = plan_present(make_converged(installed_list=installed), make_wanted())
+    assert (change['stage'], change['action'], change['content']) == ('approve', 'write_file', LIST_TEXT)
+
+
+def test_the_diff_of_the_list_is_its_text_where_that_was_asked_for():
+    (change,) = plan_present(make_converged(installed_list={'sha256': 'x', 'text': 'old\n'}), make_wanted())
+    assert (change['before'], change['after']) == ('old\n', LIST_TEXT)
+
+
+OTHER_LIST = {'device': '/d', 'sha256': 'other', 'registers': 9, 'writable': 1, 'text': None}
+
+
+@pytest.mark.parametrize('active', [None, OTHER_LIST])
+def test_another_active_list_is_replaced(active):
+    (change,) = plan_present(make_converged(approved_list=active), make_wanted())
+    assert (change['stage'], change['action']) == ('approve', 'activate_list')
+
+
+def test_a_service_file_that_differs_is_written_and_started():
+    observed = make_converged()
+    observed['files'][UNIT] = 'old'
+    changes = plan_present(observed, make_wanted())
+    assert actions(changes) == ['write_file', 'enable_service']
+    assert changes[1]['start'] is True
+
+
+def test_a_service_that_is_not_enabled_is_enabled():
+    assert actions(plan_present(make_converged(service_enabled=False), make_wanted())) == ['enable_service']
+
+
+# Another kernel than the running one
+
+
+def test_for_another_kernel_nothing_is_loaded_or_activated():
+    observed = make_fresh(kernel_release=OTHER_KERNEL)
+    changes = plan_present(observed, make_wanted())
+    assert not {'load_module', 'activate_list'} & set(actions(changes))
+    assert [change['start'] for change in changes if change['action'] == 'enable_service'] == [False]
+    assert changes[0]['kernel_release'] == OTHER_KERNEL
+    assert changes[1]['path'] == '/lib/modules/%s/updates/msr-safe.ko' % OTHER_KERNEL
+
+
+def test_for_another_kernel_the_running_module_stays():
+    """Even though it is in use, and although that kernel's majors differ."""
+    observed = with_loaded(make_converged(kernel_release=OTHER_KERNEL), users=1, srcversion='S1')
+    observed['approved_list'] = None
+    assert plan_present(observed, make_wanted()) == []
+
+
+def test_in_an_image_no_kernel_runs():
+    assert due(make_fresh(kernel_release=OTHER_KERNEL, running_kernel=None))
+
+
+# What cannot be had
+
+
+@pytest.mark.parametrize('major, words', [(-1, 'not between 1 and 511'), (512, 'not between 1 and 511')])
+def test_majors_out_of_range_are_refused(major, words):
+    said = refusal(make_fresh(), make_wanted(majors=dict(MAJORS, msr_batch=major)))
+    assert 'Major number %d for msr_batch' % major in said
+    assert words in said
+
+
+@pytest.mark.parametrize('major', [1, 511])
+def test_the_ends_of_the_range_can_be_had(major):
+    observed = make_fresh(majors_taken={})
+    assert 'load' in due(observed, make_wanted(majors=dict(MAJORS, msr_batch=major)))
+
+
+def test_one_major_for_two_devices_is_refused():
+    said = refusal(make_fresh(), make_wanted(majors=dict(MAJORS, msr_batch=241, msr_safe=241)))
+    assert '241' in said and 'given to two devices' in said
+
+
+@pytest.mark.parametrize('taken', [{'240': 'other', '242': 'x'}, {240: 'other', 242: 'x'}])
+def test_a_taken_major_names_its_driver_and_free_ones(taken):
+    said = refusal(make_fresh(majors_taken=taken), make_wanted(majors=dict(MAJORS, msr_batch=240)))
+    assert 'Major number 240 for msr_batch is in use by the driver other' in said
+    assert 'free: 241, 243, 244, 245' in said
+
+
+def test_our_own_major_is_not_taken():
+    observed = make_converged(majors_taken={'241': 'msr_batch'})
+    majors = dict(MAJORS, msr_batch=241)
+    observed['module']['loaded']['majors'] = dict(majors)
+    observed['files'][MODPROBE] = modprobe_text(majors).strip()
+    assert plan_present(observed, make_wanted(majors=majors)) == []
+
+
+def test_the_majors_of_two_devices_can_be_exchanged():
+    observed = make_converged(majors_taken={'241': 'msr_batch', '242': 'msr_safe'})
+    wanted = make_wanted(majors=dict(MAJORS, msr_batch=242, msr_safe=241))
+    assert due(observed, wanted) == ['install', 'load', 'approve']
+
+
+@pytest.mark.parametrize('mode', ['660', '432', 'rw-rw----', '', '06600', '0689', '0666', '0664', '0661'])
+def test_modes_that_are_none_or_let_everyone_in_are_refused(mode):
+    said = refusal(make_converged(), make_wanted(modes=dict(MODES, msr_batch=mode)))
+    assert 'Mode %s for msr_batch' % mode in said
+
+
+def test_a_kernel_that_wants_signed_modules_is_no_surprise():
+    said = refusal(make_fresh(signed_modules_only='it enforces module signatures (sig_enforce)'))
+    assert 'sig_enforce' in said
+    assert '/lib/modules/%s/updates/msr-safe.ko' % RUNNING in said
+
+
+def test_an_unsigned_module_that_is_already_built_is_refused_too():
+    observed = make_fresh(signed_modules_only='it is locked down')
+    observed['module']['built'] = module(signed=False)
+    assert 'signed modules only' in refusal(observed)
+
+
+@pytest.mark.parametrize('place', ['installed', 'built'])
+def test_a_signed_module_can_be_loaded(place):
+    observed = make_fresh(signed_modules_only='it is locked down')
+    observed['module'][place] = module(signed=True)
+    assert 'load' in due(observed)
+
+
+def test_a_kernel_that_wants_signed_modules_and_has_ours_needs_nothing():
+    assert due(make_converged(signed_modules_only='it is locked down')) == []
+
+
+HOLDERS = [{'pid': 42, 'command': 'geopmd', 'path': '/dev/cpu/msr_batch'}]
+
+
+def test_a_module_in_use_is_not_reloaded():
+    observed = with_loaded(make_converged(), users=1, srcversion='S1')
+    observed['module']['holders'] = HOLDERS
+    said = refusal(observed)
+    assert 'geopmd (pid 42) has /dev/cpu/msr_batch open' in said
+    assert 'drain' in said
+
+
+def test_a_module_in_use_does_not_hinder_other_changes():
+    observed = with_loaded(make_converged(commands_digest='old', service_enabled=False, approved_list=None), users=3)
+    assert due(observed) == ['commands', 'approve', 'boot']
+
+
+# A builder builds for others
+
+
+def test_each_node_builds_for_itself_without_a_builder():
+    (change,) = [change for change in plan_present(make_fresh(), make_wanted()) if change['action'] == 'build_module']
+    assert change['path'] == '/var/lib/msr-safe/%s/msr-safe.ko' % RUNNING
+    assert (change['version'], change['source_digest']) == ('2.0.0', 'new source')
+
+
+@pytest.mark.parametrize('old', [None, module(source='old source')])
+def test_a_builder_builds_and_the_node_gets_a_copy(old):
+    wanted = make_wanted(artifact={'path': PATH, 'module': old}, build_directory='/srv/built')
+    build, deliver, install = plan_present(make_fresh(), wanted)[:3]
+    assert (build['stage'], build['path']) == ('build', '/srv/built/%s/msr-safe.ko' % RUNNING)
+    assert (deliver['stage'], deliver['artifact']) == ('deliver', PATH)
+    assert deliver['path'] == install['built'] == '/var/lib/msr-safe/%s/msr-safe.ko' % RUNNING
+
+
+def test_what_a_builder_built_is_only_copied():
+    wanted = make_wanted(artifact={'path': PATH, 'module': module()})
+    assert due(make_fresh(), wanted)[:2] == ['deliver', 'install']
+    assert due(make_converged(), wanted) == []
+
+
+def test_a_kernel_that_wants_signed_modules_gets_a_signed_artifact():
+    observed = make_fresh(signed_modules_only='it is locked down')
+    assert due(observed, make_wanted(artifact={'path': PATH, 'module': module(signed=True)}))
+    assert 'not signed' in refusal(observed, make_wanted(artifact={'path': PATH, 'module': module(signed=False)}))
+    assert 'not signed' in refusal(observed, make_wanted(artifact={'path': PATH, 'module': None}))
+
+
+# Absent
+
+TRACES = {
+    'service': True,
+    'kernel_releases': [OTHER_KERNEL, RUNNING],
+    'paths': [MODPROBE, UDEV, UNIT, '/etc/msr-safe'],
+    'group': 'msr',
+    'slurm': False,
+}
+
+
+def test_absent_takes_every_trace_in_order():
+    changes = plan_absent(make_converged(traces=TRACES))
+    assert [change['title'] for change in changes] == [
+        'disable msr-safe.service',
+        'unload msr_safe 2.0.0',
+        'remove /lib/modules/6.1.0-21-amd64/updates/msr-safe.ko',
+        'remove /lib/modules/6.1.0-18-amd64/updates/msr-safe.ko',
+        'remove the group msr',
+        'remove ' + MODPROBE,
+        'remove ' + UDEV,
+        'remove ' + UNIT,
+        'remove /etc/msr-safe',
+    ]
+    assert due_stages(changes) == ['remove']
+
+
+def test_absent_while_slurm_needs_it_says_what_goes_first():
+    with pytest.raises(MsrSafeError, match='slurm_msr_state=absent'):
+        plan_absent(make_converged(traces=dict(TRACES, slurm=True)))
+
+
+def test_absent_of_nothing_is_nothing():
+    assert plan_absent(make_fresh()) == []
+
+
+def test_absent_leaves_the_module_of_another_msr_safe():
+    observed = with_loaded(make_converged(), version='1.7.0', srcversion='other')
+    assert plan_absent(observed) == []
+    observed['module'].update(installed=None, built=None)
+    assert plan_absent(observed) == []
+
+
+def test_absent_leaves_another_modules_holders_alone():
+    observed = with_loaded(make_converged(traces=TRACES), srcversion='other', users=1)
+    assert 'unload_module' not in actions(plan_absent(observed))
+
+
+def test_absent_leaves_a_group_that_was_there_before():
+    assert 'remove_group' not in actions(plan_absent(make_converged(traces=dict(TRACES, group=None))))
+
+
+def test_absent_of_a_module_in_use_names_the_holders():
+    observed = with_loaded(make_converged(traces=TRACES), users=2)
+    observed['module']['holders'] = HOLDERS
+    with pytest.raises(MsrSafeError, match='geopmd'):
+        plan_absent(observed)
