@@ -16,6 +16,8 @@ HISTORICAL_NAME = re.compile(r'(?:al|wl)_([0-9a-f]{2})_?([0-9a-f]{1,3})\Z', re.I
 LIKE_A_LIST = re.compile(
     r'(?:al|wl)[_-].*(?<!~)(?<!\.bak)(?<!\.orig)(?<!\.swp)(?<!\.rpmsave)(?<!\.rpmnew)\Z', re.IGNORECASE
 )
+# A copy: al_0655.txt, al_0655_old
+COPY = re.compile(r'((?:al|wl)_[0-9a-f]{2}_?[0-9a-f]{1,3})[._-]', re.IGNORECASE)
 # There is no x86 family beyond: al_655, read as family 0x65, is family 6 model 55 or 85 misspelt.
 LAST_FAMILY = 0x1F
 
@@ -74,6 +76,12 @@ def cpu_of_name(name):
     if not match or int(match.group(1), 16) > LAST_FAMILY:
         return None
     return {'family': int(match.group(1), 16), 'model': int(match.group(2), 16)}
+
+
+def cpu_meant_by(name):
+    """Return the processor that a file's name means, also of a copy that is called al_0655.txt or al_0655_old."""
+    copy = COPY.match(name)
+    return cpu_of_name(name) or (cpu_of_name(copy.group(1)) if copy else None)
 
 
 def is_odd(name):

@@ -12,7 +12,7 @@ from ..approved_lists.activation import allowed_at_boot, carry_out_activation, p
 from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
 from ..approved_lists.approved_list import digest_list, parse_lines, parse_list, read_list, read_list_text, render_list
 from ..approved_lists.difference import compare_lists, describe_difference
-from ..approved_lists.directory import cpu_of_name, is_odd, select_list
+from ..approved_lists.directory import cpu_meant_by, cpu_of_name, is_odd, select_list
 from ..approved_lists.header import cpu_of_text, require_this_cpu
 from ..approved_lists.lint import REFUSE, TIERS, WARN, lint
 from ..approved_lists.node_file import SOURCE, header_line
@@ -289,7 +289,7 @@ def lint_file(machine, path, given, options, allowed):
     entries, errors = parse_lines(text, path)
     if not entries and not errors:
         errors = [error_of(parse_list, text, path)]
-    cpu = given or cpu_of_name(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
+    cpu = given or cpu_meant_by(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
     registers = registers_of(cpu) if cpu else Registers(())
     entries = registers.complete(entries)
     problems = [malformed(path, error) for error in filter(None, errors)]
