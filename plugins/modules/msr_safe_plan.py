@@ -115,7 +115,7 @@ options:
         choices: [present, absent]
         default: present
       comment:
-        description: The name of an added register, and behind it in parentheses C(counter) or C(status).
+        description: The name of an added register, and behind it in parentheses C(counter), C(status) or C(governed).
         type: str
   allow_unsafe:
     description: Addresses that may be on the list although they are dangerous, see M(hpc.msr_safe.msr_approved_list).
@@ -123,7 +123,7 @@ options:
     elements: str
     default: []
   shared:
-    description: Whether jobs of several users share the node, which makes energy counters a side channel.
+    description: Whether jobs of several users share the node. Then all is warned of that another job sees or feels.
     type: bool
     default: false
 seealso:

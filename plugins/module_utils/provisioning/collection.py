@@ -74,7 +74,8 @@ class Collection:
         warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed, registers)
         warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
         warnings += [
-            '%s is passed over: its name means no CPU. Name it al_ + family in two hexadecimal digits + model: %s for %s.'
+            '%s is passed over: its name means no CPU. '
+            'Name it al_ + family in two hexadecimal digits + model: %s for %s.'
             % (other, list_name(cpu), describe_cpu(cpu))
             for other in odd
         ]

@@ -121,8 +121,14 @@ def test_absent(names, addresses):
 
 @pytest.mark.parametrize(
     'name, unit',
-    [('al_0656', 'dram_energy'), ('al_0655', 'dram_energy'), ('al_068f', 'energy'), ('al_06ad', 'energy')]
-    + [('al_06af', 'energy'), ('al_062d', 'energy')],
+    [
+        ('al_0656', 'dram_energy'),
+        ('al_0655', 'dram_energy'),
+        ('al_068f', 'energy'),
+        ('al_06ad', 'energy'),
+        ('al_06af', 'energy'),
+        ('al_062d', 'energy'),
+    ],
 )
 def test_unit_of_memory_energy(name, unit):
     assert fields(name, 0x619)['ENERGY'] == (31, 0, unit)

@@ -28,7 +28,9 @@ def test_line_and_text_agree():
     assert cpu_of_text('# a heading\n# %s\n0x10 0\n' % line) == dict(SKYLAKE, name='Skylake-SP, Cooper Lake')
 
 
-@pytest.mark.parametrize('text', ['', '# CPU: Skylake, all of them\n', '0x10 0 # CPU: GenuineIntel family 6 model 85\n'])
+@pytest.mark.parametrize(
+    'text', ['', '# CPU: Skylake, all of them\n', '0x10 0 # CPU: GenuineIntel family 6 model 85\n']
+)
 def test_other_comments_say_nothing(text):
     assert cpu_of_text(text) is None
 
@@ -53,7 +55,7 @@ def test_a_list_for_this_cpu_passes_whatever_it_has():
 
 def test_without_a_header_the_addresses_say_it():
     require(INTEL_LIST, SKYLAKE)
-    with pytest.raises(MsrSafeError, match='of its 5 registers this CPU, AuthenticAMD .*, is not known to have 4'):
+    with pytest.raises(MsrSafeError, match=r'of its 5 registers this CPU, AuthenticAMD .*, is not known to have 4'):
         require(INTEL_LIST, MILAN)
 
 

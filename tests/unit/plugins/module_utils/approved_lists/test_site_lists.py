@@ -8,7 +8,11 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approv
     parse_comment,
     parse_list,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.directory import cpu_meant_by, is_odd, select_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.directory import (
+    cpu_meant_by,
+    is_odd,
+    select_list,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.lint import WARN, lint
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import addresses_of_names, registers_of
@@ -73,7 +77,7 @@ NAMELESS = '0x610 0x00ffffff00ffffff\n0x611 0\n'
 @pytest.mark.parametrize('what', [{'state': 'absent'}, {'write_mask': '0'}, {'write_mask': '0x7FFF'}])
 def test_an_override_that_closes_is_never_passed_over(what):
     overrides = [dict(what, register='PKG_POWER_LIMIT')]
-    with pytest.raises(MsrSafeError, match='override 1: .* PKG_POWER_LIMIT, but 0x00000610, .* is on the list'):
+    with pytest.raises(MsrSafeError, match=r'override 1: .* PKG_POWER_LIMIT, but 0x00000610, .* is on the list'):
         apply_overrides(parse_list(NAMELESS, 'x'), overrides, (), addresses_of_names())
 
 
@@ -110,7 +114,7 @@ def test_other_names_are_not(name):
 
 def test_nothing_found_names_them_too(tmp_path):
     (tmp_path / 'al_655').write_text('0x10 0\n')
-    with pytest.raises(MsrSafeError, match='their names mean no CPU: .*al_655'):
+    with pytest.raises(MsrSafeError, match=r'their names mean no CPU: .*al_655'):
         select_list(SKYLAKE, [str(tmp_path)])
 
 
