@@ -140,11 +140,10 @@ def main():
             options['allow_unsafe'],
             options['for_this_cpu_anyway'],
         )
-        if is_due(activation) and not module.check_mode:
-            carry_out_activation(machine, activation)
+        notes = carry_out_activation(machine, activation) if is_due(activation) and not module.check_mode else []
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
-    for warning in activation.warnings:
+    for warning in activation.warnings + notes:
         module.warn(warning)
     module.exit_json(
         changed=is_due(activation),

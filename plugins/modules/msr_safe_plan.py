@@ -126,6 +126,13 @@ options:
     description: Whether jobs of several users share the node. Then all is warned of that another job sees or feels.
     type: bool
     default: false
+  nmi_watchdog:
+    description:
+      - What becomes of the kernel's NMI watchdog, which counts on a performance counter that users may program.
+      - V(keep) leaves it as it is, V(off) turns it off, by a file in C(/etc/sysctl.d) that goes with the role.
+    type: str
+    choices: [keep, 'off']
+    default: keep
 seealso:
   - module: hpc.msr_safe.msr_safe_apply
 """

@@ -6,11 +6,13 @@ import collections
 
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
+from ..hardware.watchdog import describe_risk, observe_watchdog
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import code_name, registers_of
 from ..registers.register import Registers
-from .active import INSTALLED_LIST, activate_list, read_active_list, read_installed_list, with_names
+from .active import INSTALLED_LIST, read_active_list, read_installed_list, with_names
 from .approved_list import digest_list, parse_list, read_list_text, render_list
+from .counters import activate_for_users, programs_counters
 from .difference import compare_lists
 from .header import cpu_line, cpu_of_text, require_this_cpu
 from .lint import require_safe
@@ -47,6 +49,8 @@ def plan_activation(machine, content=None, path=None, persist=True, allow_unsafe
         require_this_cpu(content, entries, source, cpu, registers, allowed)
     # A list for another CPU is not held against the registers of this one.
     warnings = require_safe(entries, source, allow_unsafe=allowed, registers=Registers(()) if any_cpu else registers)
+    if programs_counters(entries):
+        warnings += filter(None, [describe_risk(observe_watchdog(machine))])
     installed = read_names(machine)
     is_other = render_list(installed) != render_list(entries) or installed_for(machine) not in (None, line_of(cpu))
     active = registers.complete(with_names(read_active_list(machine), installed))
@@ -94,8 +98,8 @@ def is_due(activation):
 
 
 def carry_out_activation(machine, activation):
-    """Activate first: a list that the kernel refuses never becomes that of the next boot."""
-    if activation.activates:
-        activate_list(machine, activation.entries)
+    """Activate first: a list that the kernel refuses never becomes that of the next boot. Return notes, texts."""
+    notes = activate_for_users(machine, activation.entries) if activation.activates else []
     if activation.file_text is not None:
         machine.write(INSTALLED_LIST, activation.file_text.encode('utf-8'))
+    return notes

@@ -236,7 +236,8 @@ def load(machine, options):
     activation = plan_activation(
         machine, path=options.file, persist=False, allow_unsafe=allowed, any_cpu=options.for_this_cpu_anyway
     )
-    carry_out_activation(machine, activation)
+    notes = carry_out_activation(machine, activation)
+    activation = activation._replace(warnings=activation.warnings + notes)
     for warning in [] if options.json else activation.warnings:
         say('msr-safe: warning: %s\n' % warning, sys.stderr)
     return report(options, activation, options.file)

@@ -5,6 +5,7 @@
 import os
 
 from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
+from ..approved_lists.counters import programs_counters
 from ..approved_lists.directory import select_list
 from ..approved_lists.header import cpu_line, require_this_cpu
 from ..approved_lists.lint import TIERS, require_safe
@@ -12,6 +13,7 @@ from ..approved_lists.node_file import approved_list_text
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, list_name
 from ..hardware.module_file import read_module_file
+from ..hardware.watchdog import describe_risk
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import addresses_of_names, code_name, registers_of
@@ -107,7 +109,14 @@ class Collection:
             'group': settings['group'],
             'modes': settings['modes'],
             'approved_list': approved_list,
+            'nmi_watchdog': settings['nmi_watchdog'],
         }, warnings
+
+    def watchdog_warnings(self, observed, wanted):
+        """Return what is to be said of the kernel's NMI watchdog where the wanted list lets users program counters."""
+        entries = parse_list(wanted['approved_list']['file_text'], wanted['approved_list']['source'])
+        risk = describe_risk(observed['nmi_watchdog']) if wanted['nmi_watchdog'] == 'keep' else ''
+        return [risk] if risk and programs_counters(entries) else []
 
     def payload(self, change):
         """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""

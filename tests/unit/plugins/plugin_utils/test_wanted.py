@@ -22,6 +22,7 @@ VARIABLES = {
     'overrides': 'msr_safe_approved_list_overrides',
     'allow_unsafe': 'msr_safe_allow_unsafe',
     'shared': 'msr_safe_shared',
+    'nmi_watchdog': 'msr_safe_nmi_watchdog',
 }
 
 

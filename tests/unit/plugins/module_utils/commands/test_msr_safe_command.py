@@ -440,6 +440,31 @@ def test_at_boot_the_list_of_a_disk_that_moved_is_refused(node, msr_safe):
     assert '/etc/msr-safe/approved_list is for AuthenticAMD family 25 model 1 (al_191), and this CPU is' in err
 
 
+# Counters and the kernel
+
+
+def test_load_says_what_a_job_can_do_to_the_watchdog(node, msr_safe):
+    node.put('/proc/sys/kernel/nmi_watchdog', '1\n')
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    status, _out, err = msr_safe('load', '/root/list')
+    assert status == 0
+    assert "msr-safe: warning: The kernel's NMI watchdog counts on a performance counter" in err
+    node.put('/root/list', '0x186 0x0\n')
+    assert 'watchdog' not in msr_safe('load', '/root/list')[2]
+    node.put('/proc/sys/kernel/nmi_watchdog', '0\n')
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    assert 'watchdog' not in msr_safe('load', '/root/list')[2]
+
+
+def test_load_says_which_counters_the_kernel_counts_with(node, msr_safe):
+    node.set_register(0x186, 1 << 22 | 1 << 20)
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    assert 'count with IA32_PERFEVTSEL0 on CPU 0-3' in msr_safe('load', '/root/list')[2]
+    node.set_register(0x186, 1 << 20)
+    said = json.loads(msr_safe('load', '--json', '/root/list')[1])
+    assert said['warnings'] == []
+
+
 # select
 
 

@@ -32,6 +32,7 @@ SETTINGS = {
     'modes': dict.fromkeys(DEVICES, '0660'),
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
+    'nmi_watchdog': 'keep',
 }
 
 
@@ -212,11 +213,13 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
             (
                 '/etc/modprobe.d/msr-safe.conf',
                 '/etc/udev/rules.d/70-msr-safe.rules',
+                '/etc/sysctl.d/70-msr-safe.conf',
                 '/etc/systemd/system/msr-safe.service',
             )
         ),
         'group_exists': False,
         'commands_digest': '',
+        'nmi_watchdog': None,
         'service_enabled': False,
     }
     wanted, _warnings = collection.wanted(observed, settings)
