@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-safe: the approved list of a node."""
+"""msr-safe: the approved list of a node, and commands that run with registers set."""
 
 import argparse
 import json
@@ -24,6 +24,7 @@ from ..registers.of_cpu import is_known, registers_of
 from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
+from .run import add_run
 from .table import render_table, terminal_width
 
 EXAMPLES = """
@@ -34,10 +35,11 @@ examples:
   msr-safe load /tmp/al_0655            try it, until the next boot
   msr-safe load                         back to the node's own list
   msr-safe lint lists/al_*              check a site's lists, also where no node is
+  msr-safe run --set 0x1A4=0xF -- CMD   run CMD with a register set; it is as before when CMD has ended
 
 exit status:
   0  done, or nothing to say
-  1  refused, or an error: nothing was changed
+  1  refused, or an error: nothing was changed (run: the exit status of the command)
   2  the command line is wrong
   3  diff: the lists differ
 """
@@ -101,6 +103,8 @@ def build_parser():
         '--cpu', help='CPU that the lists are for, as 06_55 (default: what their names or headers say, or this node)'
     )
     add_allow_unsafe(linting)
+
+    add_run(commands)
 
     selecting = add(
         'select',

@@ -4,12 +4,14 @@
 
 import collections
 
+from ..access.batch import write_masks
 from ..access.reading import by_cpu, describe_error
 from ..access.registers import read_registers
 from ..access.write import Write, describe_row, problem_of, summarize_writes
 from ..approved_lists.active import read_active_list
 from ..errors import MsrSafeError, for_all
-from ..hardware.cpu import select_cpus
+from ..hardware.cpu import online_cpus, select_cpus
+from ..hardware.devices import approved_list_device
 from ..hardware.frequency import frequency_driver, owned_by
 from ..hexadecimal import format_value
 from ..numbers import MAX_MASK, parse_literal
@@ -77,7 +79,7 @@ def plan_settings(machine, options, registers):
     impossible: nothing is planned then.
     """
     settings = for_all(options, lambda each: parse_setting(machine, each, registers))
-    allowed = {entry.address: entry.mask for entry in read_active_list(machine)}
+    allowed = allowed_masks(machine, settings)
     for_all(settings, lambda setting: check_writable(setting, allowed))
 
     cpus = sorted({cpu for setting in settings for cpu in setting.cpus})
@@ -90,6 +92,17 @@ def plan_settings(machine, options, registers):
     writes, problems = compare(wanted, readings)
     for_all(writes, lambda write: check_write(write, allowed, registers))
     return Plan(writes, problems, {setting.register.address: setting.register for setting in settings}, contexts)
+
+
+def allowed_masks(machine, settings):
+    """Return {address: write mask} of the registers of settings that the list in force has.
+
+    The list's own device is root's on most nodes; others learn it from the batch device.
+    """
+    if machine.is_readable(approved_list_device(machine)):
+        return {entry.address: entry.mask for entry in read_active_list(machine)}
+    addresses = sorted({setting.register.address for setting in settings})
+    return write_masks(machine, addresses, online_cpus(machine)[0])
 
 
 def check_writable(setting, allowed):

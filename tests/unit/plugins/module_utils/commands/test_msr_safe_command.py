@@ -33,7 +33,7 @@ def test_version(msr_safe):
     assert msr_safe('--version') == (0, 'msr-safe %s\n' % VERSION, '')
 
 
-COMMANDS = ('show', 'diff', 'load', 'clear', 'lint', 'select')
+COMMANDS = ('show', 'diff', 'load', 'clear', 'lint', 'run', 'select')
 
 
 @pytest.mark.parametrize('arguments', [['--help'], *([command, '--help'] for command in COMMANDS)])
