@@ -72,6 +72,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	ansible-lint --offline
 	python tests/tools/check_project.py
 	python tests/tools/architecture.py --check
+	python tests/tools/role_readmes.py --check
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
@@ -88,15 +89,15 @@ units: ## Unit tests: newest ansible-core on this Python; Python 3.6; on the old
 units-newest: tools
 	tests/tools/ansible-test $(build)/venv units --python $(python_version)
 
-# The library knows no Ansible: which ansible-core runs its tests makes no difference
-touching_ansible = $(shell grep --recursive --files-with-matches --extended-regexp '^ *(import|from) ansible(\.| )' tests/unit)
+# The library knows no Ansible: which ansible-core runs its tests makes no difference. All other plugins import it.
+touching_ansible = $(shell find tests/unit/plugins -name 'test_*.py' -not -path '*/module_utils/*')
 units-oldest: tools $(build)/venv-oldest/installed
 ifdef old_python
 	tests/tools/ansible-test $(build)/venv-oldest units --python 3.6
 else
 	@echo 'left out: Python 3.6, which this machine lacks'
 endif
-	$(if $(touching_ansible),tests/tools/ansible-test $(build)/venv-oldest units --python $(python_version) $(touching_ansible))
+	tests/tools/ansible-test $(build)/venv-oldest units --python $(python_version) $(touching_ansible)
 
 harness: setup ## The tests' own tests: virtual fleet, kernel matrix, stages
 	python -m pytest --quiet -p no:cacheprovider tests/fleet/tests
@@ -177,6 +178,7 @@ test-fresh: setup ## `make demo` and `make test` on bare Debian systems (RELEASE
 
 molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default' CORE=oldest)
 
+brief_default := check converge verify
 brief_slurm := converge verify
 # Which ansible-core a scenario uses, `newest` or `oldest`: each has some
 core_default := newest
@@ -192,7 +194,10 @@ molecule-%: setup
 
 ## Maintain it
 
-.PHONY: setup tools pins architecture clean
+.PHONY: setup tools pins architecture readmes clean
+readmes: tools ## Write the roles' README.md from their argument specifications anew
+	python tests/tools/role_readmes.py
+
 architecture: ## Draw the library's rooms in docs/architecture.md anew
 	$(python) tests/tools/architecture.py
 
