@@ -4,7 +4,6 @@
 What it yields is what the module msr_audit_info returns, node by node.
 """
 
-import copy
 import json
 
 REGISTERS = 100
@@ -168,5 +167,5 @@ def record(recorder, count, **options):
         if failure:
             recorder.add_failure(name, failure['kind'], failure['message'], equal)
         else:
-            recorder.add(name, copy.deepcopy(observed), equal)
+            recorder.add(name, observed, equal)
     return recorder.run

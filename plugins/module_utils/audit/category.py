@@ -11,7 +11,7 @@ Category.__doc__ = """Its name in files, a title for people, and the state of a 
 # What costs most comes first.
 CATEGORIES = (
     Category('unreachable', 'no answer', 'down'),
-    Category('missing', 'msr-safe missing', 'missing'),
+    Category('missing', 'without msr-safe', 'missing'),
     Category('list', 'approved list', 'drift'),
     Category('lock', 'locks', 'drift'),
     Category('power', 'power and frequency', 'drift'),

@@ -18,24 +18,28 @@ Group.__doc__ = """Nodes that should be equal: same processor, packages and what
 
 
 def classes_of(run):
-    """Return ([Class] of the nodes that were observed, [Group])."""
+    """Return ([Class] of the nodes that were observed, [Group], the largest first)."""
     members = collections.OrderedDict()
     for name in sorted(run.nodes, key=natural):
         node = run.nodes[name]
         if node.failure is None:
             key = (node.facts, node.registers, tuple(sorted(node.equal.items())), repr(node.policy))
             members.setdefault(key, []).append(name)
-    groups = collections.OrderedDict()
+    sizes, titles = collections.Counter(), {}
+    for names in members.values():
+        node = run.nodes[names[0]]
+        key = group_key(run.facts[node.facts], node.equal)
+        sizes[key] += len(names)
+        titles[key] = group_title(run.facts[node.facts], node.equal)
+    groups = [Group(number, titles[key], key) for number, (key, _size) in enumerate(sizes.most_common())]
+    numbers = {group.key: group.number for group in groups}
     classes = []
     for names in members.values():
         node = run.nodes[names[0]]
-        facts = run.facts[node.facts]
-        key = group_key(facts, node.equal)
-        if key not in groups:
-            groups[key] = Group(len(groups), group_title(facts, node.equal), key)
         readings = {int(run.readings[index][0], 16): index for index in unfold_indexes(node.registers)}
-        classes.append(Class(names, facts, readings, node.equal, node.policy, groups[key].number))
-    return classes, list(groups.values())
+        facts = run.facts[node.facts]
+        classes.append(Class(names, facts, readings, node.equal, node.policy, numbers[group_key(facts, node.equal)]))
+    return classes, groups
 
 
 def group_key(facts, equal):

@@ -70,9 +70,11 @@ def find_failures(run, findings):
     """Nodes that could not be observed are findings, too."""
     for name, node in run.nodes.items():
         if node.failure:
-            what = 'no answer' if node.failure['kind'] == 'unreachable' else 'could not be observed'
-            message = ' '.join(node.failure['message'].replace(name, 'the node').split())
-            text = '%s: %s' % (what, message[:300]) if message else what
+            message = ' '.join(node.failure['message'].replace(name, 'the node').split())[:300]
+            if node.failure['kind'] == 'unreachable':
+                text = message or 'no answer'
+            else:
+                text = 'could not be observed: %s' % message
             findings.add('unreachable', 'node', None, '', [], [name], text)
 
 

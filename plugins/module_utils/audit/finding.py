@@ -12,13 +12,14 @@ Finding.__doc__ = """category: a name of CATEGORIES; source: what it was compare
 of the Group, None of a node that was not observed; subject: the register or whatever differs; text: the difference on
 a line; changes: [[what, should be, is, on which CPUs in words]]; nodes: [name]."""
 
+# What a finding was compared with -> what it says of its nodes
 SOURCES = collections.OrderedDict(
     [
-        ('node', 'the node itself'),
-        ('policy', 'the policy'),
-        ('baseline', 'the baseline'),
-        ('majority', 'most equal nodes'),
-        ('split', 'equal nodes, which have no majority'),
+        ('node', ''),
+        ('policy', 'not as the policy says'),
+        ('baseline', 'not as in the baseline'),
+        ('majority', 'unlike most equal nodes'),
+        ('split', 'equal nodes that do not agree'),
     ]
 )
 

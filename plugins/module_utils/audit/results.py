@@ -66,8 +66,7 @@ def test_case(name, state, findings):
         return head + '/>\n'
     if state == 'unchecked':
         return head + '><skipped message="there is nothing to compare it with"/></testcase>\n'
-    text = '\n'.join('%s (compared with %s)' % (finding.text, SOURCES[finding.source]) for finding in findings)
-    text = text.translate(NOT_XML)
+    text = '\n'.join(with_source(finding) for finding in findings).translate(NOT_XML)
     element = 'error' if state == 'down' else 'failure'
     message = quoteattr(findings[0].text.translate(NOT_XML))
     return '%s><%s type=%s message=%s>%s</%s></testcase>\n' % (
@@ -78,6 +77,11 @@ def test_case(name, state, findings):
         escape(text),
         element,
     )
+
+
+def with_source(finding):
+    """Return a finding's text with what it was compared with."""
+    return finding.text + (' (%s)' % SOURCES[finding.source] if SOURCES[finding.source] else '')
 
 
 def prometheus_text(comparison, run):

@@ -40,12 +40,12 @@ class Recorder:
             for address, (values, errors) in sorted(observation['registers'].items())
         ]
         self.run.nodes[name] = Node(
-            None, self.number(self.facts, self.run.facts, facts), fold_indexes(indexes), equal or {}, policy or []
+            None, self.number(self.facts, self.run.facts, facts), fold_indexes(indexes), texts(equal), policy or []
         )
 
     def add_failure(self, name, kind, message, equal=None):
         """Add a node that could not be observed. kind: 'unreachable' or 'failed'."""
-        self.run.nodes[name] = Node({'kind': kind, 'message': message}, None, '', equal or {}, [])
+        self.run.nodes[name] = Node({'kind': kind, 'message': message}, None, '', texts(equal), [])
 
     @staticmethod
     def number(known, things, thing):
@@ -55,6 +55,10 @@ class Recorder:
             known[key] = len(things)
             things.append(thing)
         return known[key]
+
+
+def texts(equal):
+    return {str(name): str(value) for name, value in (equal or {}).items()}
 
 
 def render_run(run):

@@ -5,6 +5,7 @@
 import textwrap
 
 from .category import BY_NAME, RANKS, STATES
+from .facts import FACTS
 from .finding import SOURCES
 from .nodeset import fold_names
 
@@ -21,8 +22,11 @@ TITLES = {
 SHOWN = 10
 
 
-def summarize(comparison, run, files, width=100):
-    """Return the summary. files: {'page', 'limit'}: paths, None where they were not written."""
+def summarize(comparison, run, files, options='', width=100):
+    """Return the summary. files: {'page', 'limit'}: paths, None where they were not written.
+
+    options: those that name the inventory, for the commands.
+    """
     parts = [headline(comparison, run), '', counts_table(comparison)]
     if comparison.findings:
         parts += ['', 'What costs most comes first:', *finding_lines(comparison, width)]
@@ -30,7 +34,7 @@ def summarize(comparison, run, files, width=100):
         parts += ['', wrap('%s (%s)' % (text, fold_names(nodes)), width)]
     if files.get('page'):
         parts += ['', 'The page: %s' % files['page']]
-    parts += ['', 'What to do', *todo(comparison, files, width)]
+    parts += ['', 'What to do', *todo(comparison, files, options, width)]
     return '\n'.join(parts)
 
 
@@ -38,12 +42,16 @@ def headline(comparison, run):
     total, fine = len(comparison.states), comparison.counts['ok']
     unchecked = comparison.counts['unchecked']
     if fine == total:
-        return 'All %d nodes are as they should be (%s).' % (total, run.time)
+        return 'All %s nodes are as they should be (%s).' % (spell_count(total), run.time)
     differ = total - fine - unchecked
-    words = '%d of %d nodes %s' % (differ, total, 'differs' if differ == 1 else 'differ')
+    words = '%s of %s nodes %s' % (spell_count(differ), spell_count(total), 'differs' if differ == 1 else 'differ')
     if unchecked:
-        words += ', %d could not be checked' % unchecked
+        words += ', %s could not be checked' % spell_count(unchecked)
     return '%s (%s).' % (words, run.time)
+
+
+def spell_count(number):
+    return '{:,}'.format(number)
 
 
 def counts_table(comparison):
@@ -68,7 +76,7 @@ def finding_line(finding, width):
     """Return a finding: the nodes first, what it was compared with where that is not plain."""
     text = finding.text
     if finding.source in ('policy', 'baseline'):
-        text += ' (compared with %s)' % SOURCES[finding.source]
+        text += ' (%s)' % SOURCES[finding.source]
     return '%6d  %s\n%s' % (
         len(finding.nodes),
         shorten(fold_names(finding.nodes), width - 8),
@@ -84,21 +92,18 @@ def wrap(text, width):
     return textwrap.fill(text, width, subsequent_indent='  ', break_long_words=False, break_on_hyphens=False)
 
 
-def todo(comparison, files, width):
+def todo(comparison, files, options, width):
     """Return what to do, the commands on lines of their own."""
     of_state = {state: names_in(comparison, state) for state in STATES}
     steps = []
-    if files.get('limit') and (of_state['missing'] or of_state['drift']):
+    command = 'ansible-playbook hpc.msr_safe.%%s %s--limit @%s --check --diff' % (options, files.get('limit'))
+    if files.get('limit') and any(is_for_role(finding) for finding in comparison.findings):
+        steps.append(('The role brings back what it is for; see first what it would do:', command % 'site'))
+    if files.get('limit') and any(is_for_restore(finding) for finding in comparison.findings):
         steps.append(
             (
-                'Module, list and policy come back with the role; see first what it would do:',
-                'ansible-playbook hpc.msr_safe.site --limit @%s --check --diff' % files['limit'],
-            )
-        )
-        steps.append(
-            (
-                'Other registers come back from a snapshot of before, where one was saved:',
-                'ansible-playbook hpc.msr_safe.restore --limit @%s --check --diff' % files['limit'],
+                'Registers come back from a snapshot, where one was saved; see first what that would do:',
+                command % 'restore',
             )
         )
     if of_state['down']:
@@ -128,6 +133,17 @@ def todo(comparison, files, width):
 
 def names_in(comparison, state):
     return [name for name, its in comparison.states.items() if its == state]
+
+
+def is_for_role(finding):
+    """Return whether the role msr_safe undoes a difference."""
+    return finding.category in ('missing', 'list') or finding.source == 'policy'
+
+
+def is_for_restore(finding):
+    """Return whether a register has drifted of which no policy says what it should hold."""
+    is_register = bool(finding.subject) and finding.subject not in FACTS
+    return is_register and BY_NAME[finding.category].state == 'drift' and finding.source != 'policy'
 
 
 def repairable(comparison):
