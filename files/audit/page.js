@@ -251,8 +251,11 @@
   search.addEventListener('keydown', (event) => {
     const first = links()[0];
     if (!first) return;
-    if (event.key === 'ArrowDown') { first.focus(); event.preventDefault(); }
-    if (event.key === 'Enter') first.click();
+    // Not the browser's own Enter, too: it would press the button that has the focus by then
+    if (event.key === 'ArrowDown') first.focus();
+    else if (event.key === 'Enter') first.click();
+    else return;
+    event.preventDefault();
   });
   results.addEventListener('keydown', (event) => {
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];

@@ -26,6 +26,9 @@ TEMPLATES = pathlib.Path(__file__).parents[2] / 'files' / 'audit'
 # What registers hold is left out of the page beyond so much, that of nodes in order first; findings never are.
 ROOM_FOR_READINGS = 2_500_000
 
+# Findings of a category that are listed; the search finds the nodes of all of them
+MOST_FINDINGS = 100
+
 # Sets of nodes that the table of registers shows
 MOST_ROWS = 300
 
@@ -120,7 +123,14 @@ class Page:
                     'group': '' if finding.group is None else self.comparison.groups[finding.group].title,
                 }
             )
-        return [{'category': BY_NAME[name], 'findings': findings} for name, findings in shown.items()]
+        return [
+            {
+                'category': BY_NAME[name],
+                'findings': findings[:MOST_FINDINGS],
+                'more': max(0, len(findings) - MOST_FINDINGS),
+            }
+            for name, findings in shown.items()
+        ]
 
     # The map
 
@@ -296,7 +306,7 @@ class Page:
 
     def readings(self):
         """Return what registers hold, decoded once, and which of them each class has, as long as there is room."""
-        rows, numbers, of_class, used = [], {}, [], 0
+        rows, numbers, used = [], {}, 0
         order = sorted(
             range(len(self.comparison.classes)),
             key=lambda number: all(
@@ -306,29 +316,23 @@ class Page:
         kept = {}
         for number in order:
             each = self.comparison.classes[number]
-            needed = {}
-            for address, index in each.readings.items():
-                context = self.context(each, address)
-                if (index, context) not in numbers:
-                    needed[index, context] = address
-            new = [self.describe_reading(each, address, index, context) for (index, context), address in needed.items()]
-            size = sum(len(json.dumps(row)) for row in new)
+            keys = [(address, (index, self.context(each, address))) for address, index in sorted(each.readings.items())]
+            new = {key: address for address, key in keys if key not in numbers}
+            described = [self.describe_reading(each, address, *key) for key, address in new.items()]
+            size = sum(len(json.dumps(row)) for row in described)
             if used + size > ROOM_FOR_READINGS:
                 continue
             used += size
-            for key, row in zip(needed, new):
+            for key, row in zip(new, described):
                 numbers[key] = len(rows)
                 rows.append(row)
-            kept[number] = fold_indexes(
-                numbers[index, self.context(each, address)] for address, index in sorted(each.readings.items())
-            )
+            kept[number] = fold_indexes(numbers[key] for _address, key in keys)
         of_class = [kept.get(number) for number in range(len(self.comparison.classes))]
         return {'readings': rows, 'registers': of_class}
 
     def context(self, each, address):
         """Return the readings that tell the units of a register on the nodes of a class."""
-        known = self.comparison.registers.of(each.facts['cpu'])
-        needed = known.needed_to_decode([known.at(address)])
+        needed = self.comparison.registers.units_of(each.facts['cpu'], address)
         return tuple((other, each.readings[other]) for other in needed if other in each.readings)
 
     def describe_reading(self, each, address, index, context):

@@ -169,3 +169,21 @@ def record(recorder, count, **options):
         else:
             recorder.add(name, observed, equal)
     return recorder.run
+
+
+def audited(count, directory):
+    """Audit a fleet that was fine yesterday; return the path of its page."""
+    from ansible_collections.hpc.msr_safe.plugins.module_utils.audit.run import Recorder
+    from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
+    from ansible_collections.hpc.msr_safe.plugins.plugin_utils.audit import audit
+
+    settings = {
+        'directory': str(directory),
+        'title': 'Audit of registers',
+        'baseline': None,
+        'keep': 30,
+        'keep_days': 0,
+    }
+    for when, planted in (('2026-11-26T06:00:00Z', False), ('2026-11-27T06:00:00Z', True)):
+        audit(Machine(), record(Recorder(when), count, planted=planted), settings)
+    return directory / 'index.html'

@@ -194,7 +194,7 @@ def add_differences(each, register, should, holds, covered, source, held, known,
 def differences(each, register, should, holds, covered, held, known):
     """Return ([[what, should be, is, CPUs in words]], category) of a register."""
     online, packages = cpus_of(each.facts)
-    needed = known.of(each.facts['cpu']).needed_to_decode([register])
+    needed = known.units_of(each.facts['cpu'], register.address)
     units = [(address, held.on_cpus(each.readings[address])) for address in needed if address in each.readings]
     mask = known.mask(register)
     alike = collections.OrderedDict()

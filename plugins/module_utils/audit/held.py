@@ -48,7 +48,7 @@ class KnownRegisters:
     """The table's registers of each processor, and the bits of them that an audit compares."""
 
     def __init__(self):
-        self.of_signature, self.masks = {}, {}
+        self.of_signature, self.masks, self.units = {}, {}, {}
 
     def at(self, cpu, address):
         """Return a processor's register at an address."""
@@ -59,6 +59,14 @@ class KnownRegisters:
         if signature not in self.of_signature:
             self.of_signature[signature] = registers_of(cpu)
         return self.of_signature[signature]
+
+    def units_of(self, cpu, address):
+        """Return the addresses of the registers that tell the units of one."""
+        key = (cpu['family'], cpu['model'], address)
+        if key not in self.units:
+            registers = self.of(cpu)
+            self.units[key] = registers.needed_to_decode([registers.at(address)])
+        return self.units[key]
 
     def mask(self, register):
         if register not in self.masks:
