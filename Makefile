@@ -43,7 +43,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel bench-audit browser molecule
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup \
@@ -139,6 +139,13 @@ bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
 	    python tests/kernel/bench/bench.py $(ROUNDS)
+
+bench-audit: tools ## How large a fleet an audit takes; docs/results/audit.md
+	PYTHONPATH=$(build)/collections python tests/bench/audit.py
+
+browser: tools ## The page of an audit in Chromium (PICTURES=docs/pictures takes those of the documentation)
+	@tests/tools/apt-install tests/browser/packages.txt
+	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider tests/browser
 
 molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
 
