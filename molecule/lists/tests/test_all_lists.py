@@ -5,10 +5,11 @@ import json
 import os
 
 import pytest
+from steps import BRIEF
 
 testinfra_hosts = ['ssh://skylake']
 
-INPUTS = int(os.environ.get('MSR_SAFE_INPUTS', 3000))
+INPUTS = int(os.environ.get('MSR_SAFE_INPUTS', 1000 if BRIEF else 3000))
 ON_NODE = 'cd /root/molecule/lists/on_node && PYTHONPATH=/usr/lib/msr-safe python3 -B'
 
 

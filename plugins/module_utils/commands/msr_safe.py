@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-safe: the approved list of a node."""
+"""msr-safe: the approved list of a node, and commands that run with registers set."""
 
 import argparse
 import json
@@ -10,19 +10,21 @@ import sys
 
 from ..approved_lists.activation import allowed_at_boot, carry_out_activation, plan_activation
 from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
-from ..approved_lists.approved_list import digest_list, parse_list, read_list, read_list_text, render_list
+from ..approved_lists.approved_list import digest_list, parse_lines, parse_list, read_list, read_list_text, render_list
 from ..approved_lists.difference import compare_lists, describe_difference
-from ..approved_lists.directory import cpu_of_name, select_list
-from ..approved_lists.lint import TIERS, WARN, lint
+from ..approved_lists.directory import cpu_meant_by, cpu_of_name, is_odd, select_list
+from ..approved_lists.header import cpu_of_text, require_this_cpu
+from ..approved_lists.lint import REFUSE, TIERS, WARN, lint
 from ..approved_lists.node_file import SOURCE, header_line
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
-from ..registers.of_cpu import registers_of
+from ..registers.of_cpu import is_known, registers_of
 from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
+from .run import add_run
 from .table import render_table, terminal_width
 
 EXAMPLES = """
@@ -33,10 +35,11 @@ examples:
   msr-safe load /tmp/al_0655            try it, until the next boot
   msr-safe load                         back to the node's own list
   msr-safe lint lists/al_*              check a site's lists, also where no node is
+  msr-safe run --set 0x1A4=0xF -- CMD   run CMD with a register set; it is as before when CMD has ended
 
 exit status:
   0  done, or nothing to say
-  1  refused, or an error: nothing was changed
+  1  refused, or an error: nothing was changed (run: the exit status of the command)
   2  the command line is wrong
   3  diff: the lists differ
 """
@@ -78,6 +81,9 @@ def build_parser():
         % INSTALLED_LIST,
     )
     loading.add_argument('file', metavar='FILE', nargs='?', default=INSTALLED_LIST)
+    loading.add_argument(
+        '--for-this-cpu-anyway', action='store_true', help='load a list although it is for another CPU than this one'
+    )
     add_allow_unsafe(loading)
 
     add('clear', clear, 'approve nothing, until the next boot', 'Approve nothing, until the next boot.')
@@ -93,8 +99,12 @@ def build_parser():
     linting.add_argument('--tier', choices=TIERS, default='power', help='what the lists are for (default: power)')
     linting.add_argument('--shared', action='store_true', help='jobs of several users share the nodes')
     linting.add_argument('--strict', action='store_true', help='exit status 1 for warnings, too')
-    linting.add_argument('--cpu', help='CPU that the lists are for, as 06_55 (default: what their names say)')
+    linting.add_argument(
+        '--cpu', help='CPU that the lists are for, as 06_55 (default: what their names or headers say, or this node)'
+    )
     add_allow_unsafe(linting)
+
+    add_run(commands)
 
     selecting = add(
         'select',
@@ -227,8 +237,11 @@ def load(machine, options):
     allowed = options.allow_unsafe
     if options.file == INSTALLED_LIST:
         allowed = allowed + allowed_at_boot(machine)
-    activation = plan_activation(machine, path=options.file, persist=False, allow_unsafe=allowed)
-    carry_out_activation(machine, activation)
+    activation = plan_activation(
+        machine, path=options.file, persist=False, allow_unsafe=allowed, any_cpu=options.for_this_cpu_anyway
+    )
+    notes = carry_out_activation(machine, activation)
+    activation = activation._replace(warnings=activation.warnings + notes)
     for warning in [] if options.json else activation.warnings:
         say('msr-safe: warning: %s\n' % warning, sys.stderr)
     return report(options, activation, options.file)
@@ -262,8 +275,7 @@ def lint_files(machine, options):
     given = named_cpu(options.cpu) if options.cpu else None
     problems, lines = [], []
     for path in options.file:
-        cpu = given or cpu_of_name(os.path.basename(path))
-        found, count = lint_file(machine, path, registers_of(cpu) if cpu else Registers(()), options, allowed)
+        found, count = lint_file(machine, path, given, options, allowed)
         problems += found
         lines += [spell_problem(problem) for problem in found] or [
             '%s: %s, nothing found' % (path, counted(count, 'register'))
@@ -273,37 +285,70 @@ def lint_files(machine, options):
     return 1 if levels - {WARN} or (levels and options.strict) else 0
 
 
-def lint_file(machine, path, registers, options, allowed):
-    """Return ([problem as plain data], number of registers) of the list in a file."""
+def lint_file(machine, path, given, options, allowed):
+    """Return ([problem as plain data], number of registers) of the list in a file. given: its processor, or None."""
     try:
-        entries = registers.complete(read_list(machine, path))
+        text = read_list_text(machine, path)
     except MsrSafeError as error:
         return [malformed(path, error)], 0
-    name_of = {entry.address: entry.name for entry in entries}
-    return [
-        {
-            'file': path,
-            'line': finding.line,
-            'level': finding.level,
-            'address': '0x%08X' % finding.address,
-            'name': name_of[finding.address],
-            'message': finding.message,
-        }
-        for finding in lint(entries, options.tier, options.shared, allowed)
-    ], len(entries)
+    entries, errors = parse_lines(text, path)
+    if not entries and not errors:
+        errors = [error_of(parse_list, text, path)]
+    cpu = given or cpu_meant_by(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
+    registers = registers_of(cpu) if cpu else Registers(())
+    entries = registers.complete(entries)
+    problems = [malformed(path, error) for error in filter(None, errors)]
+    problems += [
+        problem_of(path, finding.level, finding.message, finding.line, finding.address)
+        for finding in lint(entries, options.tier, options.shared, allowed, registers)
+    ]
+    problems += [problem_of(path, *said) for said in cpu_problems(path, text, entries, cpu, registers, allowed)]
+    name_of = {'0x%08X' % entry.address: entry.name for entry in entries}
+    return [dict(problem, name=name_of.get(problem['address'])) for problem in problems], len(entries)
+
+
+def error_of(function, *arguments):
+    """Return the MsrSafeError that a function raises, or None."""
+    try:
+        function(*arguments)
+    except MsrSafeError as error:
+        return error
+    return None
+
+
+def cpu_of_node(machine):
+    """Return the processor of this machine where it is a node with a list of its own, or None."""
+    return read_cpu(machine) if machine.exists(INSTALLED_LIST) else None
+
+
+def cpu_problems(path, text, entries, cpu, registers, allowed):
+    """Yield (level, message) of what is wrong with the processor that a file is for."""
+    if is_odd(os.path.basename(path)):
+        yield WARN, 'the name means no CPU, so the role passes the file over. Name it as al_0655: family, then model.'
+    if cpu is None:
+        yield WARN, 'which CPU it is for is not known, so only what is dangerous on any CPU was looked for. Give --cpu.'
+        return
+    refused = error_of(require_this_cpu, text, entries, path, cpu, registers, allowed)
+    if refused:
+        yield REFUSE, str(refused).replace('\n', ' ')
+    elif not is_known(cpu):
+        yield (
+            WARN,
+            'our table does not have %s, so only what is dangerous on any CPU was looked for.' % describe_cpu(cpu),
+        )
+
+
+def problem_of(path, level, message, line=None, address=None):
+    """Return a problem of a file as plain data; its name is added later."""
+    spelt = None if address is None else '0x%08X' % address
+    return {'file': path, 'line': line, 'level': level, 'address': spelt, 'name': None, 'message': message}
 
 
 def malformed(path, error):
-    """Return the problem that a file holds no list, as plain data."""
+    """Return the problem that a file holds no list, or a line of it is wrong, as plain data."""
     place = re.match(re.escape(path) + r'(?::([0-9]+))?: ', error.problem)
-    return {
-        'file': path,
-        'line': int(place.group(1)) if place and place.group(1) else None,
-        'level': 'error',
-        'address': None,
-        'name': None,
-        'message': ' '.join(filter(None, (error.problem[place.end() if place else 0 :], error.remedy))),
-    }
+    message = ' '.join(filter(None, (error.problem[place.end() if place else 0 :], error.remedy)))
+    return problem_of(path, 'error', message, int(place.group(1)) if place and place.group(1) else None)
 
 
 def spell_problem(problem):
@@ -322,8 +367,11 @@ def named_cpu(text):
 
 def select(machine, options):
     cpu = named_cpu(options.cpu) if options.cpu else read_cpu(machine)
+    odd = []
     if options.directory:
-        path, hidden = select_list(cpu, options.directory)
+        path, hidden, odd = select_list(cpu, options.directory)
+        text = read_list_text(machine, path)
+        require_this_cpu(text, parse_list(text, path), path, cpu, registers_of(cpu))
         why = why_selected(cpu, path, options.directory)
     elif options.cpu:
         raise MsrSafeError('This node has the list of its own CPU only.', 'Name the directories that hold lists.')
@@ -331,9 +379,10 @@ def select(machine, options):
         path, hidden, why = INSTALLED_LIST, [], why_installed(machine)
     lines = ['%s' % path, 'for   %s' % describe_cpu(cpu), 'why   %s' % why]
     lines += ['over  %s' % other for other in hidden]
+    lines += ['not   %s: its name means no CPU' % other for other in odd]
     answer(
         options,
-        {'cpu': cpu, 'list': list_name(cpu), 'path': path, 'why': why, 'passed_over': hidden},
+        {'cpu': cpu, 'list': list_name(cpu), 'path': path, 'why': why, 'passed_over': hidden, 'odd': odd},
         '\n'.join(lines) + '\n',
     )
     return 0

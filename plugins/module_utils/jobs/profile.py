@@ -6,8 +6,9 @@ import collections
 import re
 
 from ..access.lock import locked
-from ..approved_lists.active import INSTALLED_LIST, activate_list, read_installed_list
+from ..approved_lists.active import INSTALLED_LIST, read_installed_list
 from ..approved_lists.approved_list import read_list
+from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
 from ..layout import SETTINGS
 
@@ -44,7 +45,7 @@ def activate_profile(machine, name):
     """Make a profile's list the one in force, or the node's own for the empty name; return its entries."""
     entries = read_profile_list(machine, name)
     with locked(machine, 'msr-job'):
-        activate_list(machine, entries)
+        activate_for_users(machine, entries)
     return entries
 
 

@@ -11,8 +11,9 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approv
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import collection as collection_module
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.collection import TIERS, Collection, artifact
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import due_stages, plan_present
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import plan_present
 from ansible_collections.hpc.msr_safe.plugins.module_utils.version import VERSION
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
 
@@ -31,6 +32,7 @@ SETTINGS = {
     'modes': dict.fromkeys(DEVICES, '0660'),
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
+    'nmi_watchdog': 'keep',
 }
 
 
@@ -97,12 +99,12 @@ def test_a_list_that_is_hidden_is_a_warning(collection, site):
 
 def test_overrides_are_applied_and_said(collection, site):
     overrides = [
-        {'address': '0x11', 'write_mask': '0x1', 'state': 'present'},
+        {'address': '0x11', 'write_mask': '0x0', 'state': 'present'},
         {'register': 'NO_SUCH_REGISTER', 'state': 'absent'},
     ]
     selected, warnings = collection.approved_list(SKYLAKE, site('0x10 0x0\n', overrides=overrides))
     assert selected['source'] == 'al_0655 with overrides'
-    assert '0x00000011 0x0000000000000001\n' in selected['file_text']
+    assert '0x00000011 0x0000000000000000\n' in selected['file_text']
     assert 'The override of NO_SUCH_REGISTER has no effect' in ''.join(warnings)
 
 
@@ -211,11 +213,13 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
             (
                 '/etc/modprobe.d/msr-safe.conf',
                 '/etc/udev/rules.d/70-msr-safe.rules',
+                '/etc/sysctl.d/70-msr-safe.conf',
                 '/etc/systemd/system/msr-safe.service',
             )
         ),
         'group_exists': False,
         'commands_digest': '',
+        'nmi_watchdog': None,
         'service_enabled': False,
     }
     wanted, _warnings = collection.wanted(observed, settings)
@@ -230,7 +234,7 @@ def test_what_is_wanted_can_be_planned(collection):
 
 def test_only_some_changes_carry_something(collection):
     _wanted, changes = changes_of_a_fresh_node(collection, SETTINGS)
-    carrying = {change['action']: collection.payload_of(change) for change in changes}
+    carrying = {change['action']: collection.payload(change) for change in changes}
     packed = {action: payload for action, payload in carrying.items() if payload is not None}
     assert set(packed) == {'build_module', 'install_commands'}
     names = {action: set(zipfile.ZipFile(io.BytesIO(payload)).namelist()) for action, payload in packed.items()}
@@ -249,14 +253,46 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
         stream.write(content)
     _wanted, changes = changes_of_a_fresh_node(collection, settings)
     assert changes[0]['action'] == 'deliver_module'
-    assert collection.payload_of(changes[0]) == content
+    assert collection.payload(changes[0]) == content
     assert changes_of_a_fresh_node(collection, settings, release='6.2')[1][0]['action'] == 'build_module'
 
 
 def test_an_artifact_that_is_gone_is_no_traceback(collection):
     with pytest.raises(MsrSafeError, match='/gone/msr-safe'):
-        collection.payload_of({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})
+        collection.payload({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})
 
 
 def test_without_a_directory_there_is_no_artifact():
     assert artifact(None, '6.1', 'd' * 64) is None
+
+
+# A site's lists, as sites write them
+
+
+def test_a_list_for_another_cpu_is_refused_when_it_is_selected(collection, site):
+    lines = '0x10 0\n0x199 0\n0x1A0 0\n0x610 0\n0x611 0\n'
+    with pytest.raises(MsrSafeError, match=r'this CPU, AuthenticAMD .*, is not known to have 4'):
+        collection.approved_list(MILAN, site(lines, name='al_19_1'))
+    with pytest.raises(MsrSafeError, match='is for GenuineIntel family 19 model 1'):
+        collection.approved_list(MILAN, site('# CPU: GenuineIntel family 19 model 1\n0x10 0\n', name='al_19_1'))
+
+
+def test_odd_names_are_reported(collection, site):
+    settings = site('0x10 0x0\n', name='al_6_85')
+    selected, warnings = collection.approved_list(SKYLAKE, settings)
+    assert selected['path'].endswith('approved_lists/al_0655')
+    assert 'al_6_85 is passed over: its name means no CPU.' in ''.join(warnings)
+    assert 'al_0655 for GenuineIntel family 6 model 85' in ''.join(warnings)
+
+
+def test_an_override_that_closes_and_finds_no_name_fails(collection, site):
+    overrides = [{'register': 'PKG_POWER_LIMIT', 'write_mask': '0', 'state': 'present'}]
+    settings = site('0x610 0x00ffffff00ffffff\n', name='al_061c', overrides=overrides)
+    with pytest.raises(MsrSafeError, match='0x00000610, where other CPUs have it, is on the list'):
+        collection.approved_list(UNKNOWN, settings)
+
+
+def test_the_file_of_the_node_says_which_cpu_it_is_for(collection):
+    assert (
+        '\n# CPU: AuthenticAMD family 25 model 1 (Milan)\n' in collection.approved_list(MILAN, SETTINGS)[0]['file_text']
+    )
