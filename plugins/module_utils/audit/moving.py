@@ -11,12 +11,11 @@ MONITORING = re.compile(
     r'PMON|PERFEVTSEL|PMC\d|FIXED_CTR|PERF_GLOBAL|PERF_CNTR_GLOBAL|PERF_CTL\d|DF_PERF|L3_PMC|PEBS|OFFCORE'
 )
 
-# What the kernel's frequency drivers write as the load changes: register -> its fields; () is all of it.
-# Documentation/admin-guide/pm/{cpufreq,intel_pstate,amd-pstate}.rst
-MOVING = {
+# Of the registers that the kernel rewrites while it manages frequencies (kind governed), the fields that follow the
+# load; of others of this kind, everything does. Documentation/admin-guide/pm/{cpufreq,intel_pstate,amd-pstate}.rst
+FOLLOWING_LOAD = {
     'IA32_PERF_CTL': ('FREQ',),
     'IA32_HWP_REQUEST': ('MINIMUM_PERFORMANCE', 'DESIRED_PERFORMANCE'),
-    'PSTATE_CTL': (),
     'CPPC_REQUEST': ('MINIMUM_PERFORMANCE', 'MAXIMUM_PERFORMANCE', 'DESIRED_PERFORMANCE'),
 }
 
@@ -25,12 +24,14 @@ ALL = (1 << 64) - 1
 
 def is_compared(name, kind):
     """Return whether an audit compares a register, by its name and kind."""
-    return kind == 'configuration' and not MONITORING.search(name) and MOVING.get(name) != ()
+    if kind == 'governed':
+        return name in FOLLOWING_LOAD
+    return kind == 'configuration' and not MONITORING.search(name)
 
 
 def still_bits(register):
     """Return the mask of those bits of a register that do not move."""
     if not is_compared(register.name, register.kind):
         return 0
-    fields = MOVING.get(register.name, ())
-    return ALL & ~sum(field_mask(field) for field in register.fields if field.name in fields)
+    following = FOLLOWING_LOAD.get(register.name, ())
+    return ALL & ~sum(field_mask(field) for field in register.fields if field.name in following)

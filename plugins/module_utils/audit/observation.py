@@ -10,6 +10,7 @@ from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hardware.devices import approved_list_device, has_stock_driver
+from ..hardware.frequency import frequency_driver
 from ..hardware.kernel_module import observe_loaded_module
 from ..hardware.module_file import read_module_file
 from ..hexadecimal import format_address, format_value
@@ -34,7 +35,7 @@ def observe_for_audit(machine):
         'kernel': kernel,
         'bios': ' '.join(firmware(machine, name) for name in ('bios_vendor', 'bios_version', 'bios_date')).strip(),
         'product': ' '.join(firmware(machine, name) for name in ('sys_vendor', 'product_name')).strip(),
-        'cpufreq': machine.read_text(CPUS + '/cpu0/cpufreq/scaling_driver') or '',
+        'cpufreq': frequency_driver(machine),
         'governor': machine.read_text(CPUS + '/cpu0/cpufreq/scaling_governor') or '',
         'stock_driver': has_stock_driver(machine),
         'module': observe_module(machine, kernel),
