@@ -112,6 +112,12 @@ msr_safe:
     commands_digest:
       description: Checksum of the installed commands C(msrsave) and C(msr-safe).
       type: str
+    nmi_watchdog:
+      description:
+        - Whether the kernel's NMI watchdog is C(enabled), and whether the node C(panics) when it finds a hanging CPU.
+        - None where the kernel has none.
+      type: dict
+      sample: {"enabled": true, "panics": false}
     service_enabled:
       description: Whether C(msr-safe.service) starts at boot.
       type: bool

@@ -14,6 +14,7 @@ from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
 from ..hardware.kernel_module import observe_loaded_module, observe_signature_policy
 from ..hardware.module_file import read_module_file
+from ..hardware.watchdog import observe_watchdog
 from ..layout import (
     COMMANDS,
     CREATED_GROUP,
@@ -27,7 +28,7 @@ from ..layout import (
     command_text,
     installed_module,
 )
-from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, UNIT_ENABLED
+from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .tree import digest_tree, read_tree
 
 PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
@@ -62,7 +63,8 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, UNIT)},
+        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT)},
+        'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
@@ -175,7 +177,7 @@ def observe_traces(machine):
     'paths': [str], 'group': the group that the role made, or None,
     'slurm': do Slurm's jobs need it?}``.
     """
-    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
+    files = [path for path in [MODPROBE, UDEV, SYSCTL, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
     directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
     directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
     created_group = machine.read_text(CREATED_GROUP)

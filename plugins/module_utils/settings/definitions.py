@@ -9,7 +9,7 @@ from ..registers.register import Field, Register, Registers
 
 def pack(cpus, registers):
     """Return definitions, as plain data: registers that these CPUs (names of lists) have."""
-    return {'cpus': sorted(cpus), 'registers': registers}
+    return {'cpus': sorted(cpus), 'registers': [list(register[:5]) for register in registers]}
 
 
 def unpack(definitions, cpu):

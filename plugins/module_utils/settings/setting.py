@@ -12,6 +12,7 @@ from ..approved_lists.active import read_active_list
 from ..errors import MsrSafeError, for_all
 from ..hardware.cpu import online_cpus, select_cpus
 from ..hardware.devices import approved_list_device
+from ..hardware.frequency import frequency_driver, owned_by
 from ..hexadecimal import format_value
 from ..numbers import MAX_MASK, parse_literal
 from ..registers.register import decode_field, describe, describe_bits, encode, field_mask, find_field
@@ -45,7 +46,8 @@ def parse_setting(machine, options, registers):
         mask = field_mask(field)
     else:
         mask = parse_literal(options['mask'], MAX_MASK, 'mask:') if options['mask'] else MAX_MASK
-    return Setting(register, field, mask, select_cpus(machine, options['cpus']), options['value'], options['unit'])
+    cpus = select_cpus(machine, options['cpus'], register.scope)
+    return Setting(register, field, mask, cpus, options['value'], options['unit'])
 
 
 def bits_of(setting, context):
@@ -163,6 +165,18 @@ def compare(wanted, readings):
         if before != after:
             writes.append(Write(address, name, mask, cpu, before, after))
     return writes, problems
+
+
+def name_owner(machine, plan, problems):
+    """Return problems with the kernel's driver named where it is the one that rewrites the register."""
+    governed = {address for address, register in plan.registers.items() if register.kind == 'governed'}
+    owner = frequency_driver(machine) if any(problem.address in governed for problem in problems) else ''
+    return [
+        problem._replace(error='%s (%s)' % (problem.error, owned_by(owner)))
+        if owner and problem.address in governed
+        else problem
+        for problem in problems
+    ]
 
 
 def summarize_changes(plan):

@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices impo
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     MODPROBE,
+    SYSCTL,
     UDEV,
     UNIT,
     UNIT_ENABLED,
@@ -67,8 +68,9 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, UNIT: None},
+        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None},
         'group_exists': False,
+        'nmi_watchdog': None,
         'service_enabled': False,
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
     }
