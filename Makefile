@@ -72,6 +72,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	ansible-lint --offline
 	python tests/tools/check_project.py
 	python tests/tools/architecture.py --check
+	python tests/tools/role_readmes.py --check
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
@@ -200,7 +201,10 @@ molecule-%: setup
 
 ## Maintain it
 
-.PHONY: setup tools pins architecture clean
+.PHONY: setup tools pins architecture readmes clean
+readmes: tools ## Write the roles' README.md from their argument specifications anew
+	python tests/tools/role_readmes.py
+
 architecture: ## Draw the library's rooms in docs/architecture.md anew
 	$(python) tests/tools/architecture.py
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Generate the approved lists, the library's table of registers, and the tables of docs/approved-lists.md.
+"""Generate the approved lists, the library's tables of registers and programs, and the tables of the documentation.
 
     python3 approved_lists/source/generate.py                            write them
     python3 approved_lists/source/generate.py --check                    fail with a diff where they disagree
@@ -19,6 +19,9 @@ from model import LISTS, TIERS, SourceError, entries_in, family_and_model, load_
 from module_utils.approved_lists.approved_list import render_list
 from module_utils.approved_lists.header import cpu_line
 from tables import DOCUMENT, render_document
+from tools import DOCUMENT as TOOL_DOCUMENT
+from tools import TABLE as TOOL_TABLE
+from tools import load_tools, render_tool_document, render_tool_table
 
 # The default tier's lists are in approved_lists/ itself, where sites look for al_0655.
 DEFAULT_TIER = 'power'
@@ -30,6 +33,9 @@ def generate():
     files = {path_of(cpu, tier): render_cpu(cpu, tier) for cpu in cpus for tier in TIERS}
     files[TABLE] = render_table(cpus)
     files[DOCUMENT] = render_document(cpus)
+    tools = load_tools()
+    files[TOOL_TABLE] = render_tool_table(tools)
+    files[TOOL_DOCUMENT] = render_tool_document(tools, cpus)
     return files
 
 

@@ -8,6 +8,9 @@ LISTS = {
     'skylake': 'al_0655',
     'sapphire': 'al_068f',
     'granite': 'al_06ad',
+    'icelake': 'al_066a',
+    'sierra': 'al_06af',
+    'trento': 'al_1930',
     'genoa': 'al_1911',
     'turin': 'al_1a2',
 }

@@ -31,6 +31,16 @@ def cpu_of_text(text):
     return None
 
 
+def require_cpu_of_header(text, source, cpu):
+    """Raise MsrSafeError where a list's header says that it is for another processor than this one."""
+    header = cpu_of_text(text)
+    if header and any(header[key] != cpu[key] for key in ('vendor', 'family', 'model') if key in cpu):
+        raise MsrSafeError(
+            '%s is for %s, and this CPU is %s.' % (source, describe_cpu(header), describe_cpu(cpu)),
+            'Take %s, %s' % (list_name(cpu), ANYWAY),
+        )
+
+
 def require_this_cpu(text, entries, source, cpu, registers, allowed=()):
     """Raise MsrSafeError where a list is for another processor than this one.
 
@@ -38,13 +48,8 @@ def require_this_cpu(text, entries, source, cpu, registers, allowed=()):
     addresses on this processor. registers: Registers of this processor;
     allowed: addresses that somebody named, and so knows.
     """
-    header = cpu_of_text(text)
-    if header is not None:
-        if any(header[key] != cpu[key] for key in ('vendor', 'family', 'model') if key in cpu):
-            raise MsrSafeError(
-                '%s is for %s, and this CPU is %s.' % (source, describe_cpu(header), describe_cpu(cpu)),
-                'Take %s, %s' % (list_name(cpu), ANYWAY),
-            )
+    require_cpu_of_header(text, source, cpu)
+    if cpu_of_text(text):
         return
     unknown = [entry for entry in entries if entry.address not in registers.by_address and entry.address not in allowed]
     if registers.by_address and len(unknown) >= FEW and 2 * len(unknown) > len(entries):

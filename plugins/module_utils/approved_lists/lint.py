@@ -115,7 +115,7 @@ RULES = (
         span(0x3F4, 0x3F5),
     ),
     refuse_writable(
-        'hardware feedback and its kin: the CPU writes to physical memory that the job chooses',
+        'hardware feedback, remote action requests: the CPU writes to physical memory that the job chooses',
         span(0x17D0, 0x17D1),
         span(0xEE, 0xEF),
     ),

@@ -16,6 +16,8 @@ from ..approved_lists.directory import cpu_meant_by, cpu_of_name, is_odd, select
 from ..approved_lists.header import cpu_of_text, require_this_cpu
 from ..approved_lists.lint import REFUSE, TIERS, WARN, lint
 from ..approved_lists.node_file import SOURCE, header_line
+from ..approved_lists.tool import missing, needs_on, parse_uses
+from ..approved_lists.tool_table import HOW, TOOLS
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..machine import Machine
@@ -98,6 +100,15 @@ def build_parser():
     linting.add_argument('file', metavar='FILE', nargs='+')
     linting.add_argument('--tier', choices=TIERS, default='power', help='what the lists are for (default: power)')
     linting.add_argument('--shared', action='store_true', help='jobs of several users share the nodes')
+    linting.add_argument(
+        '--for',
+        dest='tools',
+        metavar='PROGRAM',
+        action='append',
+        choices=sorted(TOOLS),
+        default=[],
+        help='say instead what the lists lack for a program: %s' % ', '.join(sorted(TOOLS)),
+    )
     linting.add_argument('--strict', action='store_true', help='exit status 1 for warnings, too')
     linting.add_argument(
         '--cpu', help='CPU that the lists are for, as 06_55 (default: what their names or headers say, or this node)'
@@ -273,6 +284,8 @@ def report(options, activation, what):
 def lint_files(machine, options):
     allowed = [parse_literal(address, MAX_ADDRESS, '--allow-unsafe:') for address in options.allow_unsafe]
     given = named_cpu(options.cpu) if options.cpu else None
+    if options.tools:
+        return lint_for_tools(machine, options, given)
     problems, lines = [], []
     for path in options.file:
         found, count = lint_file(machine, path, given, options, allowed)
@@ -294,7 +307,7 @@ def lint_file(machine, path, given, options, allowed):
     entries, errors = parse_lines(text, path)
     if not entries and not errors:
         errors = [error_of(parse_list, text, path)]
-    cpu = given or cpu_meant_by(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
+    cpu = cpu_of_file(machine, path, text, given)
     registers = registers_of(cpu) if cpu else Registers(())
     entries = registers.complete(entries)
     problems = [malformed(path, error) for error in filter(None, errors)]
@@ -305,6 +318,55 @@ def lint_file(machine, path, given, options, allowed):
     problems += [problem_of(path, *said) for said in cpu_problems(path, text, entries, cpu, registers, allowed)]
     name_of = {'0x%08X' % entry.address: entry.name for entry in entries}
     return [dict(problem, name=name_of.get(problem['address'])) for problem in problems], len(entries)
+
+
+def lint_for_tools(machine, options, given):
+    """Say what lists lack for programs; return the exit status."""
+    answers, lines = [], []
+    for path in options.file:
+        text = read_list_text(machine, path)
+        cpu = cpu_of_file(machine, path, text, given)
+        if cpu is None or not is_known(cpu):
+            raise MsrSafeError('%s: which CPU it is for is not known.' % path, 'Give --cpu.')
+        entries, known = parse_list(text, path), registers_of(cpu).by_address
+        for tool in options.tools:
+            for use in parse_uses(TOOLS[tool]):
+                needs = needs_on(use, known)
+                lacking = missing(needs, entries)
+                answers += [
+                    {
+                        'file': path,
+                        'program': tool,
+                        'use': use.name,
+                        'missing': [
+                            {'address': '0x%08X' % need.address, 'bits': '0x%016X' % need.bits, 'why': need.why}
+                            for need in lacking
+                        ],
+                    }
+                ] * bool(needs)
+                lines += [spell_need(path, tool, use, need) for need in lacking]
+                lines += ['%s: %s: %s: served' % (path, tool, use.name)] * (bool(needs) and not lacking)
+    lines += ['%s: %s' % (tool, ' '.join(HOW[tool].split())) for tool in options.tools]
+    answer(options, answers, '\n'.join(lines) + '\n')
+    return 1 if any(each['missing'] for each in answers) else 0
+
+
+def spell_need(path, tool, use, need):
+    """Return what a list lacks as a line."""
+    what = 'have the write mask 0x%X' % need.bits if need.bits else 'be readable'
+    return '%s: %s: %s: 0x%08X must %s%s' % (
+        path,
+        tool,
+        use.name,
+        need.address,
+        what,
+        ': ' + need.why if need.why else '',
+    )
+
+
+def cpu_of_file(machine, path, text, given):
+    """Return the processor that a file is for: the given, that of its name, header, or of this node; or None."""
+    return given or cpu_meant_by(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
 
 
 def error_of(function, *arguments):

@@ -6,6 +6,8 @@ from ..errors import MsrSafeError
 
 ENABLED = '/proc/sys/kernel/nmi_watchdog'
 PANICS = '/proc/sys/kernel/hardlockup_panic'
+# Without performance counters, as in many virtual machines, the watchdog cannot run, whatever ENABLED says.
+COUNTERS = ('/sys/bus/event_source/devices/cpu', '/sys/bus/event_source/devices/cpu_core')
 
 
 def observe_watchdog(machine):
@@ -13,7 +15,8 @@ def observe_watchdog(machine):
     enabled = machine.read_text(ENABLED)
     if enabled is None:
         return None
-    return {'enabled': enabled == '1', 'panics': machine.read_text(PANICS) == '1'}
+    counts = any(map(machine.exists, COUNTERS))
+    return {'enabled': enabled == '1' and counts, 'panics': machine.read_text(PANICS) == '1'}
 
 
 def set_watchdog(machine, enabled):

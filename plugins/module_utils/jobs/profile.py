@@ -9,7 +9,9 @@ from ..access.lock import locked
 from ..approved_lists.active import INSTALLED_LIST, read_installed_list
 from ..approved_lists.approved_list import read_list
 from ..approved_lists.counters import activate_for_users
+from ..approved_lists.header import require_cpu_of_header
 from ..errors import MsrSafeError
+from ..hardware.cpu import read_cpu
 from ..layout import SETTINGS
 
 DIRECTORY = SETTINGS + '/profiles'
@@ -38,7 +40,10 @@ def is_allowed(profile, job):
 
 def read_profile_list(machine, name):
     """Return the entries of a profile's list; of the node's own list for the empty name. Raises MsrSafeError."""
-    return read_list(machine, list_path(name)) if name else read_installed_list(machine)
+    path = list_path(name)
+    # A disk that moved to another node brings lists of another CPU along.
+    require_cpu_of_header(machine.read_text(path) or '', path, read_cpu(machine))
+    return read_list(machine, path) if name else read_installed_list(machine)
 
 
 def activate_profile(machine, name):

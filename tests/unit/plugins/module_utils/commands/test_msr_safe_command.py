@@ -416,6 +416,46 @@ def test_lint_refuses_a_list_whose_header_or_content_contradicts_its_name(elsewh
         assert '%s: refuse: %s ' % (name, name) in out
 
 
+# What programs need
+
+
+def test_lint_says_what_a_program_lacks(elsewhere, lists):
+    rapl = '0x606 0\n0x610 0\n0x611 0\n0x614 0\n0x619 0\n'
+    lists(al_0655=rapl, al_0655_mended=rapl + '0x639 0\n')
+    status, out, _err = elsewhere('lint', '--for', 'papi', 'al_0655')
+    assert status == 1
+    assert out.splitlines()[0] == (
+        'al_0655: papi: rapl: 0x00000639 must be readable: '
+        'it ends the program at EACCES, also where the CPU has no such domain'
+    )
+    status, out, _err = elsewhere('lint', '--for', 'papi', 'al_0655_mended')
+    assert (status, out.splitlines()[0]) == (0, 'al_0655_mended: papi: rapl: served')
+    said = json.loads(elsewhere('lint', '--json', '--for', 'papi', 'al_0655')[1])
+    assert said == [
+        {
+            'file': 'al_0655',
+            'program': 'papi',
+            'use': 'rapl',
+            'missing': [
+                {
+                    'address': '0x00000639',
+                    'bits': '0x0000000000000000',
+                    'why': 'it ends the program at EACCES, also where the CPU has no such domain',
+                }
+            ],
+        }
+    ]
+
+
+def test_lint_for_a_program_asks_for_the_cpu_and_says_how_to_run_it(elsewhere, lists):
+    lists(mine='0x10 0\n')
+    status, _out, err = elsewhere('lint', '--for', 'likwid', 'mine')
+    assert (status, 'which CPU it is for is not known' in err) == (1, True)
+    status, out, _err = elsewhere('lint', '--for', 'likwid', '--cpu', '06_55', 'mine')
+    assert (status, 'ACCESSMODE=accessdaemon' in out) == (1, True)
+    assert elsewhere('lint', '--for', 'ear', '--cpu', '06_55', 'mine')[0] == 0
+
+
 # The CPU of a list
 
 FOR_MILAN = '# CPU: AuthenticAMD family 25 model 1 (Milan)\n0xC0010015 0x0\n0x10 0x0\n'
@@ -445,6 +485,7 @@ def test_at_boot_the_list_of_a_disk_that_moved_is_refused(node, msr_safe):
 
 def test_load_says_what_a_job_can_do_to_the_watchdog(node, msr_safe):
     node.put('/proc/sys/kernel/nmi_watchdog', '1\n')
+    node.put('/sys/bus/event_source/devices/cpu/type', '4\n')
     node.put('/root/list', '0x186 0xFFEDFFFF\n')
     status, _out, err = msr_safe('load', '/root/list')
     assert status == 0

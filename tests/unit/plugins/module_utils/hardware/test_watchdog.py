@@ -4,6 +4,7 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.watchdog import (
+    COUNTERS,
     ENABLED,
     PANICS,
     describe_risk,
@@ -22,6 +23,8 @@ def test_a_kernel_without_one(node):
 def test_it_is_observed_and_turned(node):
     node.put(ENABLED, '1\n')
     node.put(PANICS, '1\n')
+    assert observe_watchdog(node.machine) == {'enabled': False, 'panics': True}  # no counters, so it cannot run
+    node.put(COUNTERS[0] + '/type', '4\n')
     assert observe_watchdog(node.machine) == {'enabled': True, 'panics': True}
     set_watchdog(node.machine, enabled=False)
     assert observe_watchdog(node.machine) == {'enabled': False, 'panics': True}
