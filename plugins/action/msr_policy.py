@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.policy import registers_of_policy, statements_for
-from ..plugin_utils.register_definitions import definitions_of
+from ..plugin_utils.policy import wanted_policy
 
 
 class ActionModule(ActionBase):
@@ -17,6 +16,6 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
-        statements = statements_for(self, self._task.args.get('policy'), task_vars)
-        arguments = {'policy': statements, 'definitions': definitions_of(registers_of_policy(statements))}
+        policy = wanted_policy(self, self._task.args.get('policy'), task_vars) or {'statements': [], 'definitions': []}
+        arguments = {'policy': policy['statements'], '_definitions': policy['definitions']}
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -65,7 +65,7 @@ options:
       when:
         description: Conditions, as those of tasks; or a dictionary of variables and the values that they are to have.
         type: raw
-  definitions:
+  _definitions:
     description: What our table says of the registers. Filled in on the controller.
     type: list
     elements: dict
@@ -129,14 +129,14 @@ def main():
     module = AnsibleModule(
         argument_spec={
             'policy': {'type': 'list', 'elements': 'dict', 'required': True},
-            'definitions': {'type': 'list', 'elements': 'dict', 'default': []},
+            '_definitions': {'type': 'list', 'elements': 'dict', 'default': []},
         },
         supports_check_mode=True,
     )
     machine, options = Machine(), module.params
     try:
         statements = parse_policy(options['policy'])
-        registers = known_registers(machine, options['definitions'], read_cpu(machine))
+        registers = known_registers(machine, options['_definitions'], read_cpu(machine))
         plan, notes = apply_policy(machine, statements, registers, check=module.check_mode)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), changes=[], problems=[], notes=[])

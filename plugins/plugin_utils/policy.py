@@ -11,6 +11,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.policy.statement import parse_policy, registers_named
 from ..module_utils.registers.register import parse_group, short_name
 from ..module_utils.registers.table import GROUPS
+from .register_definitions import definitions_of
 
 
 def statements_for(action, policy, task_vars):
@@ -33,6 +34,14 @@ def statements_for(action, policy, task_vars):
     ]
 
 
+def wanted_policy(action, policy, task_vars):
+    """Return a policy as it travels to the host of a task, with definitions; None where it says nothing of it."""
+    statements = statements_for(action, policy, task_vars)
+    if not statements:
+        return None
+    return {'statements': statements, 'definitions': definitions_of(registers_named(parse_policy(statements)))}
+
+
 def require_known_names(statements):
     """Raise MsrSafeError for the name of a register that no CPU of our table has."""
     known = {short_name(register.name) for text in GROUPS.values() for register in parse_group(text)}
@@ -42,11 +51,6 @@ def require_known_names(statements):
                 f'policy, statement {statement.number}: no CPU has a register {statement.register}.',
                 'Look for its name with: ansible-doc hpc.msr_safe.msr_info, or give its address.',
             )
-
-
-def registers_of_policy(statements):
-    """Return the names and addresses of all registers that statements may be about."""
-    return registers_named(parse_policy(statements))
 
 
 def holds(action, condition, task_vars, where):

@@ -13,16 +13,24 @@ import signal
 from ..access.lock import locked
 from ..access.reading import by_cpu, describe_error
 from ..access.registers import read_registers
-from ..access.write import Write, carried_out, carry_out_writes, not_taken
+from ..access.write import (
+    Write,
+    carried_out,
+    carry_out_writes,
+    not_taken,
+    render_problems,
+    summarize_problems,
+)
 from ..approved_lists.active import activate_list, read_active_list
 from ..approved_lists.approved_list import Entry
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
 from ..hardware.frequency import frequency_driver
+from ..settings.definitions import known_registers
 from ..settings.interpretation import contexts_of
-from ..settings.setting import Plan, name_owner
+from ..settings.setting import Plan, name_owner, render_changes, summarize_changes
 from .expectation import Node, expect
-from .statement import registers_named
+from .statement import parse_policy, registers_named
 
 # These wait until the list is as it was. What cannot wait, SIGKILL, is seen by an audit.
 WAITING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,6 +48,42 @@ def apply_policy(machine, statements, registers, check=False):
             return plan, notes
         problems = name_owner(machine, plan, write_opened(machine, plan.writes))
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems), notes
+
+
+def observe_policy(machine, policy):
+    """Return what a policy would do to a node, as plain data. Changes nothing.
+
+    policy: ``{'statements', 'definitions' of the registers}``. Shape:
+    ``{'before', 'after': texts of the registers that differ, 'notes': [text],
+    'problem': why it cannot be had or is not known, or None}``.
+    """
+    try:
+        statements = parse_policy(policy['statements'])
+        registers = known_registers(machine, policy['definitions'], read_cpu(machine))
+        plan, notes = apply_policy(machine, statements, registers, check=True)
+    except MsrSafeError as error:
+        return {'before': '', 'after': '', 'notes': [], 'problem': str(error)}
+    rows = summarize_changes(plan)
+    return {
+        'before': render_changes(rows, 'before'),
+        'after': render_changes(rows, 'after'),
+        'notes': notes,
+        'problem': None,
+    }
+
+
+def make_policy_hold(machine, statements, definitions):
+    """Apply a policy, as plain data; return its notes. Raises MsrSafeError, also where a register did not take it."""
+    registers = known_registers(machine, definitions, read_cpu(machine))
+    plan, notes = apply_policy(machine, parse_policy(statements), registers)
+    require_taken(plan)
+    return notes
+
+
+def require_taken(plan):
+    """Raise MsrSafeError where a register did not take what it was to hold."""
+    if plan.problems:
+        raise MsrSafeError('Not as the policy says:\n' + render_problems(summarize_problems(plan.problems)))
 
 
 def plan_policy(machine, statements, registers):

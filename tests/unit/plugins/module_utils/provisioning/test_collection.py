@@ -33,6 +33,7 @@ SETTINGS = {
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
     'nmi_watchdog': 'keep',
+    'policy': None,
 }
 
 
