@@ -8,7 +8,8 @@ short_description: Compare the registers of a fleet, and say where they differ
 version_added: 2.0.0
 description:
   - Runs on the controller, once for all hosts of the play, each of which has registered M(hpc.msr_safe.msr_audit_info).
-  - Compares equal nodes with each other, and with an earlier run where one is named as O(baseline).
+  - Compares nodes with the policy that is for them, equal nodes with each other, and with an earlier run where one is
+    named as O(baseline).
   - Prints a summary that ends in what to do. Writes the page C(index.html), C(findings.json), C(junit.xml),
     C(msr_safe.prom) for Prometheus, C(drifted), which is for C(--limit), and the run itself below C(runs).
   - The playbook C(hpc.msr_safe.audit) does all of it.

@@ -21,6 +21,13 @@ options:
     description: What else is the same on nodes that should be equal, such as C({"partition":"batch"}).
     type: dict
     default: {}
+  policy:
+    description:
+      - What registers are to hold, statements as of M(hpc.msr_safe.msr_policy).
+      - Those that are for the node are returned, for the comparison. The node itself is not told.
+    type: list
+    elements: dict
+    default: []
 requirements:
   - Python 3.6 or later on the node
 notes:
@@ -75,6 +82,9 @@ observation:
       description: The list in force, and whether it is that of C(/etc/msr-safe/approved_list). Null without a module.
       type: dict
       sample: {"sha256": "9f31…", "registers": 98, "writable": 41, "installed": true}
+    policy:
+      description: The checksum of the policy that is applied at boot; null without one.
+      type: str
     registers:
       description: Of each register the values, with the CPUs that hold them, and the errors, with theirs.
       type: dict
@@ -83,6 +93,11 @@ equal:
   description: As given in O(equal).
   returned: success
   type: dict
+policy:
+  description: The statements of O(policy) that are for this node.
+  returned: success
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -110,7 +110,12 @@ def apply(options, is_check, done):
     if not options['verify']:
         return {'notes': notes}
     verify = options['verify']
-    return {'notes': notes, 'observed': observe_node(machine, verify.get('kernel_release'), verify.get('group'))}
+    return {
+        'notes': notes,
+        'observed': observe_node(
+            machine, verify.get('kernel_release'), verify.get('group'), policy=verify.get('policy')
+        ),
+    }
 
 
 if __name__ == '__main__':

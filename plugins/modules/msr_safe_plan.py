@@ -133,6 +133,11 @@ options:
     type: str
     choices: [keep, 'off']
     default: keep
+  policy:
+    description: What registers are to hold, statements as of M(hpc.msr_safe.msr_policy).
+    type: list
+    elements: dict
+    default: []
 seealso:
   - module: hpc.msr_safe.msr_safe_apply
 """

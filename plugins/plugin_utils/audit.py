@@ -24,7 +24,7 @@ def record(results, when):
     recorder = Recorder(when)
     for name, result in results.items():
         if 'observation' in result:
-            recorder.add(str(name), result['observation'], result['equal'])
+            recorder.add(str(name), result['observation'], result['equal'], result.get('policy'))
             continue
         kind = 'unreachable' if result.get('unreachable') else 'failed'
         message = str(result.get('msg', 'it was not observed'))

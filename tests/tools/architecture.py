@@ -16,6 +16,7 @@ FLOORS = (
     'provisioning',
     'jobs',
     'snapshots',
+    'policy',
     'settings',
     'approved_lists',
     'access',

@@ -7,6 +7,8 @@ Nodes that are equal are compared once, as a Class, so a fleet costs what its di
 
 import collections
 
+from ..policy.expectation import Node, expect
+from ..policy.statement import parse_policy
 from .category import STATES, category_of_register, state_of
 from .classes import classes_of, cpus_of
 from .facts import compare_facts, find_missing
@@ -21,12 +23,10 @@ Comparison.__doc__ = """[Group], [Class], [Finding] the worst first, notes [(tex
 why, {node: state}, {state: how many}; KnownRegisters and Held, to decode with."""
 
 
-def compare(run, expectation=None, baseline=None):
+def compare(run, baseline=None):
     """Compare the nodes of a run with what they should be; return the Comparison.
 
-    expectation: function of a Class, its values {address: {CPU: value}} and
-    Registers that returns an Expectation of the policy, or None. baseline: a
-    Run in which each node was as it should be.
+    baseline: a Run in which each node was as it should be, or None.
     """
     classes, groups = classes_of(run)
     held, known, findings, notes = Held(run), KnownRegisters(), Findings(), collections.OrderedDict()
@@ -34,8 +34,7 @@ def compare(run, expectation=None, baseline=None):
     compared = [False] * len(classes)
     find_failures(run, findings)
     find_missing(classes, findings)
-    if expectation:
-        compare_with_policy(classes, expectation, held, known, findings, notes, covered, compared)
+    compare_with_policy(classes, held, known, findings, notes, covered, compared)
     if baseline:
         compare_with_baseline(run, classes, baseline, held, known, findings, compared)
     for group in groups:
@@ -78,24 +77,24 @@ def find_failures(run, findings):
             findings.add('unreachable', 'node', None, '', [], [name], text)
 
 
-def compare_with_policy(classes, expectation, held, known, findings, notes, covered, compared):
+def compare_with_policy(classes, held, known, findings, notes, covered, compared):
+    """Compare each node with the policy that is for it; what it says of a bit, no other node says better."""
     for number, each in enumerate(classes):
-        if not each.policy:
+        if not each.policy or not each.readings:
             continue
         values = {address: held.on_cpus(index) for address, index in each.readings.items()}
-        expected = expectation(each, values, known.of(each.facts['cpu']))
+        cpu, (online, _packages) = each.facts['cpu'], cpus_of(each.facts)
+        expected = expect(parse_policy(each.policy), Node(cpu, each.facts['cpufreq'], known.of(cpu), values, online))
         for text in expected.notes:
             note(notes, text, each.nodes)
+        for text in expected.problems:
+            findings.add('unread', 'policy', each.group, '', [], each.nodes, text)
         for address, wanted in sorted(expected.bits.items()):
-            register, holds = known.at(each.facts['cpu'], address), values.get(address, {})
-            should = {
-                cpu: (holds[cpu] & ~mask) | bits
-                for cpu, (bits, mask) in wanted.items()
-                if isinstance(holds.get(cpu), int)
-            }
-            compared[number] = compared[number] or bool(should)
-            covered[number][address] = {cpu: mask for cpu, (_bits, mask) in wanted.items() if cpu in should}
-            add_differences(each, register, should, holds, {}, 'policy', held, known, findings)
+            holds = values[address]
+            should = {cpu: (holds[cpu] & ~mask) | bits for cpu, (bits, mask) in wanted.items()}
+            compared[number] = True
+            covered[number][address] = {cpu: mask for cpu, (_bits, mask) in wanted.items()}
+            add_differences(each, known.at(cpu, address), should, holds, {}, 'policy', held, known, findings)
 
 
 def compare_with_baseline(run, classes, baseline, held, known, findings, compared):

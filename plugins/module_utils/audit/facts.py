@@ -13,6 +13,7 @@ FACTS = collections.OrderedDict(
         ('frequency driver', ('power', lambda facts: facts['cpufreq'] or 'none')),
         ('governor', ('power', lambda facts: facts['governor'] or 'none')),
         ('approved list', ('list', lambda facts: spell_list(facts['approved_list']))),
+        ('policy at boot', ('power', lambda facts: '%.8s' % (facts.get('policy') or 'none'))),
         ('msr-safe', ('other', lambda facts: spell_module(facts['module']))),
         ('kernel', ('other', lambda facts: facts['kernel'])),
         ('microcode', ('other', lambda facts: facts['cpu']['microcode'])),

@@ -2,6 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """An observation: what an audit collects of a node, at once."""
 
+import hashlib
+
 from ..access.reading import describe_error
 from ..access.registers import observe_access, read_registers
 from ..approved_lists.active import read_active_list, read_installed_list, with_names
@@ -14,7 +16,7 @@ from ..hardware.frequency import frequency_driver
 from ..hardware.kernel_module import observe_loaded_module
 from ..hardware.module_file import read_module_file
 from ..hexadecimal import format_address, format_value
-from ..layout import installed_module
+from ..layout import POLICY, installed_module
 from .moving import is_compared
 
 CPUS = '/sys/devices/system/cpu'
@@ -40,8 +42,14 @@ def observe_for_audit(machine):
         'stock_driver': has_stock_driver(machine),
         'module': observe_module(machine, kernel),
         'approved_list': approved_list,
+        'policy': digest(machine.read(POLICY)),
         'registers': observe_registers(machine, entries, parse_cpulist(cpu['online'])),
     }
+
+
+def digest(content):
+    """Return the checksum of a file's bytes, or None where there is no file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def firmware(machine, name):

@@ -26,6 +26,7 @@ from ..registers.of_cpu import is_known, registers_of
 from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
+from .policy import add_policy
 from .run import add_run
 from .table import render_table, terminal_width
 
@@ -38,12 +39,13 @@ examples:
   msr-safe load                         back to the node's own list
   msr-safe lint lists/al_*              check a site's lists, also where no node is
   msr-safe run --set 0x1A4=0xF -- CMD   run CMD with a register set; it is as before when CMD has ended
+  msr-safe policy                       where registers differ from the policy of this node
 
 exit status:
   0  done, or nothing to say
   1  refused, or an error: nothing was changed (run: the exit status of the command)
   2  the command line is wrong
-  3  diff: the lists differ
+  3  diff: the lists differ; policy: registers do
 """
 
 
@@ -116,6 +118,7 @@ def build_parser():
     add_allow_unsafe(linting)
 
     add_run(commands)
+    add_policy(commands)
 
     selecting = add(
         'select',

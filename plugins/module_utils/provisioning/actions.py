@@ -18,6 +18,7 @@ from ..hardware.cpu import online_cpus
 from ..hardware.module_file import read_module_file
 from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE
+from ..policy.application import make_policy_hold
 from .observation import commands_files, missing_packages, observe_build
 from .tree import read_tree, unpack_tree
 
@@ -189,6 +190,12 @@ def install_commands(machine, _change, payload):
 @action()
 def activate_list(machine, change, _payload):
     return activate_for_users(machine, read_list(machine, change['path']))
+
+
+@action()
+def apply_policy(machine, change, _payload):
+    policy = change['policy']
+    return make_policy_hold(machine, policy['statements'], policy['definitions'])
 
 
 @action()

@@ -12,7 +12,7 @@ import zipfile
 from ..errors import MsrSafeError
 from .actions import ACTIONS
 
-STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
+STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'policy', 'boot', 'remove')
 
 
 def build_change(stage, action, title, before, after, **arguments):

@@ -110,6 +110,7 @@ class Collection:
             'modes': settings['modes'],
             'approved_list': approved_list,
             'nmi_watchdog': settings['nmi_watchdog'],
+            'policy': settings['policy'],
         }, warnings
 
     def watchdog_warnings(self, observed, wanted):

@@ -49,7 +49,7 @@ def sysctl_text(was_on):
 
 
 def unit_text():
-    """Return the systemd unit that loads the module and activates the list at boot."""
+    """Return the systemd unit that loads the module, activates the list and applies the policy at boot."""
     return (
         HEADING
         + """
@@ -63,6 +63,7 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/sbin/modprobe msr_safe
 ExecStart=/usr/sbin/msr-safe load
+ExecStart=/usr/sbin/msr-safe policy apply
 
 [Install]
 WantedBy=multi-user.target

@@ -22,24 +22,27 @@ from ..layout import (
     JOB_COMMAND,
     LIBRARY,
     PACKAGE,
+    POLICY,
     SETTINGS,
     STATE,
     built_module,
     command_text,
     installed_module,
 )
+from ..policy.application import observe_policy
 from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .tree import digest_tree, read_tree
 
 PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
 
 
-def observe_node(machine, kernel_release=None, group=None, with_lists=False):
+def observe_node(machine, kernel_release=None, group=None, with_lists=False, policy=None):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
-    the texts of the lists, which are long. Never changes anything. The shape is the RETURN of msr_safe_info.
+    the texts of the lists, which are long. policy: what registers are to hold, as
+    observe_policy takes it, or None. Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
     release = kernel_release or running
@@ -63,10 +66,11 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT)},
+        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT, POLICY)},
         'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
+        'policy': observe_policy(machine, policy) if policy else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'traces': observe_traces(machine),
     }

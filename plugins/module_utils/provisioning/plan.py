@@ -11,7 +11,8 @@ import re
 from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
-from ..layout import built_module, installed_module
+from ..layout import POLICY, built_module, installed_module
+from ..policy.policy_file import describe_policy, policy_text
 from . import actions
 from .change import build_change, unloads
 from .files import (
@@ -37,7 +38,8 @@ def plan_present(observed, wanted):
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off'}``.
+    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
+    'policy': as observe_policy takes it, or None}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_majors(wanted['majors'], observed['majors_taken'])
@@ -50,6 +52,7 @@ def plan_present(observed, wanted):
     changes += plan_commands(observed, wanted)
     changes += plan_watchdog(observed, wanted['nmi_watchdog'])
     changes += plan_approve(observed, wanted, loads=bool(loads))
+    changes += plan_policy(observed, wanted['policy'], changes)
     changes += plan_boot(observed)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, changes)
@@ -288,6 +291,36 @@ def describe_list(approved_list):
     if approved_list is None:
         return None
     return '%(registers)d registers approved (sha256 %(sha256).16s)\n' % approved_list
+
+
+def plan_policy(observed, policy, before):
+    """Plan to make registers hold a policy, and the boot keep it. before: the changes that go before."""
+    if policy is None:
+        if observed['files'][POLICY] is None:
+            return []
+        text = observed['files'][POLICY] + '\n'
+        return [build_change('policy', actions.remove_path, 'remove ' + POLICY, text, None, path=POLICY)]
+    changes = plan_file(observed, 'policy', POLICY, policy_text(policy['statements']))
+    if not is_running(observed):
+        return changes
+    # What registers hold cannot be read before the module is there, and a list that they are on
+    is_seen = not {'load', 'approve'} & {change['stage'] for change in before}
+    held = observed['policy']
+    if held['problem'] and is_seen:
+        raise MsrSafeError(held['problem'], 'Correct msr_safe_policy, or what the node is.')
+    if held['before'] == held['after'] and not held['problem']:
+        return changes
+    what = (held['before'], held['after'])
+    return [
+        *changes,
+        build_change(
+            'policy',
+            actions.apply_policy,
+            'make registers hold the policy',
+            *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
+            policy=policy,
+        ),
+    ]
 
 
 def plan_boot(observed):

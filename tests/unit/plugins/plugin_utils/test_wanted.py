@@ -23,6 +23,7 @@ VARIABLES = {
     'allow_unsafe': 'msr_safe_allow_unsafe',
     'shared': 'msr_safe_shared',
     'nmi_watchdog': 'msr_safe_nmi_watchdog',
+    'policy': 'msr_safe_policy',
 }
 
 

@@ -30,6 +30,7 @@ OBSERVATION = {
     'governor': 'performance',
     'stock_driver': False,
     'module': {'version': '2.0.0', 'ours': True},
+    'policy': None,
     'approved_list': {'sha256': 'ab' * 32, 'registers': 98, 'writable': 41, 'installed': True},
     'registers': {
         '0x00000606': [{'0x00000000000a0e03': '0-3'}, {}],
@@ -48,14 +49,17 @@ def observed(registers=None, **changes):
     return observation
 
 
-def record(nodes, equal=None):
-    """Return the Run of {name: observation, or (kind of failure, message)}, as it comes back from its file."""
+def record(nodes, equal=None, policy=None):
+    """Return the Run of {name: observation, or (kind of failure, message)}, as it comes back from its file.
+
+    equal: {name: what the site says is equal}; policy: the statements for all nodes.
+    """
     recorder = Recorder(TIME)
     for name, observation in nodes.items():
         if isinstance(observation, tuple):
             recorder.add_failure(name, *observation)
         else:
-            recorder.add(name, observation, (equal or {}).get(name))
+            recorder.add(name, observation, (equal or {}).get(name), policy)
     return parse_run(render_run(recorder.run), 'run.json')
 
 

@@ -184,3 +184,61 @@ def test_a_register_without_a_name_is_compared_by_its_bits():
     nodes = {'n%d' % number: observed({'0x00031337': {'0x0000000000000010': '0-3'}}) for number in range(1, 4)}
     nodes['odd'] = observed({'0x00031337': {'0x0000000000000020': '0-3'}})
     assert findings(nodes) == [('other', '0x31337: bits 5:4 1 -> 2', 'odd')]
+
+
+# The policy
+
+LIMIT = [{'control': 'package_power_limit', 'value': '165 W'}]
+
+
+def with_power_info(**changes):
+    return observed({'0x00000614': {'0x0000000001500668': '0-3'}}, **changes)
+
+
+def compared(nodes, policy):
+    comparison = compare(record(nodes, policy=policy))
+    return comparison, [(finding.category, finding.source, finding.text) for finding in comparison.findings]
+
+
+def test_the_policy_finds_what_the_whole_fleet_has_wrong():
+    nodes = {'n%d' % number: with_power_info() for number in range(1, 4)}
+    comparison, found = compared(nodes, LIMIT)
+    assert found == [('power', 'policy', 'MSR_PKG_POWER_LIMIT: PL1_POWER_LIMIT 165 W -> 205 W')]
+    assert set(comparison.states.values()) == {'drift'}
+    assert compared(nodes, [{'control': 'package_power_limit', 'value': '205 W'}])[1] == []
+
+
+def test_who_is_as_the_policy_says_does_not_differ_whatever_the_others_hold():
+    nodes = {'n%d' % number: with_power_info() for number in range(1, 4)}
+    right = with_power_info()
+    right['registers'][POWER_LIMIT] = [{WATTS_165: '0-3'}, {}]
+    comparison, _found = compared(dict(nodes, right=right), LIMIT)
+    assert comparison.states['right'] == 'ok'
+
+
+def test_bits_that_the_policy_says_nothing_of_are_compared_with_equal_nodes():
+    nodes = {'n%d' % number: with_power_info() for number in range(1, 4)}
+    locked = with_power_info()
+    locked['registers'][POWER_LIMIT] = [{'0x8000000000158668': '0-3'}, {}]
+    policy = [{'control': 'package_power_limit', 'value': '205 W'}]
+    assert compared(dict(nodes, locked=locked), policy)[1] == [('lock', 'majority', 'MSR_PKG_POWER_LIMIT: LOCK 0 -> 1')]
+
+
+def test_a_single_node_is_checked_by_a_policy():
+    comparison, found = compared({'n1': observed()}, [{'control': 'turbo', 'value': 'on'}])
+    assert (found, comparison.states) == ([], {'n1': 'ok'})
+
+
+def test_what_the_kernel_owns_or_the_cpu_has_not_is_a_note_and_no_finding():
+    policy = [{'control': 'maximum_frequency', 'value': '2 GHz'}, {'register': 'HWCR', 'field': 'X', 'value': 1}]
+    comparison, found = compared(fleet({}), policy)
+    assert found == []
+    texts = ' '.join(text for text, _nodes in comparison.notes)
+    assert 'intel_pstate owns' in texts and 'no register HWCR' in texts
+
+
+def test_a_statement_that_could_not_be_looked_at_is_not_passed_over():
+    comparison, found = compared(fleet({}), LIMIT)
+    ((category, source, text),) = found
+    assert (category, source) == ('unread', 'policy') and 'could not be read' in text
+    assert comparison.states['n1'] == 'notice'

@@ -33,6 +33,7 @@ SETTINGS = {
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
     'nmi_watchdog': 'keep',
+    'policy': None,
 }
 
 
@@ -215,11 +216,13 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
                 '/etc/udev/rules.d/70-msr-safe.rules',
                 '/etc/sysctl.d/70-msr-safe.conf',
                 '/etc/systemd/system/msr-safe.service',
+                '/etc/msr-safe/policy.json',
             )
         ),
         'group_exists': False,
         'commands_digest': '',
         'nmi_watchdog': None,
+        'policy': None,
         'service_enabled': False,
     }
     wanted, _warnings = collection.wanted(observed, settings)

@@ -7,6 +7,8 @@ import json
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import POLICY
+from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.policy_file import policy_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS, STAGES, due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     MODPROBE,
@@ -52,6 +54,7 @@ def make_wanted(**changes):
             'registers': 1,
         },
         'nmi_watchdog': 'keep',
+        'policy': None,
     }
     return dict(wanted, **changes)
 
@@ -74,7 +77,8 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None},
+        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
         'nmi_watchdog': None,
@@ -95,6 +99,7 @@ def make_converged(**changes):
             SYSCTL: None,
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
+            POLICY: None,
         },
         module={
             'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
@@ -164,6 +169,7 @@ def test_every_change_can_be_carried_out_and_shown():
     changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
     changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
+    changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
     assert set(actions(changes)) == set(ACTIONS)
     for change in changes:
         assert change['stage'] in STAGES
@@ -568,3 +574,66 @@ def test_keep_and_removal_bring_back_what_was(was_on, words):
         'remove ' + SYSCTL,
         *words,
     ]
+
+
+# The policy
+
+TURBO_OFF = {'statements': [{'control': 'turbo', 'value': False}], 'definitions': []}
+
+
+def held(before='', after='', problem=None):
+    return {'before': before, 'after': after, 'notes': [], 'problem': problem}
+
+
+POLICY_FILE = policy_text(TURBO_OFF['statements'])
+
+
+def with_policy(observed, text=POLICY_FILE, **policy):
+    observed['files'][POLICY] = text and text.strip()
+    observed['policy'] = held(**policy)
+    return observed
+
+
+def test_a_policy_is_written_for_the_boot_and_applied_before_it():
+    observed = with_policy(make_converged(service_enabled=False), None, before='turbo on\n', after='turbo off\n')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [(change['stage'], change['action']) for change in changes] == [
+        ('policy', 'write_file'),
+        ('policy', 'apply_policy'),
+        ('boot', 'enable_service'),
+    ]
+    assert (changes[1]['before'], changes[1]['after']) == ('turbo on\n', 'turbo off\n')
+    assert changes[1]['policy'] == TURBO_OFF
+
+
+def test_registers_that_hold_the_policy_are_left_alone():
+    assert plan_present(with_policy(make_converged()), make_wanted(policy=TURBO_OFF)) == []
+
+
+def test_a_policy_that_cannot_be_had_is_an_error_before_the_first_change():
+    observed = with_policy(make_converged(service_enabled=False), problem='400 W is too much.')
+    assert '400 W is too much.' in refusal(observed, make_wanted(policy=TURBO_OFF))
+
+
+def test_on_a_node_without_the_module_yet_the_policy_is_applied_whatever_registers_hold():
+    observed = with_policy(make_fresh(), None, problem='no msr-safe kernel module is loaded')
+    changes = [
+        change for change in plan_present(observed, make_wanted(policy=TURBO_OFF)) if change['stage'] == 'policy'
+    ]
+    assert actions(changes) == ['write_file', 'apply_policy']
+    assert changes[1]['after'] == 'turbo off\n'
+
+
+def test_for_another_kernel_the_policy_waits_for_the_boot():
+    observed = with_policy(make_fresh(kernel_release=OTHER_KERNEL), None, problem='nothing is loaded')
+    changes = [
+        change for change in plan_present(observed, make_wanted(policy=TURBO_OFF)) if change['stage'] == 'policy'
+    ]
+    assert actions(changes) == ['write_file']
+
+
+def test_without_a_policy_its_file_goes():
+    observed = make_converged()
+    observed['files'][POLICY] = 'old'
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['stage'], change['action'], change['path']) == ('policy', 'remove_path', POLICY)
