@@ -50,10 +50,10 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-slurm bench-kernel molecule
+.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest test-page bench-audit test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -172,6 +172,13 @@ bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4
 bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
 	    python tests/kernel/bench/bench.py $(ROUNDS)
+
+bench-audit: tools ## How large a fleet an audit takes; docs/results/audit.md
+	PYTHONPATH=$(build)/collections python tests/bench/audit.py
+
+test-page: tools ## The page of an audit in Chromium (PICTURES=docs/pictures takes those of docs/audit.md)
+	@tests/tools/apt-install test-page
+	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider tests/browser
 
 test-fresh: setup ## `make demo` and `make test` on bare Debian systems (RELEASES=trixie COMMANDS=demo)
 	python tests/tools/fresh.py $(RELEASES:%=--release=%) $(COMMANDS)

@@ -12,6 +12,7 @@ import sys
 # From the top down: a room imports its own files and those of the rooms below it.
 FLOORS = (
     'commands',
+    'audit',
     'provisioning',
     'jobs',
     'snapshots',

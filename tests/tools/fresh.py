@@ -155,12 +155,12 @@ def step(line):
 
 def pip_paths():
     """The files and directories of this machine that pip's settings name."""
-    listing = subprocess.run(
-        [sys.executable, '-m', 'pip', 'config', 'list'], check=True, capture_output=True, text=True
-    )
-    values = [ast.literal_eval(line.partition('=')[2]) for line in listing.stdout.splitlines()]
+    listing = subprocess.check_output([sys.executable, '-m', 'pip', 'config', 'list'], text=True)
+    values = [ast.literal_eval(line.partition('=')[2]) for line in listing.splitlines()]
     words = [word.removeprefix('file://') for value in values for word in str(value).split()]
-    return [Path(word) for word in words if word.startswith('/') and Path(word).exists()]
+    paths = [Path(word) for word in words if word.startswith('/') and Path(word).exists()]
+    # The pages of an index, in `simple`, link to files beside it
+    return [path.parent if path.name == 'simple' else path for path in paths]
 
 
 def try_release(release, targets):

@@ -41,7 +41,7 @@ SLOWEST = 15
 SLOW = 10  # seconds: what is worth naming
 MINUTE = 60
 # Frames of tools are as wide as this: a test's name is longer than a terminal's line
-WIDTH = '300'
+WIDTH = '180'
 
 STARTED = time.monotonic()
 said = threading.Lock()
