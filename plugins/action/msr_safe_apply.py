@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import describe_change
+from ..module_utils.provisioning.change import deferrals, describe_change, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
 from ..plugin_utils.wanted import plan, wanted_settings
@@ -27,13 +27,18 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
+                'deferred': {'type': 'list', 'elements': 'str', 'default': []},
                 'verify': {'type': 'dict'},
             }
         )
         stages, verify = arguments['stages'], arguments['verify']
         changes = [change for change in arguments['changes'] if stages is None or change['stage'] in stages]
         if self._task.check_mode or not changes:
-            result.update(changed=bool(changes), done=[describe_change(change) for change in changes])
+            result.update(
+                changed=bool(changes),
+                done=[describe_change(change) for change in changes],
+                deferred=arguments['deferred'],
+            )
         else:
             try:
                 result.update(self.carry_out(changes, verify and wanted_settings(verify), task_vars))
@@ -59,7 +64,7 @@ class ActionModule(ActionBase):
         )
         observed = result.pop('observed', None)
         if observed:
-            require_nothing_left(observed, settings)
+            result['deferred'] = require_nothing_left(observed, settings)
         return result
 
     def send(self, content):
@@ -76,13 +81,15 @@ class ActionModule(ActionBase):
 
 
 def require_nothing_left(observed, settings):
-    """Raise MsrSafeError where a node, observed after all changes, is not as wanted."""
+    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else."""
     changes, _wanted, _warnings = plan(observed, settings)
-    if changes:
+    if due(changes):
         raise MsrSafeError(
-            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, changes)),
-            'Something on the node undoes what the role does: look for other configuration of msr-safe.',
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),
+            'Another program on the node undoes what the role does, after it did it: no file of others is known here '
+            'that would.',
         )
+    return deferrals(changes)
 
 
 def difference(change):

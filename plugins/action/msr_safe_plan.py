@@ -8,7 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import due_stages
+from ..module_utils.provisioning.change import deferrals, due, due_stages
 from ..plugin_utils.wanted import plan, wanted_settings
 
 
@@ -32,8 +32,9 @@ class ActionModule(ActionBase):
         result = {
             'changed': False,
             'observed': observed,
-            'changes': changes,
+            'changes': due(changes),
             'due': due_stages(changes),
+            'deferred': deferrals(changes),
             'warnings': warnings,
         }
         if wanted:

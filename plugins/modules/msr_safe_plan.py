@@ -59,6 +59,23 @@ options:
         description: For C(/dev/cpu/msr_safe_version).
         type: int
         default: 0
+  reload:
+    description:
+      - When another module than the wanted one that is in the kernel is replaced. The rest is done in any case.
+      - V(idle) - in this run, unless a program has a device open; then it is deferred, and said which one.
+      - V(now) - in this run. Where a program has a device open, the plan is refused.
+      - V(boot) - never in a run; the next boot loads what is installed.
+      - While a job is on the node (C(msr-job status)), it is deferred whatever this says.
+    type: str
+    choices: [now, idle, boot]
+    default: idle
+  take_over:
+    description:
+      - Whether to set aside files of others that are in the way - another C(msr-safe.ko), settings of depmod and
+        modprobe, udev rules for our devices, files where ours belong. They are renamed to end in C(.set-aside).
+      - Otherwise, and where a file has lines about something else, the plan is refused and names them.
+    type: bool
+    default: false
   group:
     description: The Unix group that owns the devices. It is made, as a system group, where it does not exist.
     type: str
@@ -152,10 +169,16 @@ due:
   elements: str
   sample: [build, install, permissions, load, commands, approve, boot]
 changes:
-  description: The changes, for M(hpc.msr_safe.msr_safe_apply).
+  description: The changes that are to be done now, for M(hpc.msr_safe.msr_safe_apply).
   returned: success
   type: list
   elements: dict
+deferred:
+  description: What is not done now and why, a line each. The next run does it, or the next boot.
+  returned: success
+  type: list
+  elements: str
+  sample: ["approve: activate al_0655: job 42 is on the node"]
 observed:
   description: The node as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
   returned: success

@@ -66,7 +66,8 @@ def test_module_in_use(refused, playbook, host):
     holder = host.check_output('sleep 300 < /dev/cpu/0/msr_safe > /dev/null 2>&1 & echo $!')
     try:
         refused(lambda: playbook('remove'), f'sleep (pid {holder})', '/dev/cpu/0/msr_safe')
-        refused(lambda: playbook('site', msr_safe_majors={'msr_batch': 242}), f'sleep (pid {holder})')
+        settings = {'msr_safe_majors': {'msr_batch': 242}, 'msr_safe_reload': 'now'}
+        refused(lambda: playbook('site', **settings), f'sleep (pid {holder})')
     finally:
         host.run(f'kill {holder}')
 

@@ -4,6 +4,7 @@
 
 import collections
 
+from ..access.lock import locked
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..numbers import MAX_ADDRESS, parse_literal
@@ -77,6 +78,7 @@ def is_due(activation):
 def carry_out_activation(machine, activation):
     """Activate first: a list that the kernel refuses never becomes that of the next boot."""
     if activation.activates:
-        activate_list(machine, activation.entries)
+        with locked(machine, 'msr-safe'):
+            activate_list(machine, activation.entries)
     if activation.file_text is not None:
         machine.write(INSTALLED_LIST, activation.file_text.encode('utf-8'))

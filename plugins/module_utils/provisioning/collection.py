@@ -9,7 +9,7 @@ from ..approved_lists.directory import select_list
 from ..approved_lists.lint import TIERS, require_safe
 from ..approved_lists.node_file import approved_list_text
 from ..errors import MsrSafeError
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import registers_of
@@ -30,9 +30,13 @@ class Collection:
         return os.path.join(self.root, *parts)
 
     def module_source(self):
-        """Return the tree of the kernel module's source."""
-        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile', 'README.md'))
-        return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
+        """Return the tree of what is compiled on nodes: without simulated registers, which are for tests."""
+        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile'))
+        return {
+            name: content
+            for name, content in tree.items()
+            if not name.endswith('.mod.c') and not name.startswith('simulation' + os.sep)
+        }
 
     def library(self):
         """Return the tree that becomes the commands' Python package, with their man pages and completion."""
@@ -93,6 +97,8 @@ class Collection:
             'majors': settings['majors'],
             'group': settings['group'],
             'modes': settings['modes'],
+            'reload': settings['reload'],
+            'take_over': settings['take_over'],
             'approved_list': approved_list,
         }, warnings
 
@@ -122,7 +128,7 @@ def artifact(directory, kernel_release, source_digest):
     if directory is None:
         return None
     path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
-    return {'path': path, 'module': read_module_file(Machine(), path)}
+    return {'path': path, 'module': examine_module_file(Machine(), path)}
 
 
 def read_artifact(path):

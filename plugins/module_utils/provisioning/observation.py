@@ -13,7 +13,8 @@ from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
 from ..hardware.kernel_module import observe_loaded_module, observe_signature_policy
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file, read_kernel_vermagic
+from ..jobs.record import read_records
 from ..layout import (
     COMMANDS,
     CREATED_GROUP,
@@ -21,13 +22,14 @@ from ..layout import (
     JOB_COMMAND,
     LIBRARY,
     PACKAGE,
-    SETTINGS,
     STATE,
     built_module,
     command_text,
     installed_module,
 )
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, UNIT_ENABLED
+from .others import is_ours, observe_others, resolved_module
+from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
 
 PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
@@ -45,16 +47,21 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
     if not release:
         raise MsrSafeError('This node does not say which kernel it runs.', 'Set msr_safe_kernel_release.')
     loaded = observe_loaded_module(machine)
+    unlike, links = observe_permissions(machine, release)
     return {
         'kernel_release': release,
         'running_kernel': running,
         'cpu': read_cpu(machine),
         'build': observe_build(machine, release),
+        'vermagic': read_kernel_vermagic(machine, release),
+        'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
+        'jobs': list(read_records(machine)),
         'module': {
             'loaded': loaded,
-            'installed': read_module_file(machine, installed_module(release)),
-            'built': read_module_file(machine, built_module(release)),
+            'installed': examine_module_file(machine, installed_module(release)),
+            'resolved': resolved_module(machine, release),
+            'built': examine_module_file(machine, built_module(release)),
             'holders': device_holders(machine) if loaded and loaded['users'] else [],
         },
         'access': observe_access(machine),
@@ -66,6 +73,9 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
+        'permissions': unlike,
+        'links': links,
+        'others': observe_others(machine, release),
         'traces': observe_traces(machine),
     }
 
@@ -112,8 +122,16 @@ def observe_active_list(machine, with_text):
         'sha256': digest_list(entries),
         'registers': len(entries),
         'writable': len([entry for entry in entries if entry.mask]),
-        'text': render_list(with_names(entries, read_installed_list(machine))) if with_text else None,
+        'text': render_list(with_names(entries, read_names(machine))) if with_text else None,
     }
+
+
+def read_names(machine):
+    """Return the node's own list, for its names; [] where it is damaged, and so to be replaced."""
+    try:
+        return read_installed_list(machine)
+    except MsrSafeError:
+        return []
 
 
 def observe_installed_list(machine, with_text):
@@ -133,6 +151,11 @@ def group_exists(name):
     except KeyError:
         return False
     return True
+
+
+def created_groups(machine):
+    """Return the names of the groups that the role made on a machine, former ones too."""
+    return (machine.read_text(CREATED_GROUP) or '').split()
 
 
 def observe_commands(machine):
@@ -158,31 +181,25 @@ def commands_files(package):
 def releases_with_module(machine):
     """Return the kernel releases for which a module file that this collection built is installed."""
     files = [
-        (release, read_module_file(machine, installed_module(release))) for release in machine.list('/lib/modules')
+        (release, examine_module_file(machine, installed_module(release))) for release in machine.list('/lib/modules')
     ]
     return [release for release, module in files if module and 'source_digest' in module]
-
-
-def is_ours(machine, path):
-    """Return whether a file was written by this collection, not by another msr-safe."""
-    return b'hpc.msr_safe' in (machine.read(path) or b'')
 
 
 def observe_traces(machine):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
-    'paths': [str], 'group': the group that the role made, or None,
+    'paths': [str], 'groups': those that the role made,
     'slurm': do Slurm's jobs need it?}``.
     """
     files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
-    directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
-    directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
-    created_group = machine.read_text(CREATED_GROUP)
+    files += [APPROVED_LIST] if is_ours(machine, APPROVED_LIST) else []
+    directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),
         'paths': files + directories,
-        'group': created_group if created_group and group_exists(created_group) else None,
+        'groups': [name for name in created_groups(machine) if group_exists(name)],
         'slurm': machine.exists(JOB_COMMAND),
     }

@@ -11,42 +11,123 @@ import re
 from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
+from ..hardware.module_file import has_vermagic
 from ..layout import built_module, installed_module
 from . import actions
-from .change import build_change, unloads
+from .change import build_change, defer, describe_jobs, disturbs, due, unloads
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
 
+# The oldest kernel that the module is built and tested for (docs/kernel-module.md)
+OLDEST_KERNEL = (5, 10)
+
+# When a module in the kernel is replaced: in this run or not at all; when nobody uses it; at the next boot
+RELOADS = NOW, WHEN_IDLE, AT_BOOT = 'now', 'idle', 'boot'
+
 
 def plan_present(observed, wanted):
-    """Return the changes that make a node have msr-safe as wanted.
+    """Return the changes that make a node have msr-safe as wanted; some may be deferred (see change.py).
 
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}}``.
+    int}, 'reload': one of RELOADS, 'take_over': bool, 'approved_list':
+    {'file_text', 'sha256', 'source', 'registers'}}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
+    check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
+    check_links(observed)
+    changes = plan_others(observed, wanted)
     loads = plan_load(observed, wanted)
-    changes = plan_build(observed, wanted)
+    changes += plan_build(observed, wanted)
     changes += plan_install(observed, wanted)
     changes += plan_permissions(observed, wanted)
     changes += loads
     changes += plan_commands(observed, wanted)
-    changes += plan_approve(observed, wanted, loads=bool(loads))
+    changes += plan_approve(observed, wanted, loads=bool(due(loads)))
     changes += plan_boot(observed)
+    changes += plan_modes(observed, changes)
+    changes += plan_former_groups(observed, wanted)
+    check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
-    check_holders(observed, changes)
-    return changes
+    check_holders(observed, due(changes))
+    return defer_for_jobs(observed, changes)
+
+
+def defer_for_jobs(observed, changes):
+    """Return the changes with those deferred that a job on the node would feel."""
+    reason = describe_jobs(observed['jobs'])
+    return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
+
+
+def check_links(observed):
+    """Raise MsrSafeError where a symbolic link is in the place of a file of ours."""
+    for path, target in sorted(observed['links'].items()):
+        raise MsrSafeError(
+            '%s is a symbolic link to %s, and is to be a file of this node.' % (path, target),
+            'Remove the link (rm %s) and apply the role again; it is not followed, and not replaced.' % path,
+        )
+
+
+def check_age(release):
+    """Raise MsrSafeError where a kernel is older than the module knows."""
+    version = re.match(r'([0-9]+)\.([0-9]+)', release)
+    if version and tuple(map(int, version.groups())) < OLDEST_KERNEL:
+        raise MsrSafeError(
+            'Kernel %s is too old: the module needs Linux %d.%d or later.' % ((release, *OLDEST_KERNEL)),
+            'Boot a later kernel, or leave this node out.',
+        )
+
+
+def check_modules_disabled(observed, loads):
+    """Raise MsrSafeError where the running kernel is to load the module and loads none any more."""
+    if observed['modules_disabled'] and due(loads):
+        raise MsrSafeError(
+            'This kernel takes no modules any more: /proc/sys/kernel/modules_disabled is 1.',
+            'It stays so until the next boot: set it later than msr-safe.service runs, and reboot; or have the module '
+            'replaced at the next boot only (msr_safe_reload: boot).',
+        )
+
+
+def plan_others(observed, wanted):
+    """Plan to set files of others aside that are in the way. Raises MsrSafeError unless that is wanted."""
+    others = observed['others']
+    stay = [other for other in others if not (wanted['take_over'] and other['wholly'])]
+    if stay:
+        raise MsrSafeError(
+            'Others on this node are in the way of msr-safe:\n%s' % '\n'.join(map(describe_other, stay)),
+            'Take that away, or have whole files renamed to end in .set-aside (msr_safe_take_over: true). '
+            'Lines in files that have others, too, are yours to take out.',
+        )
+    return [
+        build_change(
+            'install',
+            actions.set_aside,
+            'set aside %s' % describe_other(other),
+            other['path'] + '\n',
+            None,
+            path=other['path'],
+            kernel_release=observed['kernel_release'],
+        )
+        for other in others
+    ]
+
+
+def describe_other(other):
+    """Return a file of others in words: ``/usr/sbin/msrsave (package x) is where ours belongs``."""
+    package = ' (package %s)' % other['package'] if other['package'] else ''
+    return '%s%s %s' % (other['path'], package, other['what'])
 
 
 def plan_build(observed, wanted):
     """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
-    if has_source(observed['module']['installed'], wanted) or has_source(observed['module']['built'], wanted):
+    if is_wanted_module(observed['module']['installed'], observed, wanted):
+        return []
+    if is_wanted_module(observed['module']['built'], observed, wanted):
         return []
     release, artifact = observed['kernel_release'], wanted['artifact']
     build = build_change(
@@ -57,6 +138,7 @@ def plan_build(observed, wanted):
         'msr-safe %s\n' % wanted['version'],
         path=built_module(release, wanted['build_directory']),
         kernel_release=release,
+        vermagic=observed['vermagic'],
         version=wanted['version'],
         source_digest=wanted['source_digest'],
     )
@@ -71,22 +153,28 @@ def plan_build(observed, wanted):
         path=built_module(release),
         artifact=artifact['path'],
     )
-    return [deliver] if has_source(artifact['module'], wanted) else [build, deliver]
+    return [deliver] if is_wanted_module(artifact['module'], observed, wanted) else [build, deliver]
 
 
-def has_source(module, wanted):
-    """Return whether a module file was built from the wanted source."""
-    return module is not None and module.get('source_digest') == wanted['source_digest']
+def is_wanted_module(module, observed, wanted):
+    """Return whether a module file was built from the wanted source, for the kernel as it is."""
+    return (
+        module is not None
+        and module.get('source_digest') == wanted['source_digest']
+        and has_vermagic(module, observed['kernel_release'], observed['vermagic'])
+    )
 
 
 def describe_module(module):
-    return 'msr-safe %s\n' % module.get('version') if module else None
+    return 'msr-safe %s\n' % module.get('version', 'damaged') if module else None
 
 
 def plan_install(observed, wanted):
     changes = []
     installed, release = observed['module']['installed'], observed['kernel_release']
-    if not has_source(installed, wanted):
+    if is_wanted_module(installed, observed, wanted):
+        changes += plan_finding(observed)
+    else:
         changes.append(
             build_change(
                 'install',
@@ -100,6 +188,15 @@ def plan_install(observed, wanted):
             )
         )
     return changes + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+
+
+def plan_finding(observed):
+    """Plan to have modprobe find the installed module, where depmod has not seen it."""
+    release = observed['kernel_release']
+    if observed['module']['resolved'] or observed['others']:
+        return []
+    title = 'have modprobe find %s' % installed_module(release)
+    return [build_change('install', actions.find_modules, title, None, None, kernel_release=release)]
 
 
 def plan_file(observed, stage, path, text):
@@ -137,7 +234,48 @@ def plan_permissions(observed, wanted):
                 after,
             )
         )
-    return changes
+    is_open = is_open_to_all(observed['devices'])
+    return [dict(change, disturbs=not is_open) for change in changes]
+
+
+def is_open_to_all(devices):
+    """Return whether every user may use a device, which waits for no job to end."""
+    return any(access[3] != '0' for device in DEVICES for access in devices[device]['access'])
+
+
+def plan_modes(observed, changes):
+    """Plan to give back their modes and owners to files that stay as they are."""
+    written = {change.get('path') for change in changes}
+    return [
+        build_change(
+            'permissions',
+            actions.set_mode,
+            'make %s %s root:root again' % (path, one['mode']),
+            one['is'] + '\n',
+            '%s root:root\n' % one['mode'],
+            path=path,
+            mode=one['mode'],
+        )
+        for path, one in sorted(observed['permissions'].items())
+        if path not in written
+    ]
+
+
+def plan_former_groups(observed, wanted):
+    """Plan to remove the groups that the role made before msr_safe_group was changed."""
+    return [
+        build_change(
+            'permissions',
+            actions.remove_group,
+            'remove the former group ' + name,
+            name + '\n',
+            None,
+            group=name,
+            disturbs=True,
+        )
+        for name in observed['traces']['groups']
+        if name != wanted['group']
+    ]
 
 
 def describe_access(devices, wanted):
@@ -157,7 +295,7 @@ def plan_load(observed, wanted):
     loaded, installed = observed['module']['loaded'], observed['module']['installed']
     is_current = (
         loaded is not None
-        and has_source(installed, wanted)
+        and is_wanted_module(installed, observed, wanted)
         and loaded['srcversion'] == installed.get('srcversion')
         and loaded['majors'] == wanted['majors']
     )
@@ -166,15 +304,25 @@ def plan_load(observed, wanted):
     title = (
         'load msr_safe' if loaded is None else 'unload msr_safe %s, load %s' % (loaded['version'], wanted['version'])
     )
-    return [
-        build_change(
-            'load',
-            actions.load_module,
-            title,
-            describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
-            describe_loaded(wanted['version'], wanted['majors']),
-        )
-    ]
+    change = build_change(
+        'load',
+        actions.load_module,
+        title,
+        describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
+        describe_loaded(wanted['version'], wanted['majors']),
+        disturbs=True,
+    )
+    reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
+    return [defer(change, reason) if reason else change]
+
+
+def why_not_now(module, reload):
+    """Return why the module in the kernel is not to be replaced in this run, in words, or None where it is."""
+    if reload == AT_BOOT:
+        return 'that is for the next boot (msr_safe_reload: boot)'
+    if reload == WHEN_IDLE and module['loaded']['users']:
+        return 'the module is in use: %s' % describe_holders(module['holders'])
+    return None
 
 
 def describe_loaded(version, majors):
@@ -211,6 +359,7 @@ def plan_approve(observed, wanted, loads):
                 wanted_list['file_text'],
                 path=APPROVED_LIST,
                 content=wanted_list['file_text'],
+                disturbs=True,
             )
         )
     # A module that is loaded anew has the empty list.
@@ -224,6 +373,7 @@ def plan_approve(observed, wanted, loads):
                 describe_list(active),
                 describe_list(wanted_list),
                 path=APPROVED_LIST,
+                disturbs=True,
             )
         )
     return changes
@@ -255,7 +405,7 @@ def plan_boot(observed):
                 start=observed['kernel_release'] == observed['running_kernel'],
             )
         )
-    return changes
+    return [dict(change, disturbs=True) for change in changes]
 
 
 def plan_absent(observed):
@@ -296,19 +446,17 @@ def plan_absent(observed):
                 kernel_release=release,
             )
         )
-    if traces['group']:
+    for name in traces['groups']:
         changes.append(
-            build_change(
-                'remove',
-                actions.remove_group,
-                'remove the group ' + traces['group'],
-                traces['group'] + '\n',
-                None,
-                group=traces['group'],
-            )
+            build_change('remove', actions.remove_group, 'remove the group ' + name, name + '\n', None, group=name)
         )
     for path in traces['paths']:
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+    if changes and observed['jobs']:
+        raise MsrSafeError(
+            'msr-safe is not taken off now: %s.' % describe_jobs(observed['jobs']),
+            'Drain the node and run this again when its jobs have ended (msr-job status).',
+        )
     check_holders(observed, changes)
     return changes
 
@@ -375,7 +523,7 @@ def module_to_load(observed, wanted):
     files = [observed['module']['installed'], observed['module']['built']]
     if wanted['artifact']:
         files.append(wanted['artifact']['module'])
-    return next((module for module in files if has_source(module, wanted)), None)
+    return next((module for module in files if is_wanted_module(module, observed, wanted)), None)
 
 
 def check_holders(observed, changes):

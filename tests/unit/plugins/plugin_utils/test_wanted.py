@@ -15,6 +15,8 @@ VARIABLES = {
     'build_directory': 'msr_safe_build_directory',
     'artifacts': 'msr_safe_artifacts',
     'majors': 'msr_safe_majors',
+    'reload': 'msr_safe_reload',
+    'take_over': 'msr_safe_take_over',
     'group': 'msr_safe_group',
     'modes': 'msr_safe_modes',
     'tier': 'msr_safe_approved_list_tier',
