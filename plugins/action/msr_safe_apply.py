@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import tempfile
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
@@ -13,7 +11,8 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, describe_change, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
-from ..plugin_utils.wanted import plan, wanted_settings
+from ..plugin_utils.sending import send
+from ..plugin_utils.wanted import observation_options, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -41,7 +40,7 @@ class ActionModule(ActionBase):
             )
         else:
             try:
-                result.update(self.carry_out(changes, verify and wanted_settings(verify), task_vars))
+                result.update(self.carry_out(changes, verify and wanted_settings(verify, self._loader), task_vars))
             except MsrSafeError as error:
                 raise AnsibleActionFail(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -57,8 +56,8 @@ class ActionModule(ActionBase):
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
                 'changes': changes,
-                'verify': settings and {name: settings[name] for name in ('kernel_release', 'group')},
-                '_payloads': payloads and self.send(pack_tree(payloads)),
+                'verify': observation_options(settings) if settings else None,
+                '_payloads': send(self, pack_tree(payloads)) if payloads else None,
             },
             task_vars=task_vars,
         )
@@ -66,18 +65,6 @@ class ActionModule(ActionBase):
         if observed:
             result['deferred'] = require_nothing_left(observed, settings)
         return result
-
-    def send(self, content):
-        """Put bytes into a file on the node; return its path there."""
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payloads')
-        with tempfile.NamedTemporaryFile() as local:
-            local.write(content)
-            local.flush()
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        return remote
 
 
 def require_nothing_left(observed, settings):

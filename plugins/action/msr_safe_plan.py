@@ -9,7 +9,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, due, due_stages
-from ..plugin_utils.wanted import plan, wanted_settings
+from ..plugin_utils.wanted import observation_options, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        settings = wanted_settings(self._task.args)
+        settings = wanted_settings(self._task.args, self._loader)
         try:
             return {**result, **self.plan(settings, task_vars)}
         except MsrSafeError as error:
@@ -31,14 +31,13 @@ class ActionModule(ActionBase):
             changes, wanted, warnings = plan(self.observe(settings, task_vars, lists=True), settings)
         result = {
             'changed': False,
-            'observed': observed,
-            'changes': due(changes),
+            'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
             'deferred': deferrals(changes),
+            'options': self._task.args,
             'warnings': warnings,
         }
         if wanted:
-            result['artifact'] = wanted['artifact']
             result['approved_list'] = {
                 name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
             }
@@ -47,9 +46,14 @@ class ActionModule(ActionBase):
     def observe(self, settings, task_vars, lists):
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
-            module_args={'kernel_release': settings['kernel_release'], 'group': settings['group'], 'lists': lists},
+            module_args=dict(observation_options(settings), lists=lists),
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:
             raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
+
+
+def shown(change, with_texts):
+    """Return a change as it is kept for the next task: the texts of the diff are many kB a host."""
+    return change if with_texts else dict(change, before='', after='')

@@ -136,7 +136,7 @@ def apply(options, is_check, done, deferred):
             done.append(describe_change(change))
     if not options['verify']:
         return {}
-    return {'observed': observe_node(machine, options['verify'].get('kernel_release'), options['verify'].get('group'))}
+    return {'observed': observe_node(machine, **options['verify'])}
 
 
 @contextlib.contextmanager

@@ -32,6 +32,10 @@ options:
     description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
     type: path
     default: /var/lib/msr-safe
+  install_packages:
+    description: Whether to install the distribution's kernel headers, gcc and make where they are missing to build.
+    type: bool
+    default: true
   artifacts:
     description:
       - Directory on the controller with the modules that a builder built, one for each kernel release and source.
@@ -169,7 +173,9 @@ due:
   elements: str
   sample: [build, install, permissions, load, commands, approve, boot]
 changes:
-  description: The changes that are to be done now, for M(hpc.msr_safe.msr_safe_apply).
+  description:
+    - The changes that are to be done now, for M(hpc.msr_safe.msr_safe_apply).
+    - The texts that C(--diff) shows are in them only then.
   returned: success
   type: list
   elements: dict
@@ -179,13 +185,9 @@ deferred:
   type: list
   elements: str
   sample: ["approve: activate al_0655: job 42 is on the node"]
-observed:
-  description: The node as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
+options:
+  description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
   returned: success
-  type: dict
-artifact:
-  description: The module that a builder built, or is to build, as a path on the controller.
-  returned: O(state=present)
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import os
 
 import yaml
 from ansible.errors import AnsibleActionFail
@@ -35,12 +36,33 @@ def specified(options):
     return spec
 
 
-def wanted_settings(options):
-    """Return the options of msr_safe_plan as its settings, checked and complete. Raises AnsibleActionFail."""
+def wanted_settings(options, loader):
+    """Return the options of msr_safe_plan as its settings, checked and complete. Raises AnsibleActionFail.
+
+    loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
+    """
     result = ArgumentSpecValidator(argument_spec()).validate(options)
     if result.error_messages:
         raise AnsibleActionFail('\n'.join(result.error_messages))
-    return result.validated_parameters
+    settings = result.validated_parameters
+    settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
+    if settings['artifacts']:
+        settings['artifacts'] = loader.path_dwim(settings['artifacts'])
+    if not os.path.isabs(settings['build_directory']):
+        raise AnsibleActionFail(
+            'build_directory: %s is not absolute. It is on the host that builds: write the whole path.'
+            % settings['build_directory']
+        )
+    return settings
+
+
+def observation_options(settings):
+    """Return what an observation of the node has to know of the settings, as options of msr_safe_info."""
+    options = {'kernel_release': settings['kernel_release'], 'group': settings['group']}
+    # With a builder, the directory is on that; the node keeps its copy where it always does
+    if not settings['artifacts']:
+        options['build_directory'] = settings['build_directory']
+    return options
 
 
 def plan(observed, settings):

@@ -20,7 +20,8 @@ from ..hardware.cpu import online_cpus
 from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
 from .files import APPROVED_LIST
-from .observation import commands_files, created_groups, missing_packages, observe_build
+from .observation import commands_files, created_groups
+from .packages import install, observe_build, require_tools
 from .permissions import set_permissions
 from .tree import read_tree, unpack_tree
 
@@ -57,6 +58,11 @@ def write_file(machine, change, _payload):
     machine.write(change['path'], change['content'].encode('utf-8'))
 
 
+@action()
+def install_packages(machine, change, _payload):
+    install(machine, change['manager'], change['packages'])
+
+
 @action(payload=MODULE_SOURCE)
 def build_module(machine, change, payload):
     """Build the module in a scratch copy of its source, and keep the result for the install stage.
@@ -81,7 +87,7 @@ def is_built(module, change):
 
 
 def compile_module(machine, change, payload, directory):
-    check_headers(machine, change['kernel_release'])
+    require_tools(observe_build(machine, change['kernel_release']), change['kernel_release'], installs=False)
     scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
     try:
         unpack_tree(io.BytesIO(payload), scratch + '/source')
@@ -123,18 +129,6 @@ def require_vermagic(content, change):
             % (module.get('vermagic', '').strip(), change['vermagic'] or change['kernel_release']),
             'The headers in /lib/modules/%s/build are not of this kernel: install the package of exactly this one.'
             % change['kernel_release'],
-        )
-
-
-def check_headers(machine, release):
-    """Raise MsrSafeError where the headers of a kernel are missing."""
-    headers = '/lib/modules/%s/build' % release
-    if not machine.exists(headers + '/Makefile'):
-        packages = missing_packages(machine, release, observe_build(machine, release)['package_family'])
-        raise MsrSafeError(
-            'There are no kernel headers for %s to build with: %s is missing.' % (release, headers),
-            'Install %s. If the distribution no longer has them, boot a kernel it still serves.'
-            % (packages[0] if packages else 'the headers package of this kernel'),
         )
 
 

@@ -99,6 +99,7 @@ class Collection:
             'modes': settings['modes'],
             'reload': settings['reload'],
             'take_over': settings['take_over'],
+            'install_packages': settings['install_packages'],
             'approved_list': approved_list,
         }, warnings
 

@@ -29,18 +29,18 @@ from ..layout import (
 )
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
+from .packages import observe_build
 from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
 
-PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
 
-
-def observe_node(machine, kernel_release=None, group=None, with_lists=False):
+def observe_node(machine, kernel_release=None, group=None, with_lists=False, build_directory=STATE):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
-    the texts of the lists, which are long. Never changes anything. The shape is the RETURN of msr_safe_info.
+    the texts of the lists, which are long. build_directory: where this node keeps
+    what was built. Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
     release = kernel_release or running
@@ -61,7 +61,7 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
             'loaded': loaded,
             'installed': examine_module_file(machine, installed_module(release)),
             'resolved': resolved_module(machine, release),
-            'built': examine_module_file(machine, built_module(release)),
+            'built': examine_module_file(machine, built_module(release, build_directory)),
             'holders': device_holders(machine) if loaded and loaded['users'] else [],
         },
         'access': observe_access(machine),
@@ -76,34 +76,8 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
         'permissions': unlike,
         'links': links,
         'others': observe_others(machine, release),
-        'traces': observe_traces(machine),
+        'traces': observe_traces(machine, build_directory),
     }
-
-
-def observe_build(machine, release):
-    """Return what building needs and the node has.
-
-    Shape: ``{'headers': path or None, 'package_family': one of
-    PACKAGE_FAMILIES or None, 'missing_packages': [str]}``.
-    """
-    headers = '/lib/modules/%s/build' % release
-    families = [family for family, program in PACKAGE_FAMILIES if machine.exists(program)]
-    return {
-        'headers': headers if machine.exists(headers + '/Makefile') else None,
-        'package_family': families[0] if families else None,
-        'missing_packages': missing_packages(machine, release, families[0] if families else None),
-    }
-
-
-def missing_packages(machine, release, family):
-    """Return the distribution's packages that building needs and the machine does not have."""
-    headers = {
-        'debian': ['linux-headers-' + release],
-        'redhat': ['kernel-devel-' + release, 'elfutils-libelf-devel'],
-        'suse': ['kernel-default-devel'],
-    }.get(family, [])
-    missing = [] if machine.exists('/lib/modules/%s/build/Makefile' % release) else headers
-    return missing + [program for program in ('gcc', 'make') if not machine.exists('/usr/bin/' + program)]
 
 
 def observe_active_list(machine, with_text):
@@ -186,7 +160,16 @@ def releases_with_module(machine):
     return [release for release, module in files if module and 'source_digest' in module]
 
 
-def observe_traces(machine):
+def built_directories(machine, build_directory):
+    """Return the directories of what this node built, in a directory that is not only ours."""
+    modules = [
+        examine_module_file(machine, built_module(release, build_directory))
+        for release in machine.list(build_directory)
+    ]
+    return [os.path.dirname(module['path']) for module in modules if module and 'source_digest' in module]
+
+
+def observe_traces(machine, build_directory):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
@@ -196,6 +179,7 @@ def observe_traces(machine):
     files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
     files += [APPROVED_LIST] if is_ours(machine, APPROVED_LIST) else []
     directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
+    directories += built_directories(machine, build_directory) if build_directory != STATE else []
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),

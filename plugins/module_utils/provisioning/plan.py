@@ -16,6 +16,7 @@ from ..layout import built_module, installed_module
 from . import actions
 from .change import build_change, defer, describe_jobs, disturbs, due, unloads
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
+from .packages import require_tools
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
@@ -33,7 +34,7 @@ def plan_present(observed, wanted):
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'reload': one of RELOADS, 'take_over': bool, 'approved_list':
+    int}, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool, 'approved_list':
     {'file_text', 'sha256', 'source', 'registers'}}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
@@ -141,19 +142,47 @@ def plan_build(observed, wanted):
         vermagic=observed['vermagic'],
         version=wanted['version'],
         source_digest=wanted['source_digest'],
+        artifact=artifact and artifact['path'],
     )
     if artifact is None:
-        return [build]
+        return [*plan_tools(observed['build'], release, wanted['install_packages']), build]
     deliver = build_change(
         'deliver',
         actions.deliver_module,
         'copy msr-safe %s for kernel %s to the node' % (wanted['version'], release),
         None,
         'msr-safe %s\n' % wanted['version'],
-        path=built_module(release),
+        path=built_here(release, wanted),
         artifact=artifact['path'],
     )
     return [deliver] if is_wanted_module(artifact['module'], observed, wanted) else [build, deliver]
+
+
+def built_here(release, wanted):
+    """Return where a node keeps what it built, or was sent by a builder, whose directory is another host's."""
+    return built_module(release) if wanted['artifact'] else built_module(release, wanted['build_directory'])
+
+
+def plan_tools(build, release, installs):
+    """Plan to install what building needs, where that is wanted. Raises MsrSafeError where it cannot be had.
+
+    build: as from observe_build, of the host that builds.
+    """
+    require_tools(build, release, installs)
+    packages = build['missing_packages']
+    if not packages:
+        return []
+    return [
+        build_change(
+            'build',
+            actions.install_packages,
+            'install with %s: %s' % (build['package_manager'], ', '.join(packages)),
+            None,
+            ''.join(name + '\n' for name in packages),
+            manager=build['package_manager'],
+            packages=packages,
+        )
+    ]
 
 
 def is_wanted_module(module, observed, wanted):
@@ -183,7 +212,7 @@ def plan_install(observed, wanted):
                 describe_module(installed),
                 'msr-safe %s\n' % wanted['version'],
                 path=installed_module(release),
-                built=built_module(release),
+                built=built_here(release, wanted),
                 kernel_release=release,
             )
         )

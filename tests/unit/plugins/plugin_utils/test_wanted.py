@@ -13,6 +13,7 @@ VARIABLES = {
     'state': 'msr_safe_state',
     'kernel_release': 'msr_safe_kernel_release',
     'build_directory': 'msr_safe_build_directory',
+    'install_packages': 'msr_safe_install_packages',
     'artifacts': 'msr_safe_artifacts',
     'majors': 'msr_safe_majors',
     'reload': 'msr_safe_reload',
@@ -27,8 +28,36 @@ VARIABLES = {
 }
 
 
+class Loader:
+    """Ansible's loader, of a playbook in /site."""
+
+    def path_dwim(self, path):
+        return path if path.startswith('/') else '/site/' + path
+
+
+def settings_of(options):
+    return wanted.wanted_settings(options, Loader())
+
+
+def test_directories_of_the_controller_are_relative_to_the_playbook():
+    settings = settings_of({'directories': ['lists', '/srv/lists'], 'artifacts': 'modules'})
+    assert settings['directories'] == ['/site/lists', '/srv/lists']
+    assert settings['artifacts'] == '/site/modules'
+
+
+def test_the_directory_to_build_in_is_on_another_host():
+    with pytest.raises(wanted.AnsibleActionFail, match='build_directory: built is not absolute'):
+        settings_of({'build_directory': 'built'})
+
+
+@pytest.mark.parametrize('artifacts, directory', [(None, '/srv/built'), ('/site/modules', None)])
+def test_a_node_that_builds_is_looked_at_where_it_builds(artifacts, directory):
+    settings = settings_of({'build_directory': '/srv/built', 'artifacts': artifacts})
+    assert wanted.observation_options(settings).get('build_directory') == directory
+
+
 def test_documentation_is_the_argument_spec():
-    settings = wanted.wanted_settings({'majors': {'msr_batch': '240'}, 'overrides': [{'address': '0x10'}]})
+    settings = settings_of({'majors': {'msr_batch': '240'}, 'overrides': [{'address': '0x10'}]})
     assert settings['state'] == 'present'
     assert settings['majors'] == {'msr_safe': 0, 'msr_batch': 240, 'msr_approved_list': 0, 'msr_safe_version': 0}
     assert settings['modes']['msr_approved_list'] == '0600'
@@ -47,7 +76,7 @@ def test_documentation_is_the_argument_spec():
 )
 def test_a_wrong_option_is_said(options, words):
     with pytest.raises(wanted.AnsibleActionFail, match=words):
-        wanted.wanted_settings(options)
+        settings_of(options)
 
 
 def described(option):

@@ -101,7 +101,8 @@ def test_what_cannot_be_removed_is_said(node, monkeypatch):
 @pytest.fixture
 def builder(node):
     """A node with kernel headers, on which make builds MODULE."""
-    node.put('/lib/modules/%s/build/Makefile' % KERNEL, '')
+    for path in ('/lib/modules/%s/build/Makefile' % KERNEL, '/usr/bin/gcc', '/usr/bin/make'):
+        node.put(path, '')
     node.effects['make'] = lambda arguments: make(node, arguments)
     node.answers['make'] = (0, 'CC main.o\n')
     return node

@@ -36,6 +36,7 @@ SETTINGS = {
     'artifacts': None,
     'reload': 'idle',
     'take_over': False,
+    'install_packages': True,
 }
 
 
@@ -216,6 +217,7 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'kernel_release': release,
         'running_kernel': release,
         'cpu': SKYLAKE,
+        'build': {'headers': '/h', 'headers_package': None, 'package_manager': None, 'missing_packages': []},
         'vermagic': None,
         'modules_disabled': False,
         'signed_modules_only': None,

@@ -55,7 +55,12 @@ def test_a_bare_node_has_nothing(bare_node):
     assert observed == {
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
-        'build': {'headers': None, 'package_family': None, 'missing_packages': ['gcc', 'make']},
+        'build': {
+            'headers': None,
+            'headers_package': None,
+            'package_manager': None,
+            'missing_packages': ['gcc', 'make'],
+        },
         'vermagic': None,
         'modules_disabled': False,
         'signed_modules_only': None,
@@ -141,6 +146,15 @@ def test_the_module_is_that_of_the_kernel_asked_for(node):
     assert observe_node(node.machine)['module']['installed'] is None
 
 
+def test_what_a_node_built_is_where_it_builds(node):
+    node.put('/srv/built/%s/msr-safe.ko' % KERNEL, OURS)
+    node.put('/srv/built/notes/msr-safe.ko', FOREIGN)
+    assert observe_node(node.machine)['module']['built'] is None
+    observed = observe_node(node.machine, build_directory='/srv/built')
+    assert observed['module']['built']['source_digest'] == 'd'
+    assert observed['traces']['paths'] == ['/srv/built/' + KERNEL]
+
+
 def test_in_an_image_the_kernel_has_to_be_said(node):
     node.remove('/proc/sys/kernel/osrelease')
     with pytest.raises(MsrSafeError, match='msr_safe_kernel_release'):
@@ -155,34 +169,6 @@ def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
     assert [one['pid'] for one in observe_node(node.machine)['module']['holders']] == [42]
     node.put('/sys/module/msr_safe/refcnt', '0\n')
     assert observe_node(node.machine)['module']['holders'] == []
-
-
-@pytest.mark.parametrize(
-    'program, family, headers',
-    [
-        ('/usr/bin/apt-get', 'debian', ['linux-headers-' + KERNEL]),
-        ('/usr/bin/dnf', 'redhat', ['kernel-devel-' + KERNEL, 'elfutils-libelf-devel']),
-        ('/usr/bin/zypper', 'suse', ['kernel-default-devel']),
-    ],
-)
-def test_names_the_packages_that_building_needs(node, program, family, headers):
-    node.put(program, '')
-    node.put('/usr/bin/make', '')
-    build = observe_node(node.machine)['build']
-    assert build == {'headers': None, 'package_family': family, 'missing_packages': [*headers, 'gcc']}
-    node.put('/usr/bin/gcc', '')
-    node.put('/lib/modules/%s/build/Makefile' % KERNEL, '')
-    assert observe_node(node.machine)['build'] == {
-        'headers': '/lib/modules/%s/build' % KERNEL,
-        'package_family': family,
-        'missing_packages': [],
-    }
-
-
-def test_headers_that_lead_nowhere_are_missing(node):
-    os.makedirs(node.path('/lib/modules/' + KERNEL))
-    node.link('/lib/modules/%s/build' % KERNEL, '/usr/src/gone')
-    assert observe_node(node.machine)['build']['headers'] is None
 
 
 def test_a_group_exists_or_not():

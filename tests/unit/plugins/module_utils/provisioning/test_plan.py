@@ -49,6 +49,7 @@ def make_wanted(**changes):
         'modes': MODES,
         'reload': 'idle',
         'take_over': False,
+        'install_packages': True,
         'approved_list': {
             'path': '/x/al_0655',
             'source': 'al_0655',
@@ -71,6 +72,9 @@ def module(source='new source', srcversion='S2', signed=False, version='2.0.0', 
     }
 
 
+BUILD = {'headers': '/h', 'headers_package': 'linux-headers', 'package_manager': 'apt-get', 'missing_packages': []}
+
+
 def make_fresh(**changes):
     """Return a Debian node on which msr-safe never was."""
     nothing = {'major': None, 'access': {}}
@@ -78,7 +82,7 @@ def make_fresh(**changes):
         'kernel_release': RUNNING,
         'running_kernel': RUNNING,
         'cpu': {},
-        'build': {'headers': None, 'package_family': 'debian', 'missing_packages': ['gcc']},
+        'build': BUILD,
         'vermagic': None,
         'modules_disabled': False,
         'signed_modules_only': None,
@@ -183,6 +187,7 @@ def test_every_change_can_be_carried_out_and_shown():
     observed['module']['resolved'] = None
     changes += plan_present(observed, make_wanted())
     changes += plan_present(make_converged(others=[OTHER]), make_wanted(take_over=True))
+    changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     assert set(actions(changes)) == set(ACTIONS)
     for change in changes:
         assert change['stage'] in STAGES
@@ -618,6 +623,39 @@ def test_the_former_group_goes():
 def test_a_module_in_use_does_not_hinder_other_changes():
     observed = with_loaded(make_converged(commands_digest='old', service_enabled=False, approved_list=None), users=3)
     assert due(observed) == ['commands', 'approve', 'boot']
+
+
+# What building takes
+
+
+def test_packages_that_are_missing_are_installed_first():
+    build = dict(BUILD, headers=None, missing_packages=['linux-headers', 'gcc'])
+    change = plan_present(make_fresh(build=build), make_wanted())[0]
+    assert change['title'] == 'install with apt-get: linux-headers, gcc'
+    assert (change['stage'], change['manager'], change['packages']) == ('build', 'apt-get', ['linux-headers', 'gcc'])
+
+
+def test_packages_are_asked_for_where_they_are_not_to_be_installed():
+    wanted = make_wanted(install_packages=False)
+    assert 'linux-headers' in refusal(make_fresh(build=dict(BUILD, headers=None)), wanted)
+    assert 'needs gcc' in refusal(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), wanted)
+
+
+def test_headers_whose_package_is_unknown_are_said_to_be():
+    build = dict(BUILD, headers=None, headers_package=None, missing_packages=['gcc'])
+    assert 'not known here' in refusal(make_fresh(build=build))
+    assert 'not known here' not in str(plan_present(make_fresh(build=dict(build, headers='/h')), make_wanted()))
+
+
+def test_with_a_builder_the_node_needs_no_packages():
+    build = dict(BUILD, headers=None, headers_package=None, missing_packages=['gcc'])
+    wanted = make_wanted(artifact={'path': PATH, 'module': None})
+    assert actions(plan_present(make_fresh(build=build), wanted))[:2] == ['build_module', 'deliver_module']
+
+
+def test_a_node_keeps_what_it_builds_where_it_is_told_to():
+    build, install = plan_present(make_fresh(), make_wanted(build_directory='/srv/built'))[:2]
+    assert build['path'] == install['built'] == '/srv/built/%s/msr-safe.ko' % RUNNING
 
 
 # A builder builds for others
