@@ -10,8 +10,8 @@ short_description: Build the kernel module on a builder, and keep it on the cont
 version_added: 2.0.0
 description:
   - Not for users but for the role P(hpc.msr_safe.msr_safe#role), which delegates it to C(msr_safe_builder).
-  - Builds for the kernel of a node, once in a run for each kernel. Whichever node comes first has it built, whatever the
-    strategy; all that wait for the same module get the same result, or the same error.
+  - Builds for the kernel of a node, once in a run for each kernel. Whichever node comes first has it built, whatever
+    the strategy; all that wait for the same module get the same result, or the same error.
   - In check mode it says what it would install and build, and where.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Work that is done once in a run of Ansible, by whichever host comes first; all others get its outcome, or its error."""
+"""Work that is done once in a run of Ansible, by whichever host comes first; all others get what came of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""The distribution's packages that building a kernel module needs: their names, by kernel release, and installing them."""
+"""The packages that building a kernel module needs: their names, by distribution and kernel, and installing them."""
 
 import re
 
@@ -10,15 +10,20 @@ from ..errors import MsrSafeError
 MANAGERS = ('apt-get', 'dnf', 'yum', 'zypper')
 
 INSTALL = {
-    'apt-get': ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-o', 'DPkg::Lock::Timeout=120', '-y']
-    + ['--no-install-recommends', 'install'],
-    'dnf': ['dnf', '-y', 'install'],
-    'yum': ['yum', '-y', 'install'],
-    'zypper': ['zypper', '--non-interactive', 'install', '--no-recommends'],
+    'apt-get': 'env DEBIAN_FRONTEND=noninteractive '
+    'apt-get -y -o DPkg::Lock::Timeout=120 --no-install-recommends install',
+    'dnf': 'dnf -y install',
+    'yum': 'yum -y install',
+    'zypper': 'zypper --non-interactive install --no-recommends',
 }
 
 # objtool, which the headers of these distributions build with, is linked with it
 LIBELF = {'dnf': 'elfutils-libelf-devel', 'yum': 'elfutils-libelf-devel', 'zypper': 'libelf-devel'}
+
+NO_LONGER_SERVED = (
+    'If the distribution no longer has the headers of this kernel, boot one that it serves, or have a host build that '
+    'has them (msr_safe_builder).'
+)
 
 
 def package_manager(machine):
@@ -30,9 +35,9 @@ def package_manager(machine):
 def headers_package(manager, release):
     """Return the package with the headers of exactly this kernel, as its manager takes it; None where that is unknown.
 
-    Facts: Debian and Ubuntu name linux-headers after uname -r. Red Hat's kernel-devel does, too, with the flavour, behind
-    a plus in uname -r, in the package's name; Oracle's and Amazon's have names of their own. SUSE's kernel-FLAVOUR-devel
-    provides its own name with the version of uname -r, which lacks the package's count of rebuilds.
+    Facts: Debian and Ubuntu name linux-headers after uname -r. Red Hat's kernel-devel has uname -r as its version, less
+    the flavour behind a plus, which is in the package's name; Oracle's and Amazon's have names of their own. SUSE's
+    kernel-FLAVOUR-devel provides its name with the version of uname -r, which lacks the package's count of rebuilds.
     """
     if manager == 'apt-get':
         return 'linux-headers-' + release
@@ -83,12 +88,10 @@ def require_tools(build, release, installs):
     """
     missing = build['missing_packages']
     if not build['headers'] and not (installs and build['headers_package']):
+        package = build['headers_package'] or 'them (which package has the headers of this kernel is not known here)'
         raise MsrSafeError(
             'There are no kernel headers for %s to build with: /lib/modules/%s/build is missing.' % (release, release),
-            'Install %s. If the distribution no longer has them, boot a kernel it still serves, or have a host build that '
-            'has them (msr_safe_builder).' % build['headers_package']
-            if build['headers_package']
-            else 'Install them: which package has the headers of this kernel is not known here.',
+            'Install %s. %s' % (package, NO_LONGER_SERVED),
         )
     if missing and not (installs and build['package_manager']):
         raise MsrSafeError(
@@ -101,12 +104,11 @@ def install(machine, manager, packages):
     """Install packages. Raises MsrSafeError with what the package manager said."""
     if manager == 'apt-get':
         machine.run(['apt-get', 'update'])  # A mirror that is away may not matter
-    code, output = machine.run([*INSTALL[manager], *packages])
+    code, output = machine.run([*INSTALL[manager].split(), *packages])
     if code != 0:
         lines = [line.strip() for line in output.splitlines() if line.strip()] or ['no output']
         errors = [line for line in lines if re.match('E:|Error|No match|No provider|Package .* not found', line)]
         raise MsrSafeError(
             'Cannot install %s with %s: %s' % (', '.join(packages), manager, (errors or lines[-1:])[0]),
-            'If the distribution no longer has the headers of this kernel, boot one that it serves, or have a host build '
-            'that has them (msr_safe_builder).',
+            NO_LONGER_SERVED,
         )
