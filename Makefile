@@ -43,7 +43,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-fleet bench-slurm bench-kernel molecule
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
 	@$(python) tests/tools/run_stages.py setup \
@@ -131,6 +131,9 @@ test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtua
 bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
 	python tests/bench/fake_node.py
 	python tests/bench/nodes.py $(CPUS)
+
+bench-fleet: tools ## What a fleet costs the controller, against ping, with stub hosts; docs/results/fleet.md (HOSTS='20 60')
+	python tests/bench/fleet.py $(HOSTS)
 
 bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
 	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, due, due_stages
-from ..plugin_utils.wanted import observation_options, plan, wanted_settings
+from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -18,9 +19,12 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        settings = wanted_settings(self._task.args, self._loader)
+        options = dict(self._task.args)
+        if boolean(options.pop('of_role', False)):
+            options.update(options_of_role(task_vars, self._templar.template))
+        settings = wanted_settings(options, self._loader)
         try:
-            return {**result, **self.plan(settings, task_vars)}
+            return {**result, **self.plan(settings, task_vars), 'options': options}
         except MsrSafeError as error:
             raise AnsibleActionFail(str(error)) from None
 
@@ -34,7 +38,7 @@ class ActionModule(ActionBase):
             'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
             'deferred': deferrals(changes),
-            'options': self._task.args,
+            'pending': bool(changes),
             'warnings': warnings,
         }
         if wanted:

@@ -18,6 +18,10 @@ author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes.info
 options:
+  of_role:
+    description: Take the options from the variables of the role, C(msr_safe_…), which is faster than naming each.
+    type: bool
+    default: false
   state:
     description: Whether the node is to have msr-safe, or no trace of it.
     type: str
@@ -185,6 +189,10 @@ deferred:
   type: list
   elements: str
   sample: ["approve: activate al_0655: job 42 is on the node"]
+pending:
+  description: Whether there is anything to do or deferred.
+  returned: success
+  type: bool
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
   returned: success

@@ -17,7 +17,11 @@ from ..version import VERSION
 from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
 from .observation import commands_files, digest_commands
+from .plan import is_wanted_module
 from .tree import digest_tree, pack_tree, read_tree
+
+# What the plan takes from the settings as it is
+OF_SETTINGS = ('majors', 'group', 'modes', 'reload', 'take_over', 'install_packages')
 
 
 class Collection:
@@ -25,6 +29,7 @@ class Collection:
 
     def __init__(self, root):
         self.root = root
+        self._digests = None
 
     def directory(self, *parts):
         return os.path.join(self.root, *parts)
@@ -81,27 +86,33 @@ class Collection:
             'registers': len(entries),
         }, warnings
 
-    def wanted(self, observed, settings):
-        """Return (wanted state for plan_present, warnings).
+    @property
+    def digests(self):
+        """Return the digests of what is installed on nodes: ``{'source_digest', 'commands_digest'}``.
 
-        observed: the node; settings: the options of msr_safe_plan.
+        They are made once in the life of this process, and its forks: Ansible has one for each host and task.
         """
-        approved_list, warnings = self.approved_list(observed['cpu'], settings)
-        source_digest, library = digest_tree(self.module_source()), self.library()
-        return {
-            'version': VERSION,
-            'source_digest': source_digest,
-            'build_directory': settings['build_directory'],
-            'artifact': artifact(settings['artifacts'], observed['kernel_release'], source_digest),
-            'commands_digest': digest_commands(library, commands_files(library)),
-            'majors': settings['majors'],
-            'group': settings['group'],
-            'modes': settings['modes'],
-            'reload': settings['reload'],
-            'take_over': settings['take_over'],
-            'install_packages': settings['install_packages'],
-            'approved_list': approved_list,
-        }, warnings
+        if self._digests is None:
+            library = self.library()
+            self._digests = {
+                'source_digest': digest_tree(self.module_source()),
+                'commands_digest': digest_commands(library, commands_files(library)),
+            }
+        return self._digests
+
+    def wanted(self, observed, settings, approved_list):
+        """Return the wanted state for plan_present.
+
+        observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list.
+        """
+        return dict(
+            self.digests,
+            version=VERSION,
+            build_directory=settings['build_directory'],
+            artifact=artifact(settings['artifacts'], observed, self.digests['source_digest']),
+            approved_list=approved_list,
+            **{name: settings[name] for name in OF_SETTINGS},
+        )
 
     def payload(self, change):
         """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""
@@ -120,16 +131,19 @@ class Collection:
         return {place: payload for place, payload in payloads.items() if payload is not None}
 
 
-def artifact(directory, kernel_release, source_digest):
-    """Return what a builder built, or is to build, as it is kept on the controller.
+def artifact(directory, observed, source_digest):
+    """Return what a builder built for a node, or is to build, as it is kept on the controller.
 
-    Shape: ``{'path', 'module': as read_module_file}``; None where no directory
+    Shape: ``{'path', 'module': as read_module_file, None where the node has no need of it}``; None where no directory
     is given, as then each node builds for itself.
     """
     if directory is None:
         return None
-    path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
-    return {'path': path, 'module': examine_module_file(Machine(), path)}
+    path = '%s/%s-%.12s/msr-safe.ko' % (directory, observed['kernel_release'], source_digest)
+    has_own = any(
+        is_wanted_module(observed['module'][place], observed, source_digest) for place in ('installed', 'built')
+    )
+    return {'path': path, 'module': examine_module_file(Machine(), path) if not has_own else None}
 
 
 def read_artifact(path):

@@ -126,9 +126,9 @@ def describe_other(other):
 
 def plan_build(observed, wanted):
     """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
-    if is_wanted_module(observed['module']['installed'], observed, wanted):
+    if is_wanted_module(observed['module']['installed'], observed, wanted['source_digest']):
         return []
-    if is_wanted_module(observed['module']['built'], observed, wanted):
+    if is_wanted_module(observed['module']['built'], observed, wanted['source_digest']):
         return []
     release, artifact = observed['kernel_release'], wanted['artifact']
     build = build_change(
@@ -155,7 +155,7 @@ def plan_build(observed, wanted):
         path=built_here(release, wanted),
         artifact=artifact['path'],
     )
-    return [deliver] if is_wanted_module(artifact['module'], observed, wanted) else [build, deliver]
+    return [deliver] if is_wanted_module(artifact['module'], observed, wanted['source_digest']) else [build, deliver]
 
 
 def built_here(release, wanted):
@@ -185,11 +185,11 @@ def plan_tools(build, release, installs):
     ]
 
 
-def is_wanted_module(module, observed, wanted):
+def is_wanted_module(module, observed, source_digest):
     """Return whether a module file was built from the wanted source, for the kernel as it is."""
     return (
         module is not None
-        and module.get('source_digest') == wanted['source_digest']
+        and module.get('source_digest') == source_digest
         and has_vermagic(module, observed['kernel_release'], observed['vermagic'])
     )
 
@@ -201,7 +201,7 @@ def describe_module(module):
 def plan_install(observed, wanted):
     changes = []
     installed, release = observed['module']['installed'], observed['kernel_release']
-    if is_wanted_module(installed, observed, wanted):
+    if is_wanted_module(installed, observed, wanted['source_digest']):
         changes += plan_finding(observed)
     else:
         changes.append(
@@ -324,7 +324,7 @@ def plan_load(observed, wanted):
     loaded, installed = observed['module']['loaded'], observed['module']['installed']
     is_current = (
         loaded is not None
-        and is_wanted_module(installed, observed, wanted)
+        and is_wanted_module(installed, observed, wanted['source_digest'])
         and loaded['srcversion'] == installed.get('srcversion')
         and loaded['majors'] == wanted['majors']
     )
@@ -552,7 +552,7 @@ def module_to_load(observed, wanted):
     files = [observed['module']['installed'], observed['module']['built']]
     if wanted['artifact']:
         files.append(wanted['artifact']['module'])
-    return next((module for module in files if is_wanted_module(module, observed, wanted)), None)
+    return next((module for module in files if is_wanted_module(module, observed, wanted['source_digest'])), None)
 
 
 def check_holders(observed, changes):

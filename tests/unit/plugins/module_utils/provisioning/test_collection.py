@@ -242,7 +242,8 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'others': [],
         'traces': {'groups': []},
     }
-    wanted, _warnings = collection.wanted(observed, settings)
+    approved_list, _warnings = collection.approved_list(SKYLAKE, settings)
+    wanted = collection.wanted(observed, settings, approved_list)
     return wanted, plan_present(observed, wanted)
 
 
