@@ -8,8 +8,6 @@ what a node costs is left out, what Ansible and the role cost stays.
 """
 
 import base64
-import copy
-import hashlib
 import json
 import os
 import resource
@@ -24,7 +22,6 @@ PAGE = ROOT / 'docs' / 'results' / 'fleet.md'
 # Of a converged role, in a module task of its own; of its results, in bytes a host
 COST, RESULT = 1.6, 4000
 FORKS = 20
-KERNEL = '6.1.0-18-amd64'
 
 HEADING = """\
 <!-- SPDX-License-Identifier: GPL-3.0-or-later -->
@@ -56,92 +53,6 @@ def collections():
         link.unlink()
     link.symlink_to(ROOT)
     return parent.parents[1]
-
-
-def observations():
-    """Return (what is observed on a fresh node, and on one that is as the role's defaults want it)."""
-    sys.path.insert(0, str(collections()))
-    from ansible.parsing.dataloader import DataLoader
-    from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import files
-    from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import plan, wanted_settings
-
-    settings = wanted_settings({}, DataLoader())
-    fresh = {
-        'kernel_release': KERNEL,
-        'running_kernel': KERNEL,
-        'cpu': {
-            'vendor': 'GenuineIntel',
-            'family': 6,
-            'model': 85,
-            'stepping': 4,
-            'microcode': '0x1',
-            'online': '0-63',
-        },
-        'build': {'headers': '/h', 'headers_package': None, 'package_manager': 'apt-get', 'missing_packages': []},
-        'vermagic': KERNEL + ' SMP preempt mod_unload modversions',
-        'modules_disabled': False,
-        'signed_modules_only': None,
-        'jobs': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
-        'access': None,
-        'devices': {name: {'major': None, 'access': {}} for name in settings['modes']},
-        'majors_taken': {'1': 'mem', '4': 'tty', '5': 'ttyprintk', '10': 'misc', '13': 'input', '188': 'ttyUSB'},
-        'approved_list': None,
-        'installed_list': None,
-        'files': {files.MODPROBE: None, files.UDEV: None, files.UNIT: None},
-        'group_exists': False,
-        'commands_digest': '',
-        'service_enabled': False,
-        'permissions': {},
-        'links': {},
-        'others': [],
-        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
-    }
-    _changes, wanted, _warnings = plan(fresh, settings)
-    module = {
-        'version': wanted['version'],
-        'srcversion': 'S',
-        'source_digest': wanted['source_digest'],
-        'vermagic': fresh['vermagic'],
-        'signed': False,
-        'path': '/lib/modules/%s/updates/msr-safe.ko' % KERNEL,
-    }
-    converged = copy.deepcopy(fresh)
-    converged.update(
-        module={
-            'loaded': {'version': wanted['version'], 'srcversion': 'S', 'users': 0, 'majors': settings['majors']},
-            'installed': module,
-            'resolved': module['path'],
-            'built': module,
-            'holders': [],
-        },
-        devices={
-            name: {'major': 240, 'access': {'%s root:msr' % mode: '0-63' if name == 'msr_safe' else ''}}
-            for name, mode in settings['modes'].items()
-        },
-        approved_list={'device': '/d', 'sha256': wanted['approved_list']['sha256'], 'registers': 321, 'writable': 270},
-        installed_list={'sha256': hashlib.sha256(wanted['approved_list']['file_text'].encode()).hexdigest()},
-        files={
-            files.MODPROBE: files.modprobe_text(settings['majors']).strip(),
-            files.UDEV: files.udev_text('msr', settings['modes']).strip(),
-            files.UNIT: files.unit_text().strip(),
-        },
-        group_exists=True,
-        commands_digest=wanted['commands_digest'],
-        service_enabled=True,
-    )
-    changes, _wanted, _warnings = plan(converged, settings)
-    assert not changes, changes
-    return fresh, converged
-
-
-def stub(name, answer):
-    """Write the script that stands for Python on a host and always gives the same answer; return its path."""
-    (BUILD / (name + '.json')).write_text(json.dumps(answer) + '\n')
-    script = BUILD / (name + '.sh')
-    script.write_text(f'#!/bin/sh\ncat >/dev/null\nexec cat {BUILD / name}.json\n')
-    script.chmod(0o755)
-    return script
 
 
 def inventory(hosts):
@@ -197,12 +108,15 @@ def result_size():
 def main():
     counts = [int(word) for word in sys.argv[1:]] or [20, 60, 120]
     BUILD.mkdir(parents=True, exist_ok=True)
+    sys.path.insert(0, str(collections()))
+    from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+
     fresh, converged = observations()
     rollout = {'msr_safe': fresh, 'done': ['x'], 'deferred': [], 'observed': converged, 'changed': True}
     stubs = {
-        'ping': stub('ping', {'ping': 'pong', 'changed': False}),
-        'converged': stub('converged', {'msr_safe': converged, 'changed': False}),
-        'first': stub('first', {**rollout, 'module': base64.b64encode(b'a module').decode()}),
+        'ping': write_stub(BUILD, 'ping', {'ping': 'pong', 'changed': False}),
+        'converged': write_stub(BUILD, 'converged', {'msr_safe': converged, 'changed': False}),
+        'first': write_stub(BUILD, 'first', {**rollout, 'module': base64.b64encode(b'a module').decode()}),
     }
     plays = {'ping': BUILD / 'ping.yml', 'converged': 'hpc.msr_safe.site', 'first': 'hpc.msr_safe.site'}
     plays['ping'].write_text(PLAY.format(what='tasks: [{ansible.builtin.ping: }]'))
