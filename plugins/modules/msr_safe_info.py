@@ -18,6 +18,13 @@ options:
   kernel_release:
     description: The kernel whose module file is looked at, as C(uname -r) prints it. Defaults to the running one.
     type: str
+  kernels:
+    description:
+      - Other kernels whose module files are looked at, as C(uname -r) prints them; V(installed) are all that the node
+        has, V(running) is none beside O(kernel_release).
+    type: list
+    elements: str
+    default: [running]
   group:
     description: Also tell whether this Unix group exists.
     type: str
@@ -82,6 +89,10 @@ msr_safe:
         headers_package: linux-headers-6.1.0-53-amd64
         package_manager: apt-get
         missing_packages: [linux-headers-6.1.0-53-amd64]
+    kernels:
+      description: For each other kernel that was asked for, what there is of C(build), C(vermagic) and C(module).
+      type: list
+      elements: dict
     vermagic:
       description: What the kernel wants its modules to say; null where none of its own can be read.
       type: str
@@ -153,13 +164,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.layout import STATE
 from ..module_utils.machine import Machine
-from ..module_utils.provisioning.observation import observe_node
+from ..module_utils.provisioning.observation import RUNNING, observe_node
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             'kernel_release': {'type': 'str'},
+            'kernels': {'type': 'list', 'elements': 'str', 'default': [RUNNING]},
             'group': {'type': 'str'},
             'build_directory': {'type': 'path', 'default': STATE},
             'lists': {'type': 'bool', 'default': False},
@@ -170,7 +182,12 @@ def main():
     options = module.params
     try:
         observed = observe_node(
-            Machine(), options['kernel_release'], options['group'], options['lists'], options['build_directory']
+            Machine(),
+            options['kernel_release'],
+            options['group'],
+            options['lists'],
+            options['build_directory'],
+            options['kernels'],
         )
     except MsrSafeError as error:
         module.fail_json(msg=str(error))

@@ -32,6 +32,15 @@ options:
       - The kernel the module is for, as C(uname -r) prints it. Defaults to the running one.
       - For another kernel than the running one, the module is built and installed, but nothing is loaded.
     type: str
+  kernels:
+    description:
+      - For which kernels of the node the module is built and installed, beside O(kernel_release).
+      - V(running) - none. V(installed) - all that have modules of their own in C(/lib/modules), so that the next boot
+        finds its module; those before 5.10 are passed over.
+      - Otherwise releases, as C(uname -r) prints them.
+    type: list
+    elements: str
+    default: [running]
   build_directory:
     description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
     type: path

@@ -28,6 +28,7 @@ ABOUT_LISTS = ('tier', 'directories', 'overrides', 'allow_unsafe', 'shared')
 VARIABLES = {
     'state': 'msr_safe_state',
     'kernel_release': 'msr_safe_kernel_release',
+    'kernels': 'msr_safe_kernels',
     'build_directory': 'msr_safe_build_directory',
     'install_packages': 'msr_safe_install_packages',
     'artifacts': 'msr_safe_artifacts',
@@ -100,7 +101,7 @@ def with_variable(message):
 
 def observation_options(settings):
     """Return what an observation of the node has to know of the settings, as options of msr_safe_info."""
-    options = {'kernel_release': settings['kernel_release'], 'group': settings['group']}
+    options = {name: settings[name] for name in ('kernel_release', 'kernels', 'group')}
     # With a builder, the directory is on that; the node keeps its copy where it always does
     if not settings['artifacts']:
         options['build_directory'] = settings['build_directory']

@@ -172,7 +172,8 @@ def set_aside(machine, change, _payload):
     if '/udev/' in change['path']:
         machine.command('udevadm', 'control', '--reload')
     elif change['path'].startswith('/lib/modules/') or '/depmod.d/' in change['path']:
-        machine.command('depmod', change['kernel_release'])
+        for release in change['kernel_releases']:
+            machine.command('depmod', release)
 
 
 @action()

@@ -21,7 +21,7 @@ from .plan import is_wanted_module
 from .tree import digest_tree, pack_tree, read_tree
 
 # What the plan takes from the settings as it is
-OF_SETTINGS = ('majors', 'group', 'modes', 'reload', 'take_over', 'install_packages')
+OF_SETTINGS = ('kernels', 'majors', 'group', 'modes', 'reload', 'take_over', 'install_packages')
 
 
 class Collection:
@@ -110,6 +110,10 @@ class Collection:
             version=VERSION,
             build_directory=settings['build_directory'],
             artifact=artifact(settings['artifacts'], observed, self.digests['source_digest']),
+            artifacts={
+                kernel['kernel_release']: artifact(settings['artifacts'], kernel, self.digests['source_digest'])
+                for kernel in observed['kernels']
+            },
             approved_list=approved_list,
             **{name: settings[name] for name in OF_SETTINGS},
         )
@@ -132,7 +136,7 @@ class Collection:
 
 
 def artifact(directory, observed, source_digest):
-    """Return what a builder built for a node, or is to build, as it is kept on the controller.
+    """Return what a builder built for a kernel of a node, or is to build, as it is kept on the controller.
 
     Shape: ``{'path', 'module': as read_module_file, None where the node has no need of it}``; None where no directory
     is given, as then each node builds for itself.

@@ -33,14 +33,18 @@ from .packages import observe_build
 from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
 
+# Which kernels the module is for, where they are not named
+RUNNING, INSTALLED = 'running', 'installed'
 
-def observe_node(machine, kernel_release=None, group=None, with_lists=False, build_directory=STATE):
+
+def observe_node(machine, kernel_release=None, group=None, with_lists=False, build_directory=STATE, kernels=(RUNNING,)):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
     the texts of the lists, which are long. build_directory: where this node keeps
-    what was built. Never changes anything. The shape is the RETURN of msr_safe_info.
+    what was built. kernels: which others the module is for, too (see select_kernels).
+    Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
     release = kernel_release or running
@@ -48,22 +52,23 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False, bui
         raise MsrSafeError('This node does not say which kernel it runs.', 'Set msr_safe_kernel_release.')
     loaded = observe_loaded_module(machine)
     unlike, links = observe_permissions(machine, release)
+    kernel = observe_kernel(machine, release, build_directory)
+    others = select_kernels(machine, kernels, release)
     return {
         'kernel_release': release,
         'running_kernel': running,
         'cpu': read_cpu(machine),
-        'build': observe_build(machine, release),
-        'vermagic': read_kernel_vermagic(machine, release),
+        'build': kernel['build'],
+        'vermagic': kernel['vermagic'],
+        'kernels': [observe_kernel(machine, other, build_directory) for other in others],
         'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
         'jobs': list(read_records(machine)),
-        'module': {
-            'loaded': loaded,
-            'installed': examine_module_file(machine, installed_module(release)),
-            'resolved': resolved_module(machine, release),
-            'built': examine_module_file(machine, built_module(release, build_directory)),
-            'holders': device_holders(machine) if loaded and loaded['users'] else [],
-        },
+        'module': dict(
+            kernel['module'],
+            loaded=loaded,
+            holders=device_holders(machine) if loaded and loaded['users'] else [],
+        ),
         'access': observe_access(machine),
         'devices': observe_devices(machine),
         'majors_taken': taken_majors(machine),
@@ -75,9 +80,38 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False, bui
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
-        'others': observe_others(machine, release),
+        'others': observe_others(machine, [release, *others]),
         'traces': observe_traces(machine, build_directory),
     }
+
+
+def observe_kernel(machine, release, build_directory):
+    """Return what there is of the module for a kernel, and what building it needs."""
+    return {
+        'kernel_release': release,
+        'build': observe_build(machine, release),
+        'vermagic': read_kernel_vermagic(machine, release),
+        'module': {
+            'installed': examine_module_file(machine, installed_module(release)),
+            'resolved': resolved_module(machine, release),
+            'built': examine_module_file(machine, built_module(release, build_directory)),
+        },
+    }
+
+
+def select_kernels(machine, kernels, first):
+    """Return the releases of the kernels that the module is for beside the first one, in order.
+
+    kernels: releases, RUNNING (which is the first one), or INSTALLED: those that have modules of their own.
+    """
+    selected = []
+    for kernel in kernels:
+        if kernel == INSTALLED:
+            releases = machine.list('/lib/modules')
+            selected += [release for release in releases if machine.exists('/lib/modules/%s/kernel' % release)]
+        elif kernel != RUNNING:
+            selected.append(kernel)
+    return sorted(set(selected) - {first})
 
 
 def observe_active_list(machine, with_text):

@@ -38,13 +38,15 @@ DECIDES = ('MODE', 'OWNER', 'GROUP', 'RUN')
 FILE, MODULE, LINES = 'file', 'module', 'lines'
 
 
-def observe_others(machine, release):
+def observe_others(machine, releases):
     """Return others' files that are in the way: ``[{'path', 'kind', 'what', 'package', 'wholly'}]``.
 
+    releases: of the kernels that the module is for.
     kind: FILE (where one of ours belongs), MODULE, or LINES of a configuration file. what: what is wrong with it, in
     words. package: which owns it, or None. wholly: nothing but what is in the way is in the file.
     """
-    others = files_in_our_place(machine, release) + other_modules(machine, release)
+    others = files_in_our_place(machine, releases)
+    others += [other for release in releases for other in other_modules(machine, release)]
     others += others_lines(machine, DEPMOD_DIRECTORIES, '.conf', find_overrides, 'leads modprobe to another module')
     others += others_lines(machine, MODPROBE_DIRECTORIES, '.conf', find_modprobe_lines, 'tells modprobe otherwise')
     others += others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
@@ -56,12 +58,12 @@ def is_ours(machine, path):
     return b'hpc.msr_safe' in (machine.read(path) or b'')
 
 
-def files_in_our_place(machine, release):
+def files_in_our_place(machine, releases):
     """Return files of others where ours belong. An empty one is nobody's: a full disk leaves such."""
     paths = [path for path in OURS if machine.read(path) and not is_ours(machine, path)]
-    module = examine_module_file(machine, installed_module(release))
-    if module and 'source_digest' not in module and 'damaged' not in module:
-        paths.append(installed_module(release))
+    for module in [examine_module_file(machine, installed_module(release)) for release in releases]:
+        if module and 'source_digest' not in module and 'damaged' not in module:
+            paths.append(module['path'])
     return [{'path': path, 'kind': FILE, 'what': 'is where ours belongs', 'wholly': True} for path in paths]
 
 

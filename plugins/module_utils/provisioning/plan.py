@@ -34,7 +34,8 @@ def plan_present(observed, wanted):
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool, 'approved_list':
+    int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
+    'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool, 'approved_list':
     {'file_text', 'sha256', 'source', 'registers'}}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
@@ -53,10 +54,28 @@ def plan_present(observed, wanted):
     changes += plan_boot(observed)
     changes += plan_modes(observed, changes)
     changes += plan_former_groups(observed, wanted)
+    changes += plan_other_kernels(observed, wanted)
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
     return defer_for_jobs(observed, changes)
+
+
+def plan_other_kernels(observed, wanted):
+    """Plan to have the module for the node's other kernels, last: what cannot be built does not hold back the rest.
+
+    One that is too old is passed over, unless it was named.
+    """
+    changes = []
+    for kernel in observed['kernels']:
+        release = kernel['kernel_release']
+        if is_too_old(release) and release not in wanted['kernels']:
+            continue
+        check_age(release)
+        seen = dict(observed, **kernel)
+        of_kernel = dict(wanted, artifact=wanted['artifacts'][release])
+        changes += plan_build(seen, of_kernel) + plan_module(seen, of_kernel)
+    return changes
 
 
 def defer_for_jobs(observed, changes):
@@ -76,12 +95,16 @@ def check_links(observed):
 
 def check_age(release):
     """Raise MsrSafeError where a kernel is older than the module knows."""
-    version = re.match(r'([0-9]+)\.([0-9]+)', release)
-    if version and tuple(map(int, version.groups())) < OLDEST_KERNEL:
+    if is_too_old(release):
         raise MsrSafeError(
             'Kernel %s is too old: the module needs Linux %d.%d or later.' % ((release, *OLDEST_KERNEL)),
             'Boot a later kernel, or leave this node out.',
         )
+
+
+def is_too_old(release):
+    version = re.match(r'([0-9]+)\.([0-9]+)', release)
+    return bool(version) and tuple(map(int, version.groups())) < OLDEST_KERNEL
 
 
 def check_modules_disabled(observed, loads):
@@ -112,7 +135,7 @@ def plan_others(observed, wanted):
             other['path'] + '\n',
             None,
             path=other['path'],
-            kernel_release=observed['kernel_release'],
+            kernel_releases=[observed['kernel_release'], *(kernel['kernel_release'] for kernel in observed['kernels'])],
         )
         for other in others
     ]
@@ -199,24 +222,26 @@ def describe_module(module):
 
 
 def plan_install(observed, wanted):
-    changes = []
+    return plan_module(observed, wanted) + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+
+
+def plan_module(observed, wanted):
+    """Plan to have the module where modprobe finds it for a kernel."""
     installed, release = observed['module']['installed'], observed['kernel_release']
     if is_wanted_module(installed, observed, wanted['source_digest']):
-        changes += plan_finding(observed)
-    else:
-        changes.append(
-            build_change(
-                'install',
-                actions.install_module,
-                'install %s' % installed_module(release),
-                describe_module(installed),
-                'msr-safe %s\n' % wanted['version'],
-                path=installed_module(release),
-                built=built_here(release, wanted),
-                kernel_release=release,
-            )
+        return plan_finding(observed)
+    return [
+        build_change(
+            'install',
+            actions.install_module,
+            'install %s' % installed_module(release),
+            describe_module(installed),
+            'msr-safe %s\n' % wanted['version'],
+            path=installed_module(release),
+            built=built_here(release, wanted),
+            kernel_release=release,
         )
-    return changes + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+    ]
 
 
 def plan_finding(observed):

@@ -35,6 +35,7 @@ def observations():
         'build': {'headers': '/h', 'headers_package': None, 'package_manager': 'apt-get', 'missing_packages': []},
         'vermagic': KERNEL + ' SMP preempt mod_unload modversions',
         'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},

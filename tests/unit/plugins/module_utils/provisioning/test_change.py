@@ -336,7 +336,7 @@ def test_sets_no_mode_of_what_a_link_leads_to(node):
 def test_sets_files_of_others_aside_and_keeps_each(node, path, commands):
     for content in ('one', 'two'):
         node.put(path, content)
-        carry_out(node, 'set_aside', path=path, kernel_release=KERNEL)
+        carry_out(node, 'set_aside', path=path, kernel_releases=[KERNEL])
         assert not node.has(path)
     assert (node.get(path + '.set-aside'), node.get(path + '.set-aside.2')) == ('one', 'two')
     assert node.ran() == commands * 2

@@ -63,6 +63,7 @@ def test_a_bare_node_has_nothing(bare_node):
         },
         'vermagic': None,
         'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
@@ -144,6 +145,27 @@ def test_the_module_is_that_of_the_kernel_asked_for(node):
     assert observed['module']['installed']['source_digest'] == 'd'
     assert observed['module']['built']['version'] == '2.0.0'
     assert observe_node(node.machine)['module']['installed'] is None
+
+
+@pytest.mark.parametrize(
+    'kernels, releases',
+    [
+        (['running'], []),
+        (['installed'], [OTHER_KERNEL]),
+        (['installed', '6.12.1'], [OTHER_KERNEL, '6.12.1']),
+        ([KERNEL, OTHER_KERNEL], [OTHER_KERNEL]),
+    ],
+)
+def test_other_kernels_are_looked_at_where_that_is_wanted(node, kernels, releases):
+    for release in (KERNEL, OTHER_KERNEL):
+        node.put('/lib/modules/%s/kernel/fs/ext4.ko' % release, module_file(vermagic=release + ' SMP'))
+    node.put('/lib/modules/5.10.1/modules.dep', '')
+    node.put(INSTALLED % OTHER_KERNEL, OURS)
+    found = observe_node(node.machine, kernels=kernels)['kernels']
+    assert [kernel['kernel_release'] for kernel in found] == releases
+    if OTHER_KERNEL in releases:
+        assert found[0]['vermagic'] == OTHER_KERNEL + ' SMP'
+        assert found[0]['module']['installed']['source_digest'] == 'd'
 
 
 def test_what_a_node_built_is_where_it_builds(node):

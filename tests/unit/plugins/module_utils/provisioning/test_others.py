@@ -31,7 +31,7 @@ def clean(node):
 
 
 def others(node):
-    return observe_others(node.machine, KERNEL)
+    return observe_others(node.machine, [KERNEL])
 
 
 def paths(node):

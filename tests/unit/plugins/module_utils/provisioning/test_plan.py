@@ -43,6 +43,8 @@ def make_wanted(**changes):
         'source_digest': 'new source',
         'build_directory': '/var/lib/msr-safe',
         'artifact': None,
+        'kernels': ['running'],
+        'artifacts': {},
         'commands_digest': 'new commands',
         'majors': MAJORS,
         'group': 'msr',
@@ -85,6 +87,7 @@ def make_fresh(**changes):
         'build': BUILD,
         'vermagic': None,
         'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
@@ -561,6 +564,51 @@ def test_what_depmod_has_not_seen_is_shown_to_it():
     observed = make_converged()
     observed['module']['resolved'] = None
     assert actions(plan_present(observed, make_wanted())) == ['find_modules']
+
+
+# The node's other kernels
+
+
+def make_kernel(release=OTHER_KERNEL, **files):
+    kernel = {'kernel_release': release, 'vermagic': None, 'build': BUILD}
+    return dict(kernel, module=dict({'installed': None, 'resolved': None, 'built': None}, **files))
+
+
+def test_the_next_kernel_gets_its_module_last():
+    wanted = make_wanted(artifacts={OTHER_KERNEL: None})
+    observed = make_converged(kernels=[make_kernel()], service_enabled=False)
+    assert [(change['action'], change.get('kernel_release')) for change in plan_present(observed, wanted)] == [
+        ('enable_service', None),
+        ('build_module', OTHER_KERNEL),
+        ('install_module', OTHER_KERNEL),
+    ]
+
+
+def test_a_kernel_that_has_its_module_needs_none():
+    current = module(vermagic=OTHER_KERNEL + ' SMP')
+    kernel = make_kernel(installed=current, resolved='/lib/modules/%s/updates/msr-safe.ko' % OTHER_KERNEL)
+    assert plan_present(make_converged(kernels=[kernel]), make_wanted(artifacts={OTHER_KERNEL: None})) == []
+
+
+def test_a_builder_builds_for_each_kernel():
+    artifacts = {
+        'artifact': {'path': PATH, 'module': None},
+        'artifacts': {OTHER_KERNEL: {'path': '/x', 'module': None}},
+    }
+    changes = plan_present(make_fresh(kernels=[make_kernel()]), make_wanted(**artifacts))
+    assert [change['artifact'] for change in changes if change['action'] == 'build_module'] == [PATH, '/x']
+    assert [change['artifact'] for change in changes if change['action'] == 'deliver_module'] == [PATH, '/x']
+
+
+def test_an_old_kernel_is_passed_over_unless_it_is_named():
+    observed = make_converged(kernels=[make_kernel('4.18.0-1')])
+    assert plan_present(observed, make_wanted(artifacts={'4.18.0-1': None}, kernels=['installed'])) == []
+    assert '4.18.0-1 is too old' in refusal(observed, make_wanted(artifacts={'4.18.0-1': None}, kernels=['4.18.0-1']))
+
+
+def test_another_kernel_is_no_matter_of_jobs():
+    observed = make_converged(kernels=[make_kernel()], jobs=[42])
+    assert due(observed, make_wanted(artifacts={OTHER_KERNEL: None})) == ['build', 'install']
 
 
 # Others' files
