@@ -37,9 +37,11 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..plugin_utils.fleet_summary import FleetSummary
 
-PLAN, APPLY = 'hpc.msr_safe.msr_safe_plan', ('hpc.msr_safe.msr_safe_build', 'hpc.msr_safe.msr_safe_apply')
+PLAN = 'hpc.msr_safe.msr_safe_plan'
+BUILD = 'hpc.msr_safe.msr_safe_build'
+APPLY = 'hpc.msr_safe.msr_safe_apply'
 # The stage of a task, where its error names none
-STAGES = {PLAN: 'plan', APPLY[0]: 'build', APPLY[1]: 'apply'}
+STAGES = {PLAN: 'plan', BUILD: 'build', APPLY: 'apply'}
 
 
 class CallbackModule(CallbackBase):
@@ -64,7 +66,7 @@ class CallbackModule(CallbackBase):
         if action == PLAN:
             self.summary.expect(self.waiting)
             self.summary.plan(result._host.get_name(), answer)
-        elif action in APPLY:
+        elif action in (BUILD, APPLY):
             self.summary.apply(result._host.get_name(), answer)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):

@@ -54,6 +54,19 @@ options:
       - Directory on the controller with the modules that a builder built, one for each kernel release and source.
       - Without it, every node builds for itself.
     type: path
+  sign_key:
+    description:
+      - The private key to sign the module with, a path on the builder, and there only. With O(sign_certificate).
+      - It is C(sign-file) of the kernel's headers that signs.
+    type: path
+  sign_certificate:
+    description: The certificate that belongs to O(sign_key), a path on the builder.
+    type: path
+  sign_command:
+    description:
+      - A command of the site's that signs the module, on the builder, instead. The module's path is put behind it.
+      - It is not run by a shell.
+    type: str
   majors:
     description:
       - Major numbers of the devices. 0, also the default, lets the kernel choose.

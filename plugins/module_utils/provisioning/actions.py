@@ -23,6 +23,7 @@ from .files import APPROVED_LIST
 from .observation import commands_files, created_groups
 from .packages import install, observe_build, require_tools
 from .permissions import set_permissions
+from .sign import sign_module
 from .tree import read_tree, unpack_tree
 
 # Ends the name of a file of others that was set aside
@@ -83,6 +84,7 @@ def is_built(module, change):
         module is not None
         and module.get('source_digest') == change['source_digest']
         and has_vermagic(module, change['kernel_release'], change['vermagic'])
+        and (module['signed'] or not change['sign'])
     )
 
 
@@ -109,6 +111,8 @@ def compile_module(machine, change, payload, directory):
                 'The module does not build for kernel %s: %s' % (change['kernel_release'], first_error(output)),
                 'The whole output is in %s where it was built.' % log,
             )
+        if change['sign']:
+            sign_module(machine, scratch + '/source/msr-safe.ko', change['sign'], change['kernel_release'])
         with open(scratch + '/source/msr-safe.ko', 'rb') as stream:
             content = stream.read()
         require_vermagic(content, change)

@@ -18,6 +18,7 @@ from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
 from .observation import commands_files, digest_commands
 from .plan import is_wanted_module
+from .sign import how_to_sign
 from .tree import digest_tree, pack_tree, read_tree
 
 # What the plan takes from the settings as it is
@@ -105,13 +106,16 @@ class Collection:
 
         observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list.
         """
+        sign = how_to_sign(settings)
+        requirements = {'source_digest': self.digests['source_digest'], 'sign': sign}
         return dict(
             self.digests,
             version=VERSION,
             build_directory=settings['build_directory'],
-            artifact=artifact(settings['artifacts'], observed, self.digests['source_digest']),
+            sign=sign,
+            artifact=artifact(settings['artifacts'], observed, requirements),
             artifacts={
-                kernel['kernel_release']: artifact(settings['artifacts'], kernel, self.digests['source_digest'])
+                kernel['kernel_release']: artifact(settings['artifacts'], kernel, requirements)
                 for kernel in observed['kernels']
             },
             approved_list=approved_list,
@@ -135,17 +139,19 @@ class Collection:
         return {place: payload for place, payload in payloads.items() if payload is not None}
 
 
-def artifact(directory, observed, source_digest):
+def artifact(directory, observed, requirements):
     """Return what a builder built for a kernel of a node, or is to build, as it is kept on the controller.
 
     Shape: ``{'path', 'module': as read_module_file, None where the node has no need of it}``; None where no directory
-    is given, as then each node builds for itself.
+    is given, as then each node builds for itself. requirements: ``{'source_digest', 'sign'}`` of wanted.
     """
     if directory is None:
         return None
-    path = '%s/%s-%.12s/msr-safe.ko' % (directory, observed['kernel_release'], source_digest)
+    signed = '-signed' if requirements['sign'] else ''
+    name = '%s-%.12s%s' % (observed['kernel_release'], requirements['source_digest'], signed)
+    path = '%s/%s/msr-safe.ko' % (directory, name)
     has_own = any(
-        is_wanted_module(observed['module'][place], observed, source_digest) for place in ('installed', 'built')
+        is_wanted_module(observed['module'][place], observed, requirements) for place in ('installed', 'built')
     )
     return {'path': path, 'module': examine_module_file(Machine(), path) if not has_own else None}
 

@@ -35,8 +35,8 @@ def plan_present(observed, wanted):
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
     int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
-    'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool, 'approved_list':
-    {'file_text', 'sha256', 'source', 'registers'}}``.
+    'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
+    'approved_list': {'file_text', 'sha256', 'source', 'registers'}}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_age(observed['kernel_release'])
@@ -149,9 +149,9 @@ def describe_other(other):
 
 def plan_build(observed, wanted):
     """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
-    if is_wanted_module(observed['module']['installed'], observed, wanted['source_digest']):
+    if is_wanted_module(observed['module']['installed'], observed, wanted):
         return []
-    if is_wanted_module(observed['module']['built'], observed, wanted['source_digest']):
+    if is_wanted_module(observed['module']['built'], observed, wanted):
         return []
     release, artifact = observed['kernel_release'], wanted['artifact']
     build = build_change(
@@ -165,6 +165,7 @@ def plan_build(observed, wanted):
         vermagic=observed['vermagic'],
         version=wanted['version'],
         source_digest=wanted['source_digest'],
+        sign=wanted['sign'],
         artifact=artifact and artifact['path'],
     )
     if artifact is None:
@@ -178,7 +179,7 @@ def plan_build(observed, wanted):
         path=built_here(release, wanted),
         artifact=artifact['path'],
     )
-    return [deliver] if is_wanted_module(artifact['module'], observed, wanted['source_digest']) else [build, deliver]
+    return [deliver] if is_wanted_module(artifact['module'], observed, wanted) else [build, deliver]
 
 
 def built_here(release, wanted):
@@ -208,12 +209,16 @@ def plan_tools(build, release, installs):
     ]
 
 
-def is_wanted_module(module, observed, source_digest):
-    """Return whether a module file was built from the wanted source, for the kernel as it is."""
+def is_wanted_module(module, observed, wanted):
+    """Return whether a module file was built from the wanted source, for the kernel as it is, and signed if wanted.
+
+    wanted: of it, source_digest and sign.
+    """
     return (
         module is not None
-        and module.get('source_digest') == source_digest
+        and module.get('source_digest') == wanted['source_digest']
         and has_vermagic(module, observed['kernel_release'], observed['vermagic'])
+        and (module['signed'] or not wanted['sign'])
     )
 
 
@@ -228,7 +233,7 @@ def plan_install(observed, wanted):
 def plan_module(observed, wanted):
     """Plan to have the module where modprobe finds it for a kernel."""
     installed, release = observed['module']['installed'], observed['kernel_release']
-    if is_wanted_module(installed, observed, wanted['source_digest']):
+    if is_wanted_module(installed, observed, wanted):
         return plan_finding(observed)
     return [
         build_change(
@@ -349,7 +354,7 @@ def plan_load(observed, wanted):
     loaded, installed = observed['module']['loaded'], observed['module']['installed']
     is_current = (
         loaded is not None
-        and is_wanted_module(installed, observed, wanted['source_digest'])
+        and is_wanted_module(installed, observed, wanted)
         and loaded['srcversion'] == installed.get('srcversion')
         and loaded['majors'] == wanted['majors']
     )
@@ -564,11 +569,12 @@ def check_signature_policy(observed, wanted, loads):
     if not (reason and loads):
         return
     module = module_to_load(observed, wanted)
-    if module is None or not module['signed']:
+    if not (module['signed'] if module else wanted['sign']):
         raise MsrSafeError(
             'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
-            'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '
-            'and Secure Boot off.' % installed_module(observed['kernel_release']),
+            'Have a builder sign it with a key that the kernel trusts (msr_safe_sign_key, msr_safe_sign_certificate; or '
+            'msr_safe_sign_command), install a signed one as %s, or boot with module.sig_enforce=0 and Secure Boot off.'
+            % installed_module(observed['kernel_release']),
         )
 
 
@@ -577,7 +583,7 @@ def module_to_load(observed, wanted):
     files = [observed['module']['installed'], observed['module']['built']]
     if wanted['artifact']:
         files.append(wanted['artifact']['module'])
-    return next((module for module in files if is_wanted_module(module, observed, wanted['source_digest'])), None)
+    return next((module for module in files if is_wanted_module(module, observed, wanted)), None)
 
 
 def check_holders(observed, changes):

@@ -16,6 +16,7 @@ CHANGE = {
     'path': '/srv/built/%s/msr-safe.ko' % RELEASE,
     'kernel_release': RELEASE,
     'vermagic': None,
+    'sign': None,
     'version': '2.0.0',
     'source_digest': 'd',
 }

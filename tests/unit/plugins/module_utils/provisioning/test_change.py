@@ -16,7 +16,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import commands_files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree, read_tree
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import SIGNATURE, module_file
 
 BUILT = '/var/lib/msr-safe/%s/msr-safe.ko' % KERNEL
 INSTALLED = '/lib/modules/%s/updates/msr-safe.ko' % KERNEL
@@ -24,6 +24,7 @@ BUILD = {
     'path': BUILT,
     'kernel_release': KERNEL,
     'vermagic': None,
+    'sign': None,
     'version': '2.0.0',
     'source_digest': 'd1',
 }
@@ -176,6 +177,25 @@ def test_a_module_for_another_kernel_is_a_failure(builder, settings):
     said = refusal(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, **settings))
     assert KERNEL + ' SMP' in said and 'headers' in said
     assert not builder.has(BUILT)
+
+
+def test_signs_what_it_builds_and_keeps_nothing_unsigned(builder):
+    sign = {'command': ['/opt/sign']}
+    builder.answers['/opt/sign'] = (0, '')
+    assert 'could not be signed' in refusal(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    assert not builder.has(BUILT)
+    builder.effects['/opt/sign'] = lambda arguments: append(arguments[-1], SIGNATURE)
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    with open(builder.path(BUILT), 'rb') as stream:
+        assert stream.read() == MODULE.encode('latin-1') + SIGNATURE
+    builder.commands.clear()
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    assert builder.commands == []
+
+
+def append(path, content):
+    with open(path, 'ab') as stream:
+        stream.write(content)
 
 
 def test_a_build_that_leaves_no_module_is_a_failure(builder):

@@ -36,6 +36,9 @@ SETTINGS = {
     'artifacts': None,
     'kernels': ['running'],
     'reload': 'idle',
+    'sign_key': None,
+    'sign_certificate': None,
+    'sign_command': None,
     'take_over': False,
     'install_packages': True,
 }

@@ -43,6 +43,7 @@ def make_wanted(**changes):
         'source_digest': 'new source',
         'build_directory': '/var/lib/msr-safe',
         'artifact': None,
+        'sign': None,
         'kernels': ['running'],
         'artifacts': {},
         'commands_digest': 'new commands',
@@ -428,6 +429,30 @@ def test_a_signed_module_can_be_loaded(place):
 
 def test_a_kernel_that_wants_signed_modules_and_has_ours_needs_nothing():
     assert due(make_converged(signed_modules_only='it is locked down')) == []
+
+
+SIGN = {'key': '/k', 'certificate': '/c'}
+
+
+def test_a_builder_that_signs_has_the_module_built_for_a_kernel_that_wants_it():
+    observed = make_fresh(signed_modules_only='it is locked down')
+    build = plan_present(observed, make_wanted(artifact={'path': PATH, 'module': None}, sign=SIGN))[0]
+    assert (build['action'], build['sign']) == ('build_module', SIGN)
+
+
+@pytest.mark.parametrize('place', ['installed', 'built'])
+def test_an_unsigned_module_is_not_current_where_it_is_to_be_signed(place):
+    observed = make_converged()
+    observed['module'].update({'installed': None, 'built': None, place: module(signed=False)})
+    wanted = make_wanted(artifact={'path': PATH, 'module': module(signed=False)}, sign=SIGN)
+    assert due(observed, wanted)[:3] == ['build', 'deliver', 'install']
+    observed['module'].update(installed=module(signed=True))
+    assert due(observed, wanted) == []
+
+
+def test_no_node_is_told_of_the_key():
+    changes = plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': None}, sign=SIGN))
+    assert ['sign' in change for change in changes if change['stage'] != 'build'].count(True) == 0
 
 
 HOLDERS = [{'pid': 42, 'command': 'geopmd', 'path': '/dev/cpu/msr_batch'}]
