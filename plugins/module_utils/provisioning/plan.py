@@ -572,7 +572,7 @@ def check_signature_policy(observed, wanted, loads):
     if not (module['signed'] if module else wanted['sign']):
         raise MsrSafeError(
             'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
-            'Have a builder sign it with a key that the kernel trusts (msr_safe_sign_key, msr_safe_sign_certificate; or '
+            'Have a builder sign it, with a key the kernel trusts (msr_safe_sign_key, msr_safe_sign_certificate, or '
             'msr_safe_sign_command), install a signed one as %s, or boot with module.sig_enforce=0 and Secure Boot off.'
             % installed_module(observed['kernel_release']),
         )
