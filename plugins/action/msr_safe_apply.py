@@ -11,6 +11,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, describe_change, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.sending import send
 from ..plugin_utils.wanted import observation_options, plan, wanted_settings
 
@@ -40,7 +41,10 @@ class ActionModule(ActionBase):
             )
         else:
             try:
-                result.update(self.carry_out(changes, verify and wanted_settings(verify, self._loader), task_vars))
+                settings = verify and wanted_settings(verify, self._loader)
+                if settings:
+                    settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
+                result.update(self.carry_out(changes, settings, task_vars))
             except MsrSafeError as error:
                 raise AnsibleActionFail(str(error)) from None
         # What was done is for people to read, not only with -v

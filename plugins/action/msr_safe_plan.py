@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, due, due_stages
+from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
@@ -23,6 +24,7 @@ class ActionModule(ActionBase):
         if boolean(options.pop('of_role', False)):
             options.update(options_of_role(task_vars, self._templar.template))
         settings = wanted_settings(options, self._loader)
+        settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         try:
             return {**result, **self.plan(settings, task_vars), 'options': options}
         except MsrSafeError as error:
@@ -41,6 +43,8 @@ class ActionModule(ActionBase):
             'pending': bool(changes),
             'warnings': warnings,
         }
+        if observed['policy']:
+            result['warnings'] += observed['policy']['notes']
         if wanted:
             result['approved_list'] = {
                 name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
@@ -48,9 +52,11 @@ class ActionModule(ActionBase):
         return result
 
     def observe(self, settings, task_vars, lists):
+        options = observation_options(settings)
+        options.update(lists=lists, _policy=options.pop('policy'))
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
-            module_args=dict(observation_options(settings), lists=lists),
+            module_args=options,
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:

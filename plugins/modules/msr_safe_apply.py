@@ -112,6 +112,8 @@ def main():
         result = apply(module.params, module.check_mode, done, deferred)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), done=done, deferred=deferred, changed=bool(done))
+    for note in result.pop('notes'):
+        module.warn(note)
     module.exit_json(changed=bool(done), done=done, deferred=deferred, **result)
 
 
@@ -119,6 +121,7 @@ def apply(options, is_check, done, deferred):
     """Carry out the changes, adding to ``done`` and ``deferred``; return what is observed then. Raises MsrSafeError."""
     os.umask(0o022)  # What the role installs is for everyone to read, whatever root's shell is told
     machine = Machine()
+    notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
     with prologs_held(machine, options['changes']) as jobs:
         for place, change in enumerate(options['changes']):
@@ -127,7 +130,7 @@ def apply(options, is_check, done, deferred):
                 continue
             try:
                 if not is_check:
-                    carry_out_change(machine, change, payloads.get(str(place)))
+                    notes += carry_out_change(machine, change, payloads.get(str(place)))
             except MsrSafeError as error:
                 raise MsrSafeError(
                     'Stage %s: %s' % (change['stage'], error.problem),
@@ -135,8 +138,8 @@ def apply(options, is_check, done, deferred):
                 ) from error
             done.append(describe_change(change))
     if not options['verify']:
-        return {}
-    return {'observed': observe_node(machine, **options['verify'])}
+        return {'notes': notes}
+    return {'notes': notes, 'observed': observe_node(machine, **options['verify'])}
 
 
 @contextlib.contextmanager

@@ -40,6 +40,9 @@ options:
     description: Also return it all as the fact C(ansible_facts.msr_safe), for later tasks and for a fact cache.
     type: bool
     default: false
+  _policy:
+    description: Not for users. A policy, with definitions of its registers, sent by the action plugin of msr_safe_plan.
+    type: dict
 seealso:
   - module: hpc.msr_safe.msr_safe_plan
   - module: hpc.msr_safe.msr_info
@@ -141,6 +144,17 @@ msr_safe:
     commands_digest:
       description: Checksum of the installed commands C(msrsave) and C(msr-safe).
       type: str
+    nmi_watchdog:
+      description:
+        - Whether the kernel's NMI watchdog is C(enabled), and whether the node C(panics) when it finds a hanging CPU.
+        - None where the kernel has none.
+      type: dict
+      sample: {"enabled": true, "panics": false}
+    policy:
+      description:
+        - For the role, what registers hold C(before) and C(after) its policy is applied, which C(notes) there are, and
+          the C(problem) where it cannot be had. Null without one.
+      type: dict
     service_enabled:
       description: Whether C(msr-safe.service) starts at boot.
       type: bool
@@ -176,6 +190,7 @@ def main():
             'build_directory': {'type': 'path', 'default': STATE},
             'lists': {'type': 'bool', 'default': False},
             'facts': {'type': 'bool', 'default': False},
+            '_policy': {'type': 'dict'},
         },
         supports_check_mode=True,
     )
@@ -188,6 +203,7 @@ def main():
             options['lists'],
             options['build_directory'],
             options['kernels'],
+            options['_policy'],
         )
     except MsrSafeError as error:
         module.fail_json(msg=str(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import collections
 import re
 
-from .host_ranges import format_hosts
+from ..module_utils.audit.nodeset import fold_names
 
 AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, NOT_REACHED = (
     'as wanted',
@@ -124,7 +124,7 @@ class FleetSummary:
 
 
 def described(nodes):
-    return {'nodes': nodes, 'range': format_hosts(nodes)}
+    return {'nodes': nodes, 'range': fold_names(nodes)}
 
 
 def stage_of(line):

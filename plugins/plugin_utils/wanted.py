@@ -12,6 +12,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
@@ -45,6 +46,8 @@ VARIABLES = {
     'overrides': 'msr_safe_approved_list_overrides',
     'allow_unsafe': 'msr_safe_allow_unsafe',
     'shared': 'msr_safe_shared',
+    'nmi_watchdog': 'msr_safe_nmi_watchdog',
+    'policy': 'msr_safe_policy',
 }
 
 
@@ -58,6 +61,7 @@ def options_of_role(variables, template):
     if not template(variables['msr_safe_builder']):
         names.pop('artifacts')
     options = {option: template(variables[variable]) for option, variable in names.items()}
+    options['nmi_watchdog'] = options['nmi_watchdog'] or 'off'  # YAML reads off as false
     return {option: value for option, value in options.items() if value != ''}
 
 
@@ -105,6 +109,7 @@ def with_variable(message):
 def observation_options(settings):
     """Return what an observation of the node has to know of the settings, as options of msr_safe_info."""
     options = {name: settings[name] for name in ('kernel_release', 'kernels', 'group')}
+    options['policy'] = settings['policy']
     # With a builder, the directory is on that; the node keeps its copy where it always does
     if not settings['artifacts']:
         options['build_directory'] = settings['build_directory']
@@ -120,12 +125,15 @@ def plan(observed, settings):
         return plan_absent(observed), None, []
     approved_list, warnings = approved_list_of(observed['cpu'], settings)
     wanted = COLLECTION.wanted(observed, settings, approved_list)
-    return plan_present(observed, wanted), wanted, warnings
+    changes = plan_present(observed, wanted)
+    if 'approve' in due_stages(changes):
+        warnings += COLLECTION.watchdog_warnings(observed, wanted)
+    return changes, wanted, warnings
 
 
 def approved_list_of(cpu, settings):
     """Return (the list for a processor, warnings); selected, read and linted once in a run for all like it."""
-    model = {name: cpu[name] for name in ('vendor', 'family', 'model', 'stepping') if name in cpu}
+    model = {name: value for name, value in cpu.items() if name not in ('online', 'microcode')}
     about_lists = {name: settings[name] for name in ABOUT_LISTS}
     name = json.dumps(['approved list', model, about_lists], sort_keys=True)
     return once(name, lambda: COLLECTION.approved_list(model, about_lists))

@@ -10,12 +10,20 @@ from array import array
 
 from ..errors import MsrSafeError
 from ..hardware.devices import BATCH, open_device
-from .operations import READ, Results, pick
+from .operations import READ, Results, pick, reads
 
 # _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
 IOCTL = 0xC01063A2
 ARRAY = struct.Struct('@IIP')
-# An operation: u16 cpu, u16 is read, s32 error, u32 address, 4 bytes of padding, u64 value, u64 write mask.
+# An operation, and which of its numbers a field is where the memory is seen as numbers of one width:
+#
+#     byte    0     2        4       8         12        16      24           32
+#             cpu   is read  error   address   padding   value   write mask
+#     u16     0     1        -       -         -         -       -            of 16
+#     32 bit  -     -        1       2         3         -       -            of 8
+#     u64     -     -        -       -         -         2       3            of 4
+#
+# So every operation's address is words[2::8].
 OPERATION_SIZE = 32
 
 # What the module finds before it carries out anything: then nothing was done.
@@ -38,14 +46,29 @@ def carry_out(machine, operations):
         os.close(descriptor)
 
 
+def write_masks(machine, addresses, cpu):
+    """Return {address: write mask} of those registers that the list in force has, as a read of them on a CPU tells.
+
+    Who may use the batch device may ask this, also where the list's own device is root's.
+    """
+    descriptor = open_device(machine, BATCH, os.O_RDONLY)
+    try:
+        results = submit_until_settled(descriptor, reads(addresses, [cpu]))
+    finally:
+        os.close(descriptor)
+    told = zip(addresses, results.errors, results.masks)
+    return {address: mask for address, error, mask in told if error not in REFUSALS}
+
+
 def submit_until_settled(descriptor, operations):
     """Submit the operations, and again those that a refused one held back."""
     results = submit(descriptor, operations)
     waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
     if waiting and len(waiting) < len(results.errors):
         settled = submit_until_settled(descriptor, pick(operations, waiting))
-        for index, error, value in zip(waiting, settled.errors, settled.values):
-            results.errors[index], results.values[index] = error, value
+        for place, index in enumerate(waiting):
+            for column, settled_column in zip(results, settled):
+                column[index] = settled_column[place]
     return results
 
 
@@ -71,4 +94,4 @@ def submit(descriptor, operations):
             'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
             'The kernel log may say more: dmesg | tail.',
         )
-    return Results(errors, array('Q', longs[2::4].tolist()))
+    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))

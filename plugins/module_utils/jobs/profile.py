@@ -6,9 +6,12 @@ import collections
 import re
 
 from ..access.lock import locked
-from ..approved_lists.active import INSTALLED_LIST, activate_list, read_installed_list
+from ..approved_lists.active import INSTALLED_LIST, read_installed_list
 from ..approved_lists.approved_list import read_list
+from ..approved_lists.counters import activate_for_users
+from ..approved_lists.header import require_cpu_of_header
 from ..errors import MsrSafeError
+from ..hardware.cpu import read_cpu
 from ..layout import SETTINGS
 
 DIRECTORY = SETTINGS + '/profiles'
@@ -37,14 +40,17 @@ def is_allowed(profile, job):
 
 def read_profile_list(machine, name):
     """Return the entries of a profile's list; of the node's own list for the empty name. Raises MsrSafeError."""
-    return read_list(machine, list_path(name)) if name else read_installed_list(machine)
+    path = list_path(name)
+    # A disk that moved to another node brings lists of another CPU along.
+    require_cpu_of_header(machine.read_text(path) or '', path, read_cpu(machine))
+    return read_list(machine, path) if name else read_installed_list(machine)
 
 
 def activate_profile(machine, name):
     """Make a profile's list the one in force, or the node's own for the empty name; return its entries."""
     entries = read_profile_list(machine, name)
     with locked(machine, 'msr-job'):
-        activate_list(machine, entries)
+        activate_for_users(machine, entries)
     return entries
 
 

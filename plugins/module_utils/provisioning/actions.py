@@ -12,13 +12,15 @@ import shutil
 import tempfile
 
 from ..access.lock import locked
-from ..approved_lists import active
 from ..approved_lists.approved_list import read_list
+from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
 from ..hardware import kernel_module
 from ..hardware.cpu import online_cpus
 from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
+from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
+from ..policy.application import make_policy_hold
 from .files import APPROVED_LIST
 from .observation import commands_files, created_groups
 from .packages import install, observe_build, require_tools
@@ -35,7 +37,7 @@ MODULE_SOURCE, BUILT_MODULE, LIBRARY = 'module source', 'built module', 'library
 Action = collections.namedtuple('Action', 'name carry_out payload unloads')
 Action.__doc__ = """Something that can be done to a machine.
 
-carry_out(machine, change, payload): does it; payload is bytes, or None.
+carry_out(machine, change, payload): does it; payload is bytes, or None. It may return notes, texts.
 payload: what of the controller's it needs, one of the above, or None.
 unloads: whether it takes the kernel module out, which nobody may be using then.
 """
@@ -253,7 +255,18 @@ def install_commands(machine, _change, payload):
 def activate_list(machine, change, _payload):
     entries = read_list(machine, change['path'])
     with locked(machine, 'msr_safe_apply'):
-        active.activate_list(machine, entries)
+        return activate_for_users(machine, entries)
+
+
+@action()
+def apply_policy(machine, change, _payload):
+    policy = change['policy']
+    return make_policy_hold(machine, policy['statements'], policy['definitions'])
+
+
+@action()
+def set_nmi_watchdog(machine, change, _payload):
+    set_watchdog(machine, change['enabled'])
 
 
 @action()

@@ -14,6 +14,7 @@ from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
 from ..hardware.kernel_module import observe_loaded_module, observe_signature_policy
 from ..hardware.module_file import examine_module_file, read_kernel_vermagic
+from ..hardware.watchdog import observe_watchdog
 from ..jobs.record import read_records
 from ..layout import (
     COMMANDS,
@@ -22,12 +23,14 @@ from ..layout import (
     JOB_COMMAND,
     LIBRARY,
     PACKAGE,
+    POLICY,
     STATE,
     built_module,
     command_text,
     installed_module,
 )
-from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, UNIT_ENABLED
+from ..policy.application import observe_policy
+from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
 from .packages import observe_build
 from .permissions import observe_permissions
@@ -37,13 +40,22 @@ from .tree import digest_tree, read_tree
 RUNNING, INSTALLED = 'running', 'installed'
 
 
-def observe_node(machine, kernel_release=None, group=None, with_lists=False, build_directory=STATE, kernels=(RUNNING,)):
+def observe_node(
+    machine,
+    kernel_release=None,
+    group=None,
+    with_lists=False,
+    build_directory=STATE,
+    kernels=(RUNNING,),
+    policy=None,
+):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
     the texts of the lists, which are long. build_directory: where this node keeps
     what was built. kernels: which others the module is for, too (see select_kernels).
+    policy: what registers are to hold, as observe_policy takes it, or None.
     Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
@@ -74,9 +86,11 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False, bui
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, UNIT)},
+        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT, POLICY)},
+        'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
+        'policy': observe_policy(machine, policy) if policy else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
@@ -210,8 +224,8 @@ def observe_traces(machine, build_directory):
     'paths': [str], 'groups': those that the role made,
     'slurm': do Slurm's jobs need it?}``.
     """
-    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
-    files += [APPROVED_LIST] if is_ours(machine, APPROVED_LIST) else []
+    files = [path for path in [MODPROBE, UDEV, SYSCTL, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
+    files += [path for path in (POLICY, APPROVED_LIST) if is_ours(machine, path)]
     directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
     directories += built_directories(machine, build_directory) if build_directory != STATE else []
     return {

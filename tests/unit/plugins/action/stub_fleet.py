@@ -12,6 +12,7 @@ import hashlib
 import json
 
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import files
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import plan, wanted_settings
 
@@ -20,7 +21,7 @@ KERNEL = '6.1.0-18-amd64'
 
 def observations():
     """Return (what is observed on a fresh node, and on one that is as the role's defaults want it)."""
-    settings = wanted_settings({}, DataLoader())
+    settings = dict(wanted_settings({}, DataLoader()), policy=None)
     fresh = {
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
@@ -44,10 +45,12 @@ def observations():
         'majors_taken': {'1': 'mem', '4': 'tty', '5': 'ttyprintk', '10': 'misc', '13': 'input', '188': 'ttyUSB'},
         'approved_list': None,
         'installed_list': None,
-        'files': {files.MODPROBE: None, files.UDEV: None, files.UNIT: None},
+        'files': {files.MODPROBE: None, files.UDEV: None, files.SYSCTL: None, files.UNIT: None, POLICY: None},
         'group_exists': False,
         'commands_digest': '',
         'service_enabled': False,
+        'nmi_watchdog': None,
+        'policy': None,
         'permissions': {},
         'links': {},
         'others': [],
@@ -80,7 +83,9 @@ def observations():
         files={
             files.MODPROBE: files.modprobe_text(settings['majors']).strip(),
             files.UDEV: files.udev_text('msr', settings['modes']).strip(),
+            files.SYSCTL: None,
             files.UNIT: files.unit_text().strip(),
+            POLICY: None,
         },
         group_exists=True,
         commands_digest=wanted['commands_digest'],

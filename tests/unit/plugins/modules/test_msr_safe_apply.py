@@ -30,7 +30,7 @@ def options(*changes, **others):
 def test_carries_out_changes_of_several_stages_in_order(machine):
     done = []
     changes = [write('/etc/a', 'one'), write('/etc/a', 'two', stage='boot')]
-    assert msr_safe_apply.apply(options(*changes), False, done, []) == {}
+    assert msr_safe_apply.apply(options(*changes), False, done, []) == {'notes': []}
     assert done == ['install: write /etc/a', 'boot: write /etc/a']
     assert machine.read('/etc/a') == b'two'
 
@@ -91,6 +91,7 @@ def test_no_job_begins_while_it_would_feel_a_change(machine, monkeypatch):
     def carry_out(machine, change, payload):
         with open(machine.path('/run/msr-safe/jobs/lock')) as lock:
             held.append(not take(lock.fileno()))
+        return []
 
     monkeypatch.setattr(msr_safe_apply, 'carry_out_change', carry_out)
     msr_safe_apply.apply(options(dict(write('/etc/b', 'two'), disturbs=True)), False, [], [])
