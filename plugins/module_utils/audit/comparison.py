@@ -7,6 +7,7 @@ Nodes that are equal are compared once, as a Class, so a fleet costs what its di
 
 import collections
 
+from ..policy.control import title_of_change
 from ..policy.expectation import Node, expect
 from ..policy.statement import parse_policy
 from .category import STATES, category_of_register, state_of
@@ -16,7 +17,7 @@ from .finding import Findings
 from .held import Held, KnownRegisters
 from .indexes import unfold_indexes
 from .nodeset import fold_names
-from .words import changed_bits, spell_cpus
+from .words import changed_bits, changed_numbers, spell_cpus
 
 Comparison = collections.namedtuple('Comparison', 'groups classes findings notes states counts registers held')
 Comparison.__doc__ = """[Group], [Class], [Finding] the worst first, notes [(text, [node])] on what was not compared and
@@ -173,7 +174,7 @@ def add_differences(each, register, should, holds, covered, source, held, known,
     covered: {CPU: mask} of bits that do not count, because something that goes
     before was compared with. others: the nodes that hold what it should, where there is no majority.
     """
-    changes, category = differences(each, register, should, holds, covered, held, known)
+    changes, category, title = differences(each, register, should, holds, covered, held, known)
     if not changes:
         return
     nodes, text = each.nodes, None
@@ -187,11 +188,11 @@ def add_differences(each, register, should, holds, covered, source, held, known,
                 for what, wanted, found, cpus in changes[:2]
             ),
         )
-    findings.add(category, source, each.group, register_title(register), changes, nodes, text)
+    findings.add(category, source, each.group, register_title(register), changes, nodes, text, title)
 
 
 def differences(each, register, should, holds, covered, held, known):
-    """Return ([[what, should be, is, CPUs in words]], category) of a register."""
+    """Return ([[what, should be, is, CPUs in words]], category, title) of a register."""
     online, packages = cpus_of(each.facts)
     needed = known.units_of(each.facts['cpu'], register.address)
     units = [(address, held.on_cpus(each.readings[address])) for address in needed if address in each.readings]
@@ -203,17 +204,18 @@ def differences(each, register, should, holds, covered, held, known):
         if pair[0] != pair[1] and counts:
             context = tuple((address, of_cpu[cpu]) for address, of_cpu in units if isinstance(of_cpu.get(cpu), int))
             alike.setdefault((*pair, context), []).append(cpu)
-    changes, fields, unread = [], set(), False
+    changes, numbers, unread = [], {}, False
     for (wanted, found, context), cpus in alike.items():
         words = spell_cpus(cpus, packages, online)
         if isinstance(wanted, int) and isinstance(found, int):
+            numbers.update(changed_numbers(register, wanted, found))
             for what, before, after in changed_bits(register, wanted, found, dict(context)):
-                fields.add(what)
                 changes.append([what, before, after, words])
         else:
             unread = True
             changes.append(['', spell_reading(wanted), spell_reading(found), words])
-    return changes, 'unread' if unread and not fields else category_of_register(register, fields)
+    category = 'unread' if unread and not numbers else category_of_register(register, numbers)
+    return changes, category, title_of_change(register, numbers) if numbers else ''
 
 
 def spell_reading(value):

@@ -242,3 +242,18 @@ def test_a_statement_that_could_not_be_looked_at_is_not_passed_over():
     ((category, source, text),) = found
     assert (category, source) == ('unread', 'policy') and 'could not be read' in text
     assert comparison.states['n1'] == 'notice'
+
+
+@pytest.mark.parametrize(
+    'registers, title',
+    [
+        ({POWER_LIMIT: {WATTS_165: '0-3'}}, 'power limit of the package'),
+        ({MISC_ENABLE: {'0x0000004000850089': '0-3'}}, 'turbo on -> off'),
+        ({PREFETCHERS: {'0x000000000000000f': '0-3'}}, 'hardware prefetchers on -> off'),
+        ({POWER_LIMIT: {'0x8000000000158668': '0-3'}}, ''),
+        ({MISC_ENABLE: {'0x0000004000850289': '0-3'}}, ''),  # and something else
+    ],
+)
+def test_what_is_a_control_is_said_as_one(registers, title):
+    comparison = compare(record(fleet({'odd': observed(registers)})))
+    assert [finding.title for finding in comparison.findings] == [title]
