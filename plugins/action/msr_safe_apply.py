@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
             module_args={
                 'changes': changes,
                 'verify': settings and {name: settings[name] for name in ('kernel_release', 'group', 'policy')},
-                '_payloads': payloads and self.send(pack_tree(payloads)),
+                '_payloads': self.send(pack_tree(payloads)) if payloads else None,
             },
             task_vars=task_vars,
         )

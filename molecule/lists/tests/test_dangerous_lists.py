@@ -53,7 +53,7 @@ def test_by_the_module(on_node, active, danger):
     refused, after_refusal, allowed = on_node(
         does('msr_approved_list', **options),
         shell(SHOW),
-        does('msr_approved_list', allow_unsafe=[address], **options),
+        does('msr_approved_list', allow_unsafe=[address], warnings=['Allowed by msr_safe_allow_unsafe'], **options),
     )
     assert not refused.succeeded
     assert f'content:1: {address}' in refused['msg']

@@ -10,7 +10,7 @@ zeroed once a list is in force under which users cannot set them again.
 import collections
 
 from ..access.reading import by_cpu
-from ..access.registers import read_registers, write_registers
+from ..access.registers import observe_access, read_registers, write_registers
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus
 from ..hardware.cpulist import format_cpulist
@@ -36,10 +36,12 @@ def programs_counters(entries):
 def activate_for_users(machine, entries):
     """Make ``entries`` the list in force, and its counters count for users only; return notes, texts.
 
-    Raises MsrSafeError; where a counter cannot be made so, the list is in force nevertheless.
+    Raises MsrSafeError; where counters cannot be made so, the list is in force with their control read only.
     """
     activate_list(machine, entries)
     forbidden = {entry.address: forbidden_bits(entry) for entry in entries if forbidden_bits(entry)}
+    if forbidden and observe_access(machine) is None:
+        return ['Whether counters count for users only was not looked at: registers cannot be reached on this node.']
     for _attempt in range(ATTEMPTS):
         due, kept = left_over(machine, forbidden)
         if not due:
@@ -49,10 +51,11 @@ def activate_for_users(machine, entries):
             write_registers(machine, due)
         finally:
             activate_list(machine, entries)
+    activate_list(machine, [entry._replace(mask=0) if entry.address in forbidden else entry for entry in entries])
     raise MsrSafeError(
         'Counters of CPU %s count the kernel, and go on doing so.'
         % format_cpulist({cpu for cpu, _address, _value in due}),
-        'Something sets the OS or INT bits of their event selects while they are zeroed: find it.',
+        'Their event selects are read only now. Something sets the OS or INT bits while they are zeroed: find it.',
     )
 
 

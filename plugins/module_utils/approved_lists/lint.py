@@ -6,18 +6,21 @@ import collections
 
 from ..errors import MsrSafeError
 from ..registers.register import Registers, describe
+from ..words import join_some
 
 TIERS = ('shared', 'monitor', 'perf', 'power')
 
 REFUSE = 'refuse'
 WARN = 'warn'
 
-Finding = collections.namedtuple('Finding', 'level address line message')
+Finding = collections.namedtuple('Finding', 'level address line message crowd')
 Finding.__doc__ = """What is wrong with one entry of a list.
 
 level: REFUSE or WARN; address: the register's; line: its line in the list, or
-None; message: the register, which attack or failure, and the remedy.
+None; message: the register, which attack or failure, and the remedy; crowd:
+where many entries are likely to share it, what is said once for all of them.
 """
+Finding.__new__.__defaults__ = ('',)
 
 LISTED = 'listed'  # the rule is about being on the list at all
 WRITABLE = 'writable'  # the rule is about bits of the write mask
@@ -389,7 +392,7 @@ def table_findings(entry, register, offended, allow_unsafe):
                 entry,
                 'our table of this CPU does not have it, so nobody knows what it tells',
                 'Take it off the list, unless the manual of this CPU has it',
-            )
+            )._replace(crowd='our table of this CPU does not have them')
         return
     rest = entry.mask & ~register.mask
     for rule in offended:
@@ -416,9 +419,11 @@ def neighbour_findings(entry, register):
     remedy = 'Take tier shared for nodes that several jobs share'
     if entry.mask:
         reach = {'cpu': 'the CPU', '': 'the CPU'}.get(register.scope, 'all CPUs of the %s' % register.scope)
-        yield warning(entry, 'another job on the node feels it: what is written holds for %s' % reach, remedy)
+        felt = warning(entry, 'another job on the node feels it: what is written holds for %s' % reach, remedy)
+        yield felt._replace(crowd='another job on the node feels what is written to them. %s' % remedy)
     elif register.tier != 'shared':
-        yield warning(entry, 'another job on the node is seen in it', remedy)
+        seen = warning(entry, 'another job on the node is seen in it', remedy)
+        yield seen._replace(crowd='another job on the node is seen in them. %s' % remedy)
 
 
 def mask_findings(entry, register):
@@ -461,7 +466,19 @@ def require_safe(entries, source, tier='power', shared=False, allow_unsafe=(), r
             '%s would hand out the machine:\n%s'
             % (source, '\n'.join(locate(finding, source) for finding in refused(findings))),
         )
-    return [locate(finding, source) for finding in findings]
+    return [locate(finding, source) for finding in findings if not finding.crowd] + crowds(findings, source)
+
+
+def crowds(findings, source):
+    """Return what many entries share, a line for each reason."""
+    addresses = collections.OrderedDict()
+    for finding in findings:
+        if finding.crowd:
+            addresses.setdefault(finding.crowd, []).append('0x%X' % finding.address)
+    return [
+        '%s: %s: %s. All of them: msr-safe lint.' % (source, join_some(found), crowd)
+        for crowd, found in addresses.items()
+    ]
 
 
 def locate(finding, source):

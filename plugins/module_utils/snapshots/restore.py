@@ -14,6 +14,7 @@ from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, online_cpus, read_cpu, select_cpus
 from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hardware.frequency import frequency_driver, owned_by
+from ..words import join_some
 from .selection import CONFIGURATION, select_entries
 from .snapshot import parse_snapshot, snapshot_errors, snapshot_values
 
@@ -205,10 +206,3 @@ def summarize(restored):
         'problems': len(restored.problems),
         'overruled': len(restored.overruled),
     }
-
-
-def join_some(names, limit=5):
-    """Return the first names of a list in words: ``a, b and 3 more``."""
-    if len(names) <= limit:
-        return ', '.join(names)
-    return '%s and %d more' % (', '.join(names[:limit]), len(names) - limit)

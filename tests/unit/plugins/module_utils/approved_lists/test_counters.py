@@ -76,7 +76,13 @@ def test_somebody_who_sets_them_again_and_again_is_noticed(node):
     node.stuck.add(SELECT)
     with pytest.raises(MsrSafeError, match='Counters of CPU 0-3 count the kernel'):
         activate(node)
-    assert masks(node)[0x186] == 0xFFEDFFFF
+    assert masks(node) == {0x186: 0, 0x38D: 0, 0x1A4: 0xF}
+
+
+def test_where_registers_cannot_be_reached_it_says_so(node):
+    node.remove('/dev/cpu/msr_batch')
+    assert ['was not looked at' in note for note in activate(node)] == [True]
+    assert activate(node, READ_ONLY) == []
 
 
 def test_which_lists_program_counters():

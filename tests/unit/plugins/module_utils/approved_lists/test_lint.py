@@ -402,3 +402,18 @@ def test_shared_nodes_are_told_what_others_see_and_feel():
 
 def test_level_of_tier_shared_is_that_of_shared_nodes():
     assert of_cpu('al_0655', 0xE08, tier='shared') == of_cpu('al_0655', 0xE08, shared=True)
+
+
+def test_what_many_registers_share_is_said_once_where_a_list_is_activated():
+    entries = [Entry(0x12340 + number, 0, '', 'configuration', number) for number in range(9)]
+    entries += [Entry(0xE01, 0xFF, '', 'configuration', 10), Entry(0xE08, 0, '', 'configuration', 11)]
+    skylake = registers('al_0655')
+    assert require_safe(entries, 'mine', shared=True, registers=skylake) == [
+        'mine: 0x12340, 0x12341, 0x12342, 0x12343, 0x12344 and 4 more: our table of this CPU does not have them. '
+        'All of them: msr-safe lint.',
+        'mine: 0xE01: another job on the node feels what is written to them. '
+        'Take tier shared for nodes that several jobs share. All of them: msr-safe lint.',
+        'mine: 0xE08: another job on the node is seen in them. '
+        'Take tier shared for nodes that several jobs share. All of them: msr-safe lint.',
+    ]
+    assert len(lint(entries, shared=True, registers=skylake)) == 11
