@@ -9,7 +9,7 @@
 
 #include "char_device.h"
 
-static int reserve(struct char_device *device)
+static int reserve(struct msr_safe_device *device)
 {
 	unsigned int chosen = *device->chosen;
 	int major;
@@ -25,7 +25,7 @@ static int reserve(struct char_device *device)
 	return 0;
 }
 
-static void release(struct char_device *device)
+static void release(struct msr_safe_device *device)
 {
 	if (!device->major)
 		return;
@@ -33,7 +33,7 @@ static void release(struct char_device *device)
 	device->major = 0;
 }
 
-static int reserve_those(struct char_device * const *devices, size_t count, bool chosen)
+static int reserve_those(struct msr_safe_device * const *devices, size_t count, bool chosen)
 {
 	size_t i;
 	int err;
@@ -48,7 +48,7 @@ static int reserve_those(struct char_device * const *devices, size_t count, bool
 	return 0;
 }
 
-int char_devices_reserve(struct char_device * const *devices, size_t count)
+int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t count)
 {
 	int err;
 
@@ -56,17 +56,17 @@ int char_devices_reserve(struct char_device * const *devices, size_t count)
 	if (!err)
 		err = reserve_those(devices, count, false);
 	if (err)
-		char_devices_release(devices, count);
+		msr_safe_devices_release(devices, count);
 	return err;
 }
 
-void char_devices_release(struct char_device * const *devices, size_t count)
+void msr_safe_devices_release(struct msr_safe_device * const *devices, size_t count)
 {
 	while (count--)
 		release(devices[count]);
 }
 
-int char_device_add_node(struct char_device *device, unsigned int minor, const char *name)
+int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor, const char *name)
 {
 	struct device *node;
 
@@ -74,31 +74,31 @@ int char_device_add_node(struct char_device *device, unsigned int minor, const c
 	return PTR_ERR_OR_ZERO(node);
 }
 
-void char_device_remove_node(struct char_device *device, unsigned int minor)
+void msr_safe_device_remove_node(struct msr_safe_device *device, unsigned int minor)
 {
 	device_destroy(&device->class, MKDEV(device->major, minor));
 }
 
-int char_device_add(struct char_device *device)
+int msr_safe_device_add(struct msr_safe_device *device)
 {
 	int err;
 
 	err = class_register(&device->class);
 	if (err)
 		return err;
-	err = char_device_add_node(device, 0, device->class.name);
+	err = msr_safe_device_add_node(device, 0, device->class.name);
 	if (err)
 		class_unregister(&device->class);
 	return err;
 }
 
-void char_device_remove(struct char_device *device)
+void msr_safe_device_remove(struct msr_safe_device *device)
 {
-	char_device_remove_node(device, 0);
+	msr_safe_device_remove_node(device, 0);
 	class_unregister(&device->class);
 }
 
-char *char_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
+char *msr_safe_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
 {
 	if (mode)
 		*mode = 0600;

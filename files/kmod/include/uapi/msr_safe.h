@@ -57,7 +57,7 @@ struct msr_safe_capabilities {
 	__u32 max_list_bytes;		/* of an approved list's text */
 	__u32 max_lease;		/* values that one lease remembers */
 	__u32 interrupt_operations;	/* most of them in one interrupt */
-	__u32 interrupt_ns;		/* after so long it begins no further one */
+	__u32 interrupt_ns;		/* after so long it does not go on with others */
 	__u32 reserved2;		/* 0 */
 	char version[32];		/* as /dev/cpu/msr_safe_version, with a 0 */
 };

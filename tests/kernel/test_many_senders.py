@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""What a CPU is spared however many send how much: one slice an interrupt, hotplug that waits for nobody."""
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import time
+
+import msr_devices
+import node
+from msr_devices import SCRATCH, Operation, read_op
+
+SLICE = 64  # operations, as MSR_SAFE_CAPABILITIES says
+
+
+def function_call_interrupts(cpu):
+    """Return how many of them a CPU has had."""
+    with open('/proc/interrupts') as interrupts:
+        cpus = next(interrupts).split()
+        counts = next(line for line in interrupts if line.split()[0] == 'CAL:').split()[1:]
+    return int(counts[cpus.index('CPU%d' % cpu)])
+
+
+def spin(cpu):
+    os.sched_setaffinity(0, {cpu})
+    while True:
+        pass
+
+
+def test_many_senders_get_one_slice_an_interrupt_all_together():
+    """The CPU is kept busy, so that each call needs an interrupt; the kernel counts those."""
+    cpu, senders, batches, size = node.online_cpus()[-1], 12, 8, 20 * SLICE
+
+    def send():
+        os.sched_setaffinity(0, set(node.online_cpus()) - {cpu})
+        array = (Operation * size)(*[read_op(cpu, SCRATCH)] * size)
+        fd = os.open(msr_devices.BATCH, os.O_RDWR)
+        return sum(msr_devices.batch_ioctl(fd, size, ctypes.addressof(array)) for _batch in range(batches))
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(node.child(lambda: spin(cpu)))
+        time.sleep(0.2)
+        before = function_call_interrupts(cpu)
+        pids = [stack.enter_context(node.child(send)) for _sender in range(senders)]
+        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * senders
+        interrupts = function_call_interrupts(cpu) - before
+    assert senders * batches * size / interrupts <= SLICE
+
+
+def test_a_cpu_goes_offline_in_the_middle_of_a_million_operations():
+    """Hotplug does not wait for the batch; what was not done on that CPU says so, and all else is done."""
+    cpus = node.online_cpus()
+    gone, count = cpus[-1], msr_devices.BATCH_MAX
+    shared = mmap.mmap(-1, count * 32)
+    block = bytes((Operation * len(cpus))(*[read_op(cpu, SCRATCH) for cpu in cpus]))
+    shared[:] = block * (count // len(cpus)) + block[: count % len(cpus) * 32]
+    array = (Operation * count).from_buffer(shared)
+
+    def run():
+        fd = os.open(msr_devices.BATCH, os.O_RDWR)
+        return msr_devices.batch_ioctl(fd, count, ctypes.addressof(array))
+
+    with node.child(run) as child:
+        time.sleep(0.5)
+        started = time.monotonic()
+        try:
+            node.set_online(gone, False)
+            took = time.monotonic() - started
+            running = os.waitpid(child, os.WNOHANG) == (0, 0)
+            status = os.waitpid(child, 0)[1] if running else 0
+        finally:
+            node.set_online(gone, True)
+    assert running, 'hotplug waited for the batch, or that was over too soon: %.1f s' % took
+    assert os.WEXITSTATUS(status) == errno.ENXIO
+    errors = [-err for err in memoryview(shared).cast('i')[1::8].tolist()]
+    mine = errors[len(cpus) - 1 :: len(cpus)]
+    undone = mine.index(errno.ENXIO)
+    assert set(mine[:undone]) <= {0} and set(mine[undone:]) == {errno.ENXIO}
+    for index in range(len(cpus) - 1):
+        assert set(errors[index :: len(cpus)]) == {0}
+
+
+def voluntary_switches():
+    with open('/proc/self/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('voluntary_ctxt_switches'))
+
+
+def test_whoever_waits_for_another_cpu_sleeps_meanwhile():
+    """That CPU has much to do: a single read has to wait for slices of a batch."""
+    cpus = node.online_cpus()
+    array = (Operation * 10000)(*[read_op(cpus[-1], SCRATCH)] * 10000)
+
+    def send():
+        os.sched_setaffinity(0, {cpus[1]})
+        fd = os.open(msr_devices.BATCH, os.O_RDWR)
+        while True:
+            msr_devices.batch_ioctl(fd, len(array), ctypes.addressof(array))
+
+    fd = os.open(msr_devices.cpu_node(cpus[-1]), os.O_RDONLY)
+    os.sched_setaffinity(0, {cpus[0]})
+    try:
+        with node.child(send):
+            time.sleep(0.2)
+            before = voluntary_switches()
+            for _read in range(200):
+                os.pread(fd, 8, SCRATCH)
+            switches = voluntary_switches() - before
+    finally:
+        os.sched_setaffinity(0, cpus)
+        os.close(fd)
+    assert switches > 20
