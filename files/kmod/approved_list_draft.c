@@ -16,12 +16,26 @@ struct msr_safe_draft_entry {
 	unsigned int line;
 };
 
+/*
+ * What all functions of a draft have in common: they may sleep, and the caller
+ * keeps others away from the draft. The first error stays, is logged with its
+ * line, and is what all later ones return.
+ */
+
+/**
+ * msr_safe_draft_start() - a draft of nothing
+ * @draft: which holds no memory
+ */
 void msr_safe_draft_start(struct msr_safe_draft *draft)
 {
 	*draft = (struct msr_safe_draft){ .entries = RB_ROOT };
 	msr_safe_text_start(&draft->text);
 }
 
+/**
+ * msr_safe_draft_discard() - give back the memory of a draft
+ * @draft: for msr_safe_draft_start(), from now on
+ */
 void msr_safe_draft_discard(struct msr_safe_draft *draft)
 {
 	struct msr_safe_draft_entry *entry, *next;
@@ -33,6 +47,14 @@ void msr_safe_draft_discard(struct msr_safe_draft *draft)
 	draft->entries = RB_ROOT;
 }
 
+/**
+ * msr_safe_draft_fail() - nothing will come of a draft
+ * @draft: without an error so far
+ * @err: negative errno
+ * @problem: in words
+ *
+ * Return: the error.
+ */
 int msr_safe_draft_fail(struct msr_safe_draft *draft, int err, const char *problem)
 {
 	pr_err("approved list: line %u: %s (error %d), the list in force stays\n",
@@ -87,6 +109,13 @@ static int take(struct msr_safe_draft *draft, int event)
 	return 0;
 }
 
+/**
+ * msr_safe_draft_reserve() - before text is appended
+ * @draft: to which
+ * @length: of that text, in all its chunks
+ *
+ * Return: 0, -E2BIG, or the error before.
+ */
 int msr_safe_draft_reserve(struct msr_safe_draft *draft, size_t length)
 {
 	if (draft->error)
@@ -97,6 +126,14 @@ int msr_safe_draft_reserve(struct msr_safe_draft *draft, size_t length)
 	return 0;
 }
 
+/**
+ * msr_safe_draft_append() - more text
+ * @draft: to which
+ * @chunk: with borders anywhere
+ * @length: of the chunk, for which there is a reservation
+ *
+ * Return: 0 or a negative errno.
+ */
 int msr_safe_draft_append(struct msr_safe_draft *draft, const char *chunk, size_t length)
 {
 	int err = draft->error;
@@ -106,11 +143,24 @@ int msr_safe_draft_append(struct msr_safe_draft *draft, const char *chunk, size_
 	return err;
 }
 
+/**
+ * msr_safe_draft_pause() - nothing follows for now
+ * @draft: whose last line may be incomplete
+ *
+ * Return: 0, or a negative errno if nothing that may follow makes it right.
+ */
 int msr_safe_draft_pause(struct msr_safe_draft *draft)
 {
 	return draft->error ?: take(draft, msr_safe_text_pause(&draft->text));
 }
 
+/**
+ * msr_safe_draft_publish() - the text is complete: put the list that it says in force
+ * @draft: holds no memory afterwards
+ * @count: of the registers
+ *
+ * Return: 0 if and only if it is in force, or a negative errno.
+ */
 int msr_safe_draft_publish(struct msr_safe_draft *draft, size_t *count)
 {
 	struct msr_safe_register *reg;

@@ -21,13 +21,10 @@ struct msr_safe_draft {
 void msr_safe_draft_start(struct msr_safe_draft *draft);
 void msr_safe_draft_discard(struct msr_safe_draft *draft);
 
-/* More text may follow. Errors stay, and are logged with their line. */
 int msr_safe_draft_reserve(struct msr_safe_draft *draft, size_t length);
 int msr_safe_draft_append(struct msr_safe_draft *draft, const char *chunk, size_t length);
 int msr_safe_draft_pause(struct msr_safe_draft *draft);
 int msr_safe_draft_fail(struct msr_safe_draft *draft, int err, const char *problem);
-
-/* The text is complete: puts the list that it says in force, of so many registers. */
 int msr_safe_draft_publish(struct msr_safe_draft *draft, size_t *count);
 
 #endif

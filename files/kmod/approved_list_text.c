@@ -65,11 +65,22 @@ static int end_number(struct msr_safe_text *text)
 	return TEXT_ADDRESS;
 }
 
+/**
+ * msr_safe_text_start() - before the first character
+ * @text: is initialized
+ */
 void msr_safe_text_start(struct msr_safe_text *text)
 {
 	*text = (struct msr_safe_text){ .line = 1 };
 }
 
+/**
+ * msr_safe_text_push() - the next character
+ * @text: which has had no error
+ * @c: any
+ *
+ * Return: an enum msr_safe_text_event, or a negative errno.
+ */
 int msr_safe_text_push(struct msr_safe_text *text, char c)
 {
 	int event = TEXT_NOTHING;
@@ -104,6 +115,12 @@ int msr_safe_text_push(struct msr_safe_text *text, char c)
 	return event;
 }
 
+/**
+ * msr_safe_text_pause() - nothing follows for now
+ * @text: which has had no error
+ *
+ * Return: 0, or a negative errno if nothing that may follow makes it right.
+ */
 int msr_safe_text_pause(struct msr_safe_text *text)
 {
 	if (text->place == IN_ADDRESS && text->value > U32_MAX)
@@ -111,6 +128,12 @@ int msr_safe_text_pause(struct msr_safe_text *text)
 	return TEXT_NOTHING;
 }
 
+/**
+ * msr_safe_text_end() - nothing follows
+ * @text: which has had no error
+ *
+ * Return: as msr_safe_text_push().
+ */
 int msr_safe_text_end(struct msr_safe_text *text)
 {
 	int event = msr_safe_text_push(text, '\n');

@@ -38,13 +38,10 @@ struct msr_safe_text {
 
 void msr_safe_text_start(struct msr_safe_text *text);
 
-/* Returns a msr_safe_text_event or a negative errno. */
 int msr_safe_text_push(struct msr_safe_text *text, char c);
 
-/* Nothing may follow for now: fails if nothing that may would make it right. */
 int msr_safe_text_pause(struct msr_safe_text *text);
 
-/* Nothing will follow. Returns as msr_safe_text_push(). */
 int msr_safe_text_end(struct msr_safe_text *text);
 
 #endif

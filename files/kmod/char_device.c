@@ -48,6 +48,17 @@ static int reserve_those(struct msr_safe_device * const *devices, size_t count, 
 	return 0;
 }
 
+/**
+ * msr_safe_devices_reserve() - a major number for every one of the devices, or for none
+ * @devices: none of which has one
+ * @count: of the devices
+ *
+ * The chosen ones come first, or an assigned one could take the number that was
+ * chosen for another.
+ *
+ * Context: Module init. May sleep.
+ * Return: 0, or a negative errno after a line in the log that names the parameter.
+ */
 int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t count)
 {
 	int err;
@@ -60,12 +71,28 @@ int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t cou
 	return err;
 }
 
+/**
+ * msr_safe_devices_release() - give back the major numbers
+ * @devices: some of which may have none
+ * @count: of the devices
+ *
+ * Context: Module init and exit. May sleep.
+ */
 void msr_safe_devices_release(struct msr_safe_device * const *devices, size_t count)
 {
 	while (count--)
 		release(devices[count]);
 }
 
+/**
+ * msr_safe_device_add_node() - a node, by udev or devtmpfs
+ * @device: whose class is registered
+ * @minor: of the node
+ * @name: in sysfs
+ *
+ * Context: May sleep.
+ * Return: 0 or a negative errno.
+ */
 int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor, const char *name)
 {
 	struct device *node;
@@ -74,11 +101,25 @@ int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor,
 	return PTR_ERR_OR_ZERO(node);
 }
 
+/**
+ * msr_safe_device_remove_node() - undo msr_safe_device_add_node()
+ * @device: of the node
+ * @minor: of the node; files that are open stay
+ *
+ * Context: May sleep.
+ */
 void msr_safe_device_remove_node(struct msr_safe_device *device, unsigned int minor)
 {
 	device_destroy(&device->class, MKDEV(device->major, minor));
 }
 
+/**
+ * msr_safe_device_add() - the class of a device with one node, and the node named as it
+ * @device: whose major is reserved
+ *
+ * Context: Module init. May sleep.
+ * Return: 0 or a negative errno.
+ */
 int msr_safe_device_add(struct msr_safe_device *device)
 {
 	int err;
@@ -92,12 +133,25 @@ int msr_safe_device_add(struct msr_safe_device *device)
 	return err;
 }
 
+/**
+ * msr_safe_device_remove() - undo msr_safe_device_add()
+ * @device: with one node
+ *
+ * Context: Module init and exit. May sleep.
+ */
 void msr_safe_device_remove(struct msr_safe_device *device)
 {
 	msr_safe_device_remove_node(device, 0);
 	class_unregister(&device->class);
 }
 
+/**
+ * msr_safe_device_devnode() - for struct class: the path in /dev of a device's only node
+ * @device: of the node
+ * @mode: of the node, or NULL
+ *
+ * Return: what the caller frees, or NULL.
+ */
 char *msr_safe_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
 {
 	if (mode)

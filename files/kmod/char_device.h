@@ -19,21 +19,15 @@ struct msr_safe_device {
 	unsigned int major;		/* once it is reserved */
 };
 
-/*
- * Reserves a major for every one of the devices, or for none. The chosen ones
- * come first, or an assigned one could take the number chosen for another.
- */
 int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t count);
 void msr_safe_devices_release(struct msr_safe_device * const *devices, size_t count);
 
 int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor, const char *name);
 void msr_safe_device_remove_node(struct msr_safe_device *device, unsigned int minor);
 
-/* For a device with one node: its class, and the node named as the class. */
 int msr_safe_device_add(struct msr_safe_device *device);
 void msr_safe_device_remove(struct msr_safe_device *device);
 
-/* For struct class: the path of such a node in /dev. */
 char *msr_safe_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode);
 
 #endif

@@ -6,8 +6,9 @@
 #include <linux/types.h>
 
 /*
- * The registers of the CPU that this runs on, with interrupts off: the only
- * two functions that touch them. -EIO, and *value as it was, on a fault.
+ * The registers of the CPU that this runs on: the only two functions that touch
+ * them. Interrupts are off. Both return 0, or -EIO on a fault, and then *value
+ * is as it was.
  */
 int msr_safe_hardware_read(u32 address, u64 *value);
 int msr_safe_hardware_write(u32 address, u64 value);

@@ -62,10 +62,10 @@ struct msr_safe_capabilities {
 	char version[32];		/* as /dev/cpu/msr_safe_version, with a 0 */
 };
 
-#define MSR_SAFE_HAS_COMMIT		(1 << 0)	/* MSR_SAFE_COMMIT */
-#define MSR_SAFE_HAS_LEASE		(1 << 1)	/* MSR_SAFE_LEASE */
-#define MSR_SAFE_HAS_TIMED_BATCH	(1 << 2)	/* MSR_SAFE_TIMED_BATCH */
-#define MSR_SAFE_OWN_CPUS_ONLY		(1 << 3)	/* the parameter own_cpus_only is set */
+#define MSR_SAFE_HAS_COMMIT		0x1		/* MSR_SAFE_COMMIT */
+#define MSR_SAFE_HAS_LEASE		0x2		/* MSR_SAFE_LEASE */
+#define MSR_SAFE_HAS_TIMED_BATCH	0x4		/* MSR_SAFE_TIMED_BATCH */
+#define MSR_SAFE_OWN_CPUS_ONLY		0x8		/* the parameter own_cpus_only is set */
 
 #define MSR_SAFE_CAPABILITIES	_IO('c', 0xA3)
 
