@@ -84,6 +84,7 @@ int msr_safe_access_alloc(struct msr_safe_access *access, u32 count, bool timed)
 	access->lease = NULL;
 	access->read_only_err = -EROFS;
 	access->writes = false;
+	access->locked_down = 0;
 	access->requester = current;
 	access->sorted = NULL;
 	access->segment_count = 0;
@@ -141,7 +142,6 @@ static struct msr_safe_segment *add_segment(struct msr_safe_access *access, unsi
 	segment->access = access;
 	segment->cpu = cpu;
 	segment->count = 0;
-	segment->locked_down = 0;
 	if (access->numbers)
 		access->numbers[cpu] = access->segment_count;
 	return segment;
@@ -289,10 +289,9 @@ static void stamp(struct msr_safe_stamp *stamps, const struct msr_safe_op *op)
 }
 
 /* In the handler, on the list in force: it may be another than that of the check. */
-static int check_again(const struct msr_safe_segment *segment, struct msr_safe_op *op,
+static int check_again(const struct msr_safe_access *access, struct msr_safe_op *op,
 		       const struct msr_safe_list *list, const struct msr_safe_register **near)
 {
-	const struct msr_safe_access *access = segment->access;
 	int err = 0;
 
 	if (unlikely(list != access->list))
@@ -300,17 +299,16 @@ static int check_again(const struct msr_safe_segment *segment, struct msr_safe_o
 	if (err == -EROFS)
 		err = access->read_only_err;
 	if (!err && !op->isrdmsr)
-		err = segment->locked_down;
+		err = READ_ONCE(access->locked_down);
 	if (unlikely(err))
 		trace_msr_safe_denied(op->cpu, op->msr, !op->isrdmsr, err, access->requester);
 	return err;
 }
 
-static bool carry_out_slice(struct msr_safe_call *call)
+static bool carry_out_slice(struct msr_safe_call *call, struct msr_safe_budget *budget)
 {
 	struct msr_safe_segment *segment = container_of(call, struct msr_safe_segment, call);
 	const struct msr_safe_access *access = segment->access;
-	struct msr_safe_budget budget = msr_safe_budget_of_slice();
 	struct msr_safe_op *op = segment->next, *end = segment->end;
 	const struct msr_safe_register *near;
 	const struct msr_safe_list *list;
@@ -319,24 +317,25 @@ static bool carry_out_slice(struct msr_safe_call *call)
 	list = msr_safe_list_in_force();
 	near = list->registers;
 	do {
-		op->err = check_again(segment, op, list, &near);
+		op->err = check_again(access, op, list, &near);
 		if (likely(!op->err)) {
 			msr_safe_op_carry_out(op, access->lease, access->requester);
 			stamp(access->stamps, op);
 		}
-	} while (++op < end && msr_safe_budget_is_left(&budget));
+		op++;
+	} while (msr_safe_budget_is_left(budget) && op < end);
 	rcu_read_unlock();
 	segment->next = op;
 	return op < end;
 }
 
-/* Security modules want to see the task that asks. */
-static void ask_lockdown(struct msr_safe_call *call)
+/* In the task: security modules want to see who asks. */
+static void ask_lockdown(struct msr_safe_calls *calls)
 {
-	struct msr_safe_segment *segment = container_of(call, struct msr_safe_segment, call);
+	struct msr_safe_access *access = container_of(calls, struct msr_safe_access, calls);
 
-	if (segment->access->writes)
-		segment->locked_down = msr_safe_lockdown_check_write();
+	if (access->writes)
+		WRITE_ONCE(access->locked_down, msr_safe_lockdown_check_write());
 }
 
 /* A CPU that has gone offline has not done what was left. */
@@ -357,9 +356,10 @@ static void carry_out_all(struct msr_safe_access *access)
 	struct msr_safe_segment *segment;
 	u32 i;
 
-	access->calls.prepare = ask_lockdown;
 	access->calls.slice = carry_out_slice;
+	access->calls.look = ask_lockdown;
 	access->calls.killable = true;
+	ask_lockdown(&access->calls);
 	msr_safe_calls_begin(&access->calls, access->segment_count);
 	for (i = 0; i < access->segment_count; i++) {
 		segment = &access->segments[i];

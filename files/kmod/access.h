@@ -27,7 +27,6 @@ struct msr_safe_segment {
 	struct msr_safe_op *end;
 	u32 count;
 	unsigned int cpu;
-	int locked_down;		/* what lockdown says about writes */
 } ____cacheline_aligned;
 
 /**
@@ -47,6 +46,7 @@ struct msr_safe_access {
 
 	/* private: */
 	bool writes;
+	int locked_down;			/* what lockdown says about them */
 	const struct task_struct *requester;
 	const struct msr_safe_list *list;	/* that all were checked against */
 	struct msr_safe_op *sorted;		/* by segment; NULL: ops are that */

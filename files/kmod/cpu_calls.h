@@ -6,16 +6,15 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/list.h>
-#include <linux/llist.h>
 #include <linux/sched/clock.h>
-#include <linux/smp.h>
 #include <linux/types.h>
 
 /*
- * The most that a slice may do. To look at the time costs a good part of an
- * operation: an interrupt takes this long and a few more of the slowest ones.
+ * The most that all callers together may have in one interrupt. To look at the
+ * time costs a good part of an operation: an interrupt takes this long and a
+ * few more of the slowest ones.
  */
-#define MSR_SAFE_SLICE_OPERATIONS	64
+#define MSR_SAFE_SLICE_OPERATIONS	256
 #define MSR_SAFE_SLICE_NS		25000
 #define OPERATIONS_BETWEEN_LOOKS	4	/* a power of 2 */
 
@@ -24,48 +23,32 @@ struct msr_safe_budget {
 	unsigned int operations;
 };
 
-enum msr_safe_call_state {
-	CALL_WAITS,		/* in its CPU's queue; at the head: to be sent, or sent */
-	CALL_PAUSES,		/* has done a slice, wants another */
-	CALL_ENDED,
-};
-
-/* Work for one CPU, done there in slices, each in an interrupt of its own. */
+/* Work for one CPU, done there in slices. */
 struct msr_safe_call {
 	struct msr_safe_calls *calls;
+	struct list_head queued;	/* at its CPU */
 	unsigned int cpu;
 	int err;			/* 0, or why it ended before its work */
-	enum msr_safe_call_state state;
-	struct list_head queued;	/* at its CPU */
-	struct llist_node told;		/* to its task */
-	call_single_data_t interrupt;
 };
 
 /**
  * struct msr_safe_calls - the calls that one task sends and waits for
- * @prepare: in the task, before each slice; may sleep, may be NULL
- * @slice: on the CPU, interrupts are off; returns whether there is more to do
+ * @slice: on the CPU, interrupts are off: works as the budget allows, and
+ *	returns whether there is more to do
+ * @look: in the task, every now and then while it waits; may be NULL
  * @killable: a fatal signal ends the calls between slices, with -EINTR
  */
 struct msr_safe_calls {
-	void (*prepare)(struct msr_safe_call *call);
-	bool (*slice)(struct msr_safe_call *call);
+	bool (*slice)(struct msr_safe_call *call, struct msr_safe_budget *budget);
+	void (*look)(struct msr_safe_calls *calls);
 	bool killable;
 
 	/* private: */
+	int stop;			/* why no slice may follow, or 0 */
 	atomic_t left;
-	bool over;
-	struct llist_head told;
-	struct completion event;
+	struct msr_safe_call *here;	/* that for the task's own CPU */
+	struct completion done;
 };
-
-static inline struct msr_safe_budget msr_safe_budget_of_slice(void)
-{
-	return (struct msr_safe_budget){
-		.deadline = local_clock() + MSR_SAFE_SLICE_NS,
-		.operations = MSR_SAFE_SLICE_OPERATIONS,
-	};
-}
 
 /* After an operation: whether there may be another. */
 static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
@@ -76,6 +59,7 @@ static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
 }
 
 void msr_safe_calls_init(void);
+void msr_safe_calls_exit(void);
 
 void msr_safe_calls_begin(struct msr_safe_calls *calls, unsigned int count);
 void msr_safe_calls_add(struct msr_safe_calls *calls, struct msr_safe_call *call, unsigned int cpu);

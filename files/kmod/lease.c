@@ -201,10 +201,9 @@ static void undo_entry(struct undoing *undoing, struct msr_safe_lease_entry *ent
 	msr_safe_lease_forget(entry);
 }
 
-static bool undo_slice(struct msr_safe_call *call)
+static bool undo_slice(struct msr_safe_call *call, struct msr_safe_budget *budget)
 {
 	struct undoing *undoing = container_of(call, struct undoing, call);
-	struct msr_safe_budget budget = msr_safe_budget_of_slice();
 	bool more = true;
 
 	rcu_read_lock();
@@ -218,18 +217,11 @@ static bool undo_slice(struct msr_safe_call *call)
 		if (entry->bits)
 			undo_entry(undoing, entry, msr_safe_list_in_force());
 		undoing->next--;
-		if (!msr_safe_budget_is_left(&budget))
+		if (!msr_safe_budget_is_left(budget))
 			break;
 	}
 	rcu_read_unlock();
 	return more && undoing->next;
-}
-
-static void undo_prepare(struct msr_safe_call *call)
-{
-	struct undoing *undoing = container_of(call, struct undoing, call);
-
-	undoing->locked_down = msr_safe_lockdown_check_write();
 }
 
 /*
@@ -239,10 +231,11 @@ static void undo_prepare(struct msr_safe_call *call)
 static u32 undo(struct msr_safe_journal *lease)
 {
 	struct undoing undoing = {
-		.calls = { .prepare = undo_prepare, .slice = undo_slice },
+		.calls = { .slice = undo_slice },
 		.lease = lease,
 		.requester = current,
 		.next = atomic_read(&lease->used),
+		.locked_down = msr_safe_lockdown_check_write(),
 	};
 	u32 waiting = 0;
 
@@ -314,6 +307,7 @@ void msr_safe_leases_go_on(void)
 static int end_all(struct notifier_block *block, unsigned long action, void *unused)
 {
 	struct msr_safe_journal *lease;
+	unsigned int count = 0;
 
 	mutex_lock(&leases_lock);
 	going_down = true;
@@ -321,9 +315,13 @@ static int end_all(struct notifier_block *block, unsigned long action, void *unu
 		WRITE_ONCE(lease->over, true);
 	/* Whoever is writing under one has written, and made its entry. */
 	synchronize_rcu();
-	list_for_each_entry(lease, &leases, all)
+	list_for_each_entry(lease, &leases, all) {
 		undo(lease);
+		count++;
+	}
 	mutex_unlock(&leases_lock);
+	if (count)
+		pr_info("%u leases have ended as the machine goes down\n", count);
 	return NOTIFY_DONE;
 }
 

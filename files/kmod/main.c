@@ -75,6 +75,7 @@ static void __exit msr_safe_exit(void)
 	msr_safe_device_remove(&msr_safe_version_device);
 	msr_safe_devices_release(devices, ARRAY_SIZE(devices));
 	msr_safe_leases_exit();
+	msr_safe_calls_exit();
 	msr_safe_list_exit();
 	msr_safe_hardware_exit();
 }

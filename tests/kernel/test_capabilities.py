@@ -28,7 +28,7 @@ def test_version_limits_and_features(batch_fd):
     assert (err, size, reserved, reserved2) == (0, SIZE, 0, 0)
     assert features & 7 == 7
     assert (operations, list_bytes, lease) == (msr_devices.BATCH_MAX, 1 << 20, 65536)
-    assert 0 < slice_operations <= 64 and 0 < slice_ns <= 50000
+    assert 0 < slice_operations <= 256 and 0 < slice_ns <= 50000
     with open(msr_devices.VERSION) as file:
         assert version.rstrip(b'\0').decode() == file.read().strip()
 

@@ -31,6 +31,8 @@ typedef unsigned int fmode_t;
 #define round_up(number, step) ((((number) - 1) | ((step) - 1)) + 1)
 #define array_size(count, size) ((count) * (size))
 #define READ_ONCE(place) (*(volatile typeof(place) *)&(place))
+#undef WRITE_ONCE
+#define WRITE_ONCE(place, value) (*(volatile typeof(place) *)&(place) = (value))
 
 #define module_param(name, type, mode) struct unused
 #define MODULE_PARM_DESC(name, text) struct unused
@@ -67,26 +69,20 @@ static inline u64 rdtsc_ordered(void)
 
 /* Slices as cpu_calls.c does them, one after the other. */
 #define MSR_SAFE_CPU_CALLS_H
-struct msr_safe_call {
-	struct msr_safe_calls *calls;
-	int err;
-};
-
-struct msr_safe_calls {
-	void (*prepare)(struct msr_safe_call *call);
-	bool (*slice)(struct msr_safe_call *call);
-	bool killable;
-};
-
 struct msr_safe_budget {
 	u64 deadline;
 	unsigned int operations;
 };
 
-static inline struct msr_safe_budget msr_safe_budget_of_slice(void)
-{
-	return (struct msr_safe_budget){ __builtin_ia32_rdtsc() + 50000, 64 };
-}
+struct msr_safe_call {
+	int err;
+};
+
+struct msr_safe_calls {
+	bool (*slice)(struct msr_safe_call *call, struct msr_safe_budget *budget);
+	void (*look)(struct msr_safe_calls *calls);
+	bool killable;
+};
 
 static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
 {
@@ -100,10 +96,12 @@ static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
 
 static inline void msr_safe_calls_add(struct msr_safe_calls *calls, struct msr_safe_call *call, unsigned int cpu)
 {
+	struct msr_safe_budget budget;
+
 	call->err = 0;
 	do
-		calls->prepare(call);
-	while (calls->slice(call));
+		budget = (struct msr_safe_budget){ __builtin_ia32_rdtsc() + 50000, 256 };
+	while (calls->slice(call, &budget));
 }
 
 /* Leases: there is none */
