@@ -5,6 +5,7 @@
 import contextlib
 import ctypes
 import errno
+import itertools
 import mmap
 import os
 import time
@@ -12,9 +13,12 @@ import time
 import msr_devices
 import node
 import pytest
+import test_tracepoints
 from msr_devices import SCRATCH, Operation, read_op
 
-SLICE = 256  # operations, as MSR_SAFE_CAPABILITIES says
+# As MSR_SAFE_CAPABILITIES says; between slices is a fourth of their time
+SLICE, SLICE_SECONDS = 256, 25e-6
+SHORTEST_PAUSE = SLICE_SECONDS / 5
 
 
 def interrupts_of(cpu):
@@ -31,9 +35,9 @@ def spin(cpu):
         pass
 
 
-def test_many_senders_get_one_slice_an_interrupt_all_together():
-    """The CPU is kept busy, so that each slice needs an interrupt; the kernel counts those."""
-    cpu, senders, batches, size = node.online_cpus()[-1], 12, 8, 8 * SLICE
+@contextlib.contextmanager
+def senders_at_a_busy_cpu(cpu, count, batches, size):
+    """So many processes have sent so many batches of so many reads each; the CPU was busy, so each slice interrupts."""
 
     def send():
         os.sched_setaffinity(0, set(node.online_cpus()) - {cpu})
@@ -41,14 +45,37 @@ def test_many_senders_get_one_slice_an_interrupt_all_together():
         fd = os.open(msr_devices.BATCH, os.O_RDWR)
         return sum(msr_devices.batch_ioctl(fd, size, ctypes.addressof(array)) for _batch in range(batches))
 
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(node.child(lambda: spin(cpu)))
+    with node.child(lambda: spin(cpu)), contextlib.ExitStack() as stack:
         time.sleep(0.2)
-        before = interrupts_of(cpu)
-        pids = [stack.enter_context(node.child(send)) for _sender in range(senders)]
-        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * senders
+        pids = [stack.enter_context(node.child(send)) for _sender in range(count)]
+        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * count
+        yield
+
+
+def test_many_senders_get_one_slice_an_interrupt_all_together():
+    cpu, senders, batches, size = node.online_cpus()[-1], 12, 8, 8 * SLICE
+    before = interrupts_of(cpu)
+    with senders_at_a_busy_cpu(cpu, senders, batches, size):
         interrupts = interrupts_of(cpu) - before
     assert senders * batches * size / interrupts <= SLICE
+
+
+def test_many_senders_get_the_time_of_one_slice_all_together():
+    """Traced, operations take long: what lies between two pauses is no longer than a slice may be."""
+    cpu = node.online_cpus()[-1]
+    trace = test_tracepoints.Trace()
+    try:
+        (trace.directory / 'buffer_size_kb').write_text('16384')
+        trace.enable(True)
+        with senders_at_a_busy_cpu(cpu, 12, 1, 1024):
+            trace.enable(False)
+        times = trace.times()
+    finally:
+        trace.close()
+    assert len(times) == 12 * 1024
+    pauses = [0, *(at for at in range(1, len(times)) if times[at] - times[at - 1] > SHORTEST_PAUSE), len(times)]
+    lengths = sorted(times[end - 1] - times[begin] for begin, end in itertools.pairwise(pauses))
+    assert lengths[len(lengths) * 9 // 10] < 2 * SLICE_SECONDS
 
 
 def test_a_cpu_goes_offline_in_the_middle_of_a_million_operations():

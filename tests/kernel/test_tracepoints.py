@@ -43,6 +43,11 @@ class Trace:
                 found.append((match[1], parse_fields(match[2])))
         return found
 
+    def times(self):
+        """Return when the module's events so far were, in seconds."""
+        text = (self.directory / 'trace').read_text()
+        return sorted(float(time) for time in re.findall(r'(\d+\.\d+): msr_safe_\w+: ', text))
+
     def close(self):
         self.enable(False)
         self.directory.rmdir()
