@@ -84,7 +84,7 @@ EXAMPLES = r"""
   hpc.msr_safe.msr_policy:
     policy:
       - {control: package_power_limit, value: 205 W}
-      - {control: turbo, value: off, when: partition == 'tuning'}
+      - {control: turbo, value: "off", when: partition == 'tuning'}
 
 - name: Four fifths of the thermal design power, and no prefetcher for the L2 cache
   hpc.msr_safe.msr_policy:
