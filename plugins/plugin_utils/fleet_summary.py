@@ -51,7 +51,8 @@ class FleetSummary:
     def fail(self, node, stage, message, unreachable=False):
         """Take in a failure; the stage is that of the task unless the message names one."""
         self.done.setdefault(node, [])
-        text = ' '.join((message or 'no reason was given').strip().splitlines()[:1])
+        lines = (message or 'no reason was given').strip().splitlines()
+        text = ' '.join(lines[: 2 if lines[0].endswith(':') else 1])
         text = re.sub(r'\A(Task failed: )?(Module failed: )?', '', text)
         named = STAGE.match(text)
         self.errors[node] = (named.group(1) if named else stage, STAGE.sub('', text), unreachable)

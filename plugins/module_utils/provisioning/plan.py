@@ -146,7 +146,7 @@ def plan_others(observed, wanted):
         build_change(
             'install',
             actions.set_aside,
-            'set aside %s' % describe_other(other),
+            'set aside %s%s' % (other['path'], of_package(other)),
             other['path'] + '\n',
             None,
             path=other['path'],
@@ -158,8 +158,11 @@ def plan_others(observed, wanted):
 
 def describe_other(other):
     """Return a file of others in words: ``/usr/sbin/msrsave (package x) is where ours belongs``."""
-    package = ' (package %s)' % other['package'] if other['package'] else ''
-    return '%s%s %s' % (other['path'], package, other['what'])
+    return '%s%s %s' % (other['path'], of_package(other), other['what'])
+
+
+def of_package(other):
+    return ' (package %s)' % other['package'] if other['package'] else ''
 
 
 def plan_build(observed, wanted):

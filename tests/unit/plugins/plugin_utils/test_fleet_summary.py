@@ -74,3 +74,9 @@ def test_an_error_without_words_is_one():
     summary = FleetSummary()
     summary.fail('n1', 'plan', None)
     assert summary.as_text()[-1] == '        1  plan: no reason was given  (n1)'
+
+
+def test_a_heading_is_no_reason():
+    summary = FleetSummary()
+    summary.fail('n1', 'plan', 'Others are in the way:\n/etc/x is theirs\n/etc/y is theirs\nTake that away.')
+    assert summary.as_text()[-1] == '        1  plan: Others are in the way: /etc/x is theirs  (n1)'
