@@ -20,7 +20,11 @@ AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, NOT_REACHED = (
 OUTCOMES = (AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, NOT_REACHED)
 
 # What differs from node to node in a reason that is the same for people
-OF_ONE_NODE = ((re.compile(r'\bjob [0-9]+ is on'), 'a job is on'), (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'))
+OF_ONE_NODE = (
+    (re.compile(r'\bjob [0-9]+ is on'), 'a job is on'),
+    (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'),
+    (re.compile(r' \(pid [0-9]+\)'), ''),
+)
 STAGE = re.compile(r'Stage ([a-z]+): ')
 
 

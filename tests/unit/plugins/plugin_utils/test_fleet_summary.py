@@ -80,3 +80,12 @@ def test_a_heading_is_no_reason():
     summary = FleetSummary()
     summary.fail('n1', 'plan', 'Others are in the way:\n/etc/x is theirs\n/etc/y is theirs\nTake that away.')
     assert summary.as_text()[-1] == '        1  plan: Others are in the way: /etc/x is theirs  (n1)'
+
+
+def test_what_differs_by_node_is_no_other_reason():
+    summary = FleetSummary()
+    for number in (1, 2):
+        held = 'load: load it: the module is in use: geopmd (pid %d) has /dev/cpu/msr_batch open' % number
+        summary.plan('n%d' % number, {'deferred': [held]})
+    reason = 'load it: the module is in use: geopmd has /dev/cpu/msr_batch open'
+    assert summary.as_text()[-1] == '        2  load: %s  (n[1-2])' % reason
