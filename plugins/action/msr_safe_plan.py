@@ -26,9 +26,12 @@ class ActionModule(ActionBase):
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         try:
-            return {**result, **self.plan(settings, task_vars), 'options': options}
+            result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
             raise AnsibleActionFail(str(error)) from None
+        if result['pending']:
+            result['options'] = options
+        return result
 
     def plan(self, settings, task_vars):
         observed = self.observe(settings, task_vars, lists=False)

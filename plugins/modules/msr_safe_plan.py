@@ -229,7 +229,7 @@ pending:
   type: bool
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
-  returned: success
+  returned: when there is anything to do or deferred
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""The summary of a run: how many nodes are as wanted, changed, deferred, failed or not reached, and why."""
+"""The summary of a run: how many nodes are as wanted, changed, deferred, failed or untouched, and why."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import re
 
 from ..module_utils.audit.nodeset import fold_names
 
-AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, NOT_REACHED = (
+AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED = (
     'as wanted',
     'changed',
     'deferred',
     'failed',
     'unreachable',
-    'not reached',
+    'untouched',
 )
-OUTCOMES = (AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, NOT_REACHED)
+OUTCOMES = (AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED)
 
 # What differs from node to node in a reason that is the same for people
-OF_ONE_NODE = ((re.compile(r'\bjob [0-9]+ is on'), 'a job is on'), (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'))
+OF_ONE_NODE = (
+    (re.compile(r'\bjob [0-9]+ is on'), 'a job is on'),
+    (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'),
+    (re.compile(r' \(pid [0-9]+\)'), ''),
+)
 STAGE = re.compile(r'Stage ([a-z]+): ')
 
 
@@ -29,22 +33,25 @@ class FleetSummary:
 
     def __init__(self):
         self.done = collections.OrderedDict()  # {node: [lines 'stage: title']}
+        self.pending = {}  # {node: is anything due, as planned}
         self.deferred = {}  # {node: [lines 'stage: title: reason']}
         self.errors = {}  # {node: (stage, first line of the message, is it unreachable)}
         self.expected = []  # nodes of the play
 
     def expect(self, nodes):
-        """Take in the nodes of a play: those that say nothing in the end were not reached."""
+        """Take in the nodes of a play: those that say nothing in the end were left alone."""
         self.expected += [node for node in nodes if node not in self.expected]
 
     def plan(self, node, result):
         """Take in a result of msr_safe_plan."""
         self.done.setdefault(node, [])
+        self.pending[node] = bool(result.get('due'))
         self.deferred[node] = result.get('deferred', [])
 
     def apply(self, node, result):
         """Take in a result of msr_safe_apply or msr_safe_build."""
         self.done.setdefault(node, []).extend(result.get('done', []))
+        self.pending[node] = False
         if 'deferred' in result:
             self.deferred[node] = result['deferred']
 
@@ -60,8 +67,8 @@ class FleetSummary:
     def outcome(self, node):
         if node in self.errors:
             return UNREACHABLE if self.errors[node][2] else FAILED
-        if node not in self.done:
-            return NOT_REACHED
+        if node not in self.done or (self.pending.get(node) and not self.done[node]):
+            return UNTOUCHED
         if self.deferred.get(node):
             return DEFERRED
         return CHANGED if self.done[node] else AS_WANTED

@@ -38,7 +38,7 @@ def test_people_read_each_reason_once():
         '        1  load: The kernel does not load it.  (n10)',
         '      1 unreachable  n11',
         '        1  plan: Failed to connect  (n11)',
-        '      1 not reached  n12',
+        '      1 untouched    n12',
         '        done: build on 2, install on 2',
     ]
 
@@ -52,7 +52,7 @@ def test_programs_read_the_same():
         'deferred': 2,
         'failed': 3,
         'unreachable': 1,
-        'not reached': 1,
+        'untouched': 1,
     }
     assert data['stages'] == {'build': 2, 'install': 2}
     assert data['reasons'][0] == {
@@ -80,3 +80,20 @@ def test_a_heading_is_no_reason():
     summary = FleetSummary()
     summary.fail('n1', 'plan', 'Others are in the way:\n/etc/x is theirs\n/etc/y is theirs\nTake that away.')
     assert summary.as_text()[-1] == '        1  plan: Others are in the way: /etc/x is theirs  (n1)'
+
+
+def test_what_differs_by_node_is_no_other_reason():
+    summary = FleetSummary()
+    for number in (1, 2):
+        held = 'load: load it: the module is in use: geopmd (pid %d) has /dev/cpu/msr_batch open' % number
+        summary.plan('n%d' % number, {'deferred': [held]})
+    reason = 'load it: the module is in use: geopmd has /dev/cpu/msr_batch open'
+    assert summary.as_text()[-1] == '        2  load: %s  (n[1-2])' % reason
+
+
+def test_a_node_that_a_broken_off_play_left_with_changes_due_is_not_as_wanted():
+    summary = FleetSummary()
+    summary.plan('n1', {'due': ['load']})
+    assert summary.outcome('n1') == 'untouched'
+    summary.apply('n1', {'done': ['load: load it'], 'deferred': []})
+    assert summary.outcome('n1') == 'changed'
