@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Copyright (c) 2026 hpc.msr_safe contributors */
 /*
- * The SPANK plugin: has msr-job run in a job's prolog and epilog, which saves
- * and restores registers with msrsave, and gives users two options.
+ * The SPANK plugin: has msr-job run in a job's prolog and epilog, which
+ * brings registers back to the node's baseline, and gives users two options.
  *
  * In plugstack.conf:
  *
@@ -42,9 +42,16 @@ _Static_assert(SLURM_VERSION_NUMBER >> 8 == WANTED_VERSION >> 8,
 
 /* What slurmd tells a prolog, and msr-job wants to know. */
 static const char *const passed[] = {
-	"SLURM_JOB_ID",	     "SLURM_JOB_UID", "SLURM_JOB_USER",
-	"SLURM_JOB_ACCOUNT", "SLURM_JOB_PARTITION", "SLURMD_NODENAME",
-	"SLURM_CONF",	     NULL,
+	"SLURM_JOB_ID",
+	"SLURM_JOB_UID",
+	"SLURM_JOB_USER",
+	"SLURM_JOB_ACCOUNT",
+	"SLURM_JOB_PARTITION",
+	"SLURM_JOB_RESTART_COUNT",
+	"SLURM_JOB_OVERSUBSCRIBE",
+	"SLURMD_NODENAME",
+	"SLURM_CONF",
+	NULL,
 };
 
 /* What the user asked for. */

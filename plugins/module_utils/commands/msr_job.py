@@ -2,21 +2,18 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """msr-job: what Slurm's prolog and epilog, and the boot of a node, do to the registers."""
 
-import argparse
-import contextlib
 import os
-import syslog
+import sys
+import time
 
 from ..errors import MsrSafeError
-from ..jobs.baseline import BASELINE, save_baseline
-from ..jobs.cycle import Refused, await_epilogs, begin, end, report, reset
-from ..jobs.record import jobs_locked, read_records, refusal_of
-from ..jobs.settings import CHOICES, PATH, read_settings
-from ..jobs.slurm import cancel, drain, job_of, node_name
+from ..jobs.cycle import Ending, Refused, begin, end, renew_baseline, report, reset
+from ..jobs.record import jobs_locked, read_record, read_records, write_refusal
+from ..jobs.settings import CHOICES, PATH, read_settings, read_settings_or_usual, usual_settings
+from ..jobs.slurm import Slurm, job_of, node_name
 from ..machine import Machine
 from ..version import VERSION
 from .command import exit_status, say
-from .table import render_table
 
 EXAMPLES = """
 examples:
@@ -32,8 +29,53 @@ exit status:
   2  the command line is wrong
 """
 
+# Seconds that a prolog waits for the epilogs of others, and between two looks.
+EPILOGS_TIME = 60
+INTERVAL = 0.2
+
+
+class Options:
+    """What the command line of a prolog or epilog says. It is read without argparse, which takes too long."""
+
+    def __init__(self):
+        self.settings, self.profile, self.syslog, self.cancel_refused, self.broken = PATH, '', False, False, ''
+        self.overrides = {}
+
+    def read(self, arguments):
+        """Take the options of a command line; one that means nothing is told in ``broken``."""
+        for argument in arguments:
+            name, equals, value = argument.partition('=')
+            word = name[2:].replace('-', '_') if name.startswith('--') else ''
+            if word in ('syslog', 'cancel_refused') and not equals:
+                setattr(self, word, True)
+            elif word in ('settings', 'profile') and equals:
+                setattr(self, word, value)
+            elif word in CHOICES and equals:
+                self.overrides[word] = value
+            else:
+                self.broken = 'there is no option %s (in plugstack.conf, or in a script)' % argument
+        return self
+
+
+def main(arguments=None, machine=None, environment=None):
+    """Run the command and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    machine, environment = machine or Machine(), dict(os.environ if environment is None else environment)
+    if arguments[:1] in (['prolog'], ['epilog']) and not {'-h', '--help'}.intersection(arguments):
+        options = Options().read(arguments[1:])
+        function = prolog if arguments[0] == 'prolog' else epilog
+        return exit_status('msr-job', function, machine, options, environment)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    return exit_status('msr-job', run, machine, options, environment)
+
 
 def build_parser():
+    import argparse  # Not on the way of prolog and epilog
+
     parser = argparse.ArgumentParser(
         prog='msr-job',
         description='Leaves the registers of a node as a job found them.',
@@ -54,91 +96,122 @@ def build_parser():
         command.set_defaults(run=function)
         return command
 
-    beginning = add('prolog', prolog, "activate the list of a job's profile, and save what the registers hold")
+    beginning = add('prolog', None, 'bring the registers to the baseline, and activate the list that a job gets')
     beginning.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
     beginning.add_argument('--cancel-refused', action='store_true', help='cancel a job that may not have its profile')
-    add('epilog', epilog, 'bring the registers back, and the list of the node')
+    add('epilog', None, 'bring the registers back, and the list of the node')
     reporting = add('report', tell, 'say which registers a job has changed')
-    reporting.add_argument('--job', type=int, required=True)
-    reporting.add_argument('--restore', action='store_true', help='bring them back now')
+    reporting.add_argument('--job', required=True)
+    reporting.add_argument('--restore', action='store_true', help='bring them back now, if no other job is here')
     add('baseline', take_baseline, 'make what the registers hold now the baseline of this node')
-    add('reset', bring_to_baseline, 'bring the registers to the baseline, and forget all jobs')
+    resetting = add('reset', bring_to_baseline, 'bring the registers to the baseline, and forget all jobs')
+    resetting.add_argument('--force', action='store_true', help='also where Slurm has a job on this node')
+    resetting.add_argument('--boot', action='store_true', help='do nothing where jobs are on this node')
     add('status', status, 'say which jobs are on this node')
     return parser
 
 
-def main(arguments=None, machine=None, environment=None):
-    """Run the command and return its exit status."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    options.environment = dict(os.environ if environment is None else environment)
-    if options.command is None:
-        parser.print_help()
-        return 2
-    return exit_status('msr-job', run, machine or Machine(), options)
-
-
-def run(machine, options):
-    """Run a subcommand while no other prolog or epilog of this node does."""
+def run(machine, options, environment):
+    """Run a subcommand while no prolog or epilog of this node does."""
     overrides = {name: getattr(options, name) for name in CHOICES}
     settings = read_settings(machine, options.settings, overrides)
-    if options.run is prolog:
-        wait_for_epilogs(machine, options)
+    manager = Slurm(machine, node_name(environment), settings.slurm_bin)
     with jobs_locked(machine):
-        return options.run(machine, options, settings)
+        return options.run(machine, options, settings, manager)
 
 
-def log(options, lines, priority=syslog.LOG_INFO):
+def log(options, lines, urgent=False):
     """Tell whoever runs this: Slurm's log through the plugin, or syslog."""
     for line in lines:
         if options.syslog:
-            syslog.syslog(priority, line)
+            import syslog
+
+            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, line)
         else:
             say(line + '\n')
 
 
-def wait_for_epilogs(machine, options):
-    # Where Slurm does not answer, the prolog meets that, too, and deals with it
-    with contextlib.suppress(MsrSafeError):
-        await_epilogs(machine, job_of(options.environment).id, node_name(options.environment))
+def settings_of(machine, options):
+    """Return the settings for a prolog or an epilog: such as can be had, which say what is broken."""
+    if options.broken:
+        return usual_settings(options.broken)
+    return read_settings_or_usual(machine, options.settings, options.overrides)
 
 
-def prolog(machine, options, settings):
-    job, node = job_of(options.environment), node_name(options.environment)
+def prolog(machine, options, environment):
+    """Begin a job. A job that is refused is no failure of the node."""
+    settings = settings_of(machine, options)
+    job = job_of(environment)
+    manager = Slurm(machine, job.node, settings.slurm_bin)
     try:
-        log(options, begin(machine, job, options.profile, settings, node))
+        lines = begin_patiently(machine, job, options.profile, settings, manager)
     except Refused as refusal:
-        log(options, ['job %d is refused: %s' % (job.id, one_line(refusal))])
-        refuse(machine, job, refusal, options)
+        log(options, ['job %s is refused: %s' % (job.id, one_line(refusal))])
+        refuse(machine, manager, job, refusal, options)
+        return 0
     except MsrSafeError as error:
-        return failed(machine, options, settings.prolog_failure, job.id, error)
+        return failed(options, manager, settings.prolog_failure, job.id, error)
+    log(options, lines)
     return 0
 
 
-def refuse(machine, job, refusal, options):
+def begin_patiently(machine, job, asked, settings, manager):
+    """Begin a job once the epilogs have run of those that Slurm is completing; they want the lock.
+
+    Slurm may start a prolog while the epilog of the job before, on a node of its own, has yet to run.
+    """
+    deadline = time.monotonic() + EPILOGS_TIME
+    while True:
+        with jobs_locked(machine):
+            here = set(read_records(machine))
+            try:
+                return begin(machine, job, asked, settings, manager, waits=time.monotonic() < deadline)
+            except Ending:
+                pass
+        again = time.monotonic() + 25 * INTERVAL
+        while time.monotonic() < min(again, deadline) and all(read_record(machine, each) for each in here):
+            time.sleep(INTERVAL)
+
+
+def refuse(machine, manager, job, refusal, options):
     """Have the user be told: by the plugin as the job starts, or else in what Slurm knows about the job."""
-    if options.cancel_refused:
-        cancel(machine, job.id, 'msr-safe: ' + one_line(refusal))
-    else:
-        machine.write(refusal_of(job.id), one_line(refusal).encode('utf-8'), mode=0o600)
-
-
-def epilog(machine, options, settings):
-    job, node = job_of(options.environment), node_name(options.environment)
+    if not options.cancel_refused:
+        write_refusal(machine, job.id, one_line(refusal))
+        return
     try:
-        log(options, end(machine, job.id, settings, node))
+        manager.cancel(job.id, 'msr-safe: ' + one_line(refusal))
     except MsrSafeError as error:
-        return failed(machine, options, settings.epilog_failure, job.id, error)
+        # It was cancelled on another of its nodes, or goes on without a register to write
+        log(options, ['job %s is not cancelled here: %s' % (job.id, one_line(error))])
+
+
+def epilog(machine, options, environment):
+    """End a job, also where the settings are broken."""
+    settings = settings_of(machine, options)
+    job = job_of(environment)
+    manager = Slurm(machine, job.node, settings.slurm_bin)
+    if settings.broken:
+        log(options, ['msr-safe: the settings are broken: ' + settings.broken], urgent=True)
+    try:
+        with jobs_locked(machine):
+            lines = end(machine, job, settings, manager)
+    except MsrSafeError as error:
+        return failed(options, manager, settings.epilog_failure, job.id, error)
+    log(options, lines)
     return 0
 
 
-def failed(machine, options, policy, job, error):
+def failed(options, manager, policy, job, error):
     """Drain the node, or go on, as the settings say; return the exit status."""
-    reason = 'msr-safe: job %d: %s' % (job, one_line(error))
-    log(options, [reason], syslog.LOG_ERR)
+    reason = 'msr-safe: job %s: %s' % (job, one_line(error))
+    log(options, [reason], urgent=True)
     if policy == 'tolerate':
         return 0
-    drain(machine, node_name(options.environment), reason)
+    try:
+        manager.drain(reason)
+    except MsrSafeError as problem:
+        # Slurm drains it, too, for the exit status
+        log(options, ['the reason could not be told to Slurm: ' + one_line(problem)], urgent=True)
     return 1
 
 
@@ -146,36 +219,37 @@ def one_line(error):
     return ' '.join(str(error).split())
 
 
-def tell(machine, options, settings):
-    lines = report(machine, options.job, settings, options.restore)
+def tell(machine, options, settings, _manager):
+    lines, restored = report(machine, options.job, settings, options.restore)
     if not lines:
         say('no register is changed\n')
         return 0
-    say('the job changed these registers, %s:\n' % ('now restored' if options.restore else 'restored when it ends'))
+    say('the job changed these registers, %s:\n' % ('now restored' if restored else 'restored when it ends'))
     say(''.join(line + '\n' for line in lines))
     return 0
 
 
-def take_baseline(machine, options, settings):
-    jobs = list(read_records(machine))
-    if jobs:
-        raise MsrSafeError(
-            'Job %d is on this node, and may have changed registers.' % jobs[0], 'Drain the node, and wait for it.'
-        )
-    save_baseline(machine, settings)
-    log(options, ['baseline saved in ' + BASELINE])
+def take_baseline(machine, options, settings, manager):
+    renew_baseline(machine, settings, manager)
+    log(options, ['baseline saved'])
     return 0
 
 
-def bring_to_baseline(machine, options, settings):
-    log(options, ['baseline: ' + line for line in reset(machine, settings)])
+def bring_to_baseline(machine, options, settings, manager):
+    if options.boot and read_records(machine):
+        log(options, ['jobs are on this node: the registers are left as they are'])
+        return 0
+    log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
     return 0
 
 
-def status(machine, options, settings):
-    rows = [['JOB', 'UID', 'PROFILE']]
+def status(machine, options, settings, _manager):
+    from .table import render_table
+
+    rows = [['JOB', 'UID', 'PROFILE', 'MAY']]
     rows += [
-        [str(each.job), str(each.uid), each.profile or "(the node's list)"] for each in read_records(machine).values()
+        [each.job, str(each.uid), each.profile or "(the node's list)", 'write' if each.writes else 'read']
+        for each in read_records(machine).values()
     ]
     say(render_table(rows) if len(rows) > 1 else 'no job\n')
     return 0

@@ -5,8 +5,7 @@
 import collections
 import re
 
-from ..access.lock import locked
-from ..approved_lists.active import INSTALLED_LIST, activate_list, read_installed_list
+from ..approved_lists.active import INSTALLED_LIST, read_installed_list
 from ..approved_lists.approved_list import read_list
 from ..errors import MsrSafeError
 from ..layout import SETTINGS
@@ -20,7 +19,10 @@ NAME = re.compile(r'[a-z0-9_][a-z0-9_-]{0,31}\Z')
 RULES = ('users', 'accounts', 'partitions')
 
 Profile = collections.namedtuple('Profile', ('name', *RULES))
-Profile.__doc__ = """Its name, and for each of RULES the names it is for; where all are empty, it is for everybody."""
+Profile.__doc__ = """Its name, and for each of RULES the names it is for, None where there is no such rule.
+
+Without any rule it is for everybody; a rule that names nobody is for nobody.
+"""
 
 
 def list_path(name):
@@ -32,7 +34,9 @@ def is_allowed(profile, job):
     """Return whether a job may have a profile: it does where one of the rules names it."""
     asked = (job.user, job.account, job.partition)
     rules = [getattr(profile, rule) for rule in RULES]
-    return not any(rules) or any(name in names for name, names in zip(asked, rules))
+    if all(rule is None for rule in rules):
+        return True
+    return any(bool(name) and name in (names or ()) for name, names in zip(asked, rules))
 
 
 def read_profile_list(machine, name):
@@ -40,12 +44,12 @@ def read_profile_list(machine, name):
     return read_list(machine, list_path(name)) if name else read_installed_list(machine)
 
 
-def activate_profile(machine, name):
-    """Make a profile's list the one in force, or the node's own for the empty name; return its entries."""
-    entries = read_profile_list(machine, name)
-    with locked(machine, 'msr-job'):
-        activate_list(machine, entries)
-    return entries
+def read_node_list(machine):
+    """Return (the entries of the node's own list, what is to be logged): nothing is approved where it is malformed."""
+    try:
+        return read_profile_list(machine, ''), []
+    except MsrSafeError as error:
+        return [], [' '.join(str(error).split())]
 
 
 def is_writable(entries):
@@ -53,18 +57,19 @@ def is_writable(entries):
     return any(entry.mask for entry in entries)
 
 
+def reading(entries):
+    """Return the list that lets the same registers be read, and nothing be written."""
+    return [entry._replace(mask=0) for entry in entries]
+
+
 def unite(lists):
-    """Return the list that approves all that several lists do."""
+    """Return the list that approves all that several lists do; a register has the name and kind of the first."""
     united = collections.OrderedDict()
     for entries in lists:
         for entry in entries:
             known = united.get(entry.address)
-            united[entry.address] = entry._replace(mask=entry.mask | known.mask) if known else entry
-    return sorted(united.values(), key=address_of)
-
-
-def address_of(entry):
-    return entry.address
+            united[entry.address] = entry if known is None else known._replace(mask=entry.mask | known.mask)
+    return [united[address] for address in sorted(united)]
 
 
 def require_name(text):

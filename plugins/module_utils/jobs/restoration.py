@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The restoration of registers to the baseline, and which could not be restored."""
+
+import collections
+import json
+
+from ..access.write import (
+    carried_out,
+    carry_out_writes,
+    describe_row,
+    problem_of,
+    render_problems,
+    summarize_problems,
+    summarize_writes,
+)
+from ..hexadecimal import format_address
+from .baseline import compare_with_baseline
+from .list_in_force import put_in_force
+from .profile import reading
+from .record import DIRECTORY, write_file
+
+# What could not be restored on this node since it booted.
+STUCK = DIRECTORY + '/stuck'
+# Somebody may write what was just restored: a descriptor that nobody finds, the kernel.
+ROUNDS = 3
+
+Restored = collections.namedtuple('Restored', 'lines problems addresses')
+Restored.__doc__ = """What was written, a line each, the Problems met, and the addresses of all that was looked at."""
+
+
+def bring_back(machine, baseline, entries, adopts=False):
+    """Bring the registers of a list to the baseline, and return what was done as Restored.
+
+    Nothing is approved for writing while registers are compared, and they are compared until all are as they should
+    be. Leaves the list in force for reading. adopts: as of compare_with_baseline.
+    """
+    done, problems = [], []
+    for number in range(ROUNDS + 1):
+        put_in_force(machine, reading(entries))
+        difference = compare_with_baseline(machine, baseline, entries, adopts)
+        stuck = {(problem.address, problem.cpu) for problem in problems}
+        due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
+        problems = problems or difference.problems
+        if not due:
+            break
+        if number == ROUNDS:
+            problems = problems + [problem_of(write, 'something else writes it, too') for write in due]
+            break
+        put_in_force(machine, entries)
+        met = carry_out_writes(machine, due)
+        problems = problems + met
+        done += carried_out(due, met)
+    return Restored(describe_writes(done), problems, [entry.address for entry in entries])
+
+
+def describe_writes(writes):
+    return [
+        '%s  %s -> %s  on CPU %s' % (describe_row(row), row['before'], row['after'], row['cpus'])
+        for row in summarize_writes(writes)
+    ]
+
+
+def describe_problems(problems):
+    return '; '.join(render_problems(summarize_problems(problems)).split('\n'))
+
+
+def known_problems(machine):
+    """Return what is known to be stuck: [{'address', 'name', 'error', 'cpus', 'job'}]."""
+    try:
+        return json.loads(machine.read_text(STUCK) or '[]')
+    except ValueError:
+        return []
+
+
+def note_problems(machine, job, restored):
+    """Remember what could not be restored, until it could."""
+    looked_at = {format_address(address) for address in restored.addresses}
+    rows = [row for row in known_problems(machine) if row['address'] not in looked_at]
+    rows += [dict(row, job=job) for row in summarize_problems(restored.problems)]
+    if rows:
+        write_file(machine, STUCK, json.dumps(rows) + '\n')
+    else:
+        machine.remove(STUCK)
