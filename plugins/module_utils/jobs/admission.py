@@ -5,61 +5,61 @@
 import collections
 
 from ..errors import MsrSafeError
-from .profile import is_allowed, is_writable, read_node_list, read_profile_list, reading
+from .bare_list import is_writable, reading
+from .profile import is_allowed
 from .record import read_list_of
 
-Admission = collections.namedtuple('Admission', 'profile entries notes')
-Admission.__doc__ = (
-    """The profile that a job gets ('': the node's own list), its list's entries, what is to be logged."""
-)
+Admission = collections.namedtuple('Admission', 'profile text notes')
+Admission.__doc__ = """The profile that a job gets ('': the node's own list), its bare list, what is to be logged."""
 
 
 class Refused(MsrSafeError):
     """The job may not have what it asked for: its user's affair, not the node's."""
 
 
-def admit(machine, job, asked, settings, is_alone):
+def admit(job, asked, settings, lists, is_alone):
     """Return the Admission of a job, whoever else is on the node. Raises Refused.
 
-    is_alone: function that says whether Slurm gave it the node as a whole, asked where a partition does not say. What
-    a job gets that asks for nothing can always share a node: it lets others' registers alone, unless the node is its.
+    lists: the node's Lists; is_alone: function that says whether Slurm gave it the node as a whole, asked where its
+    partition does not say. What a job gets that asks for nothing can always share a node: it writes no registers,
+    unless the node is its own.
     """
     if settings.broken:
         if asked:
             raise Refused('the settings of this node are broken: ' + settings.broken, 'Tell the administrators.')
-        entries, notes = read_node_list(machine)
-        return Admission('', reading(entries), [settings.broken, *notes])
+        text, notes = lists.own()
+        return Admission('', reading(text), [settings.broken, *notes])
     owns = job.alone or job.partition in settings.exclusive or settings.shared == 'last'
     if not asked:
-        return usual_admission(machine, job, settings, owns)
+        return usual_admission(job, settings, lists, owns)
     require_allowed(job, asked, settings)
     try:
-        entries = read_profile_list(machine, asked)
+        text = lists.of(asked)
     except MsrSafeError as error:
         raise Refused(
             "the list of the profile '%s' is broken: %s" % (asked, error), 'Tell the administrators.'
         ) from error
-    if is_writable(entries) and not owns and not is_alone(job):
+    if is_writable(text) and not owns and not is_alone(job):
         raise Refused(
             "jobs with the profile '%s' may write registers, and need a node of their own." % asked,
             'Ask for one: --exclusive%s.' % ''.join(', or --partition=' + name for name in settings.exclusive),
         )
-    return Admission(asked, entries, [])
+    return Admission(asked, text, [])
 
 
-def usual_admission(machine, job, settings, owns):
+def usual_admission(job, settings, lists, owns):
     """Return the Admission of a job that asks for nothing."""
     name = settings.partition_defaults.get(job.partition, settings.default_profile)
     notes = []
     if name and is_allowed(settings.profiles[name], job):
         try:
-            entries = read_profile_list(machine, name)
-            return Admission(name, entries if owns else reading(entries), notes)
+            text = lists.of(name)
+            return Admission(name, text if owns else reading(text), notes)
         except MsrSafeError as error:
             notes = ["the list of the profile '%s' is broken: %s" % (name, error)]
-    entries, more_notes = read_node_list(machine)
+    text, more_notes = lists.own()
     # Who may not have the site's default gets no more than that, whatever the node's own list is
-    return Admission('', entries if owns and not name else reading(entries), notes + more_notes)
+    return Admission('', text if owns and not name else reading(text), notes + more_notes)
 
 
 def require_allowed(job, name, settings):
@@ -83,14 +83,14 @@ def admit_beside(machine, asked, admission, others, settings):
             raise Refused(
                 'job %s on this node has another profile than %s.' % (first.job, asked), 'Ask for a node of your own.'
             )
-        return Admission(first.profile, read_list_of(machine, first.job) or [], admission.notes)
+        return Admission(first.profile, read_list_of(machine, first.job), admission.notes)
     writers = [record for record in others if record.writes]
     if writers:
         raise Refused(
             'job %s on this node may write registers, which all jobs on it would feel.' % writers[0].job,
             'Jobs that may write need a node of their own: --exclusive.',
         )
-    if is_writable(admission.entries):
+    if is_writable(admission.text):
         raise Refused(
             'job %s is on this node, and would feel what this one writes.' % others[0].job,
             'Jobs that may write need a node of their own: --exclusive.',

@@ -6,17 +6,16 @@ import collections
 from array import array
 
 from ..access.operations import reads
-from ..access.reading import Reading, build_reading, describe_error
+from ..access.reading import Reading, build_reading, by_cpu, describe_error
 from ..access.registers import carry_out, read_registers
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
 from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hexadecimal import format_address, format_value
-from ..layout import STATE
 from ..snapshots.restore import Saved, compare, snapshot_errors, snapshot_values
 from ..snapshots.snapshot import build_register, build_snapshot, describe_node, parse_snapshot, render_snapshot
+from .image import BASELINE
 
-BASELINE = STATE + '/baseline'
 # One that is of another machine is set aside, not lost.
 FOREIGN = BASELINE + '.foreign'
 
@@ -37,10 +36,14 @@ def take_baseline(machine, entries):
     return baseline
 
 
-def set_aside(machine):
-    """Keep the baseline under another name: it is another machine's, and may be wanted there."""
-    machine.write(FOREIGN, machine.read(BASELINE) or b'', mode=0o600)
-    machine.remove(BASELINE)
+def set_aside_foreign(machine):
+    """Set the baseline aside where it is another machine's; return whose in words, None if it is this one's."""
+    baseline = read_baseline(machine)
+    owner = baseline and whose_baseline(machine, baseline)
+    if owner:
+        machine.write(FOREIGN, machine.read(BASELINE), mode=0o600)
+        machine.remove(BASELINE)
+    return owner
 
 
 def write_baseline(machine, snapshot):
@@ -151,3 +154,23 @@ def adopt(baseline, entry, reading, newcomers):
             register[groups][render(key)] = format_cpulist([*known, *newcomers.intersection(cpus)])
         register[groups] = {key: text for key, text in register[groups].items() if text}
     baseline['cpus'] = format_cpulist([*parse_cpulist(baseline['cpus']), *newcomers])
+
+
+def columns_of(machine, baseline, entries):
+    """Return (the CPUs that are online, {address: (mask, [value on each CPU])}) of what jobs can change.
+
+    Registers that no CPU has are left out; None where the baseline does not tell a value for all CPUs.
+    """
+    cpus, columns = online_cpus(machine), {}
+    for entry in entries:
+        register = baseline['registers'].get(format_address(entry.address))
+        if not entry.mask or entry.kind != 'configuration':
+            continue
+        saved = saved_of(entry, register, cpus)
+        if not saved.values and sum(map(len, saved.errors.values())) == len(cpus):
+            continue
+        values = by_cpu(saved.values)
+        if len(values) != len(cpus):
+            return None
+        columns[entry.address] = (entry.mask, [values[cpu] for cpu in cpus])
+    return cpus, columns

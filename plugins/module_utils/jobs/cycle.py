@@ -12,12 +12,12 @@ from ..access.lock import locked
 from ..errors import MsrSafeError
 from . import record as records
 from .admission import Refused, admit, admit_beside
-from .baseline import FOREIGN, REMEDY, compare_with_baseline, read_baseline, set_aside, take_baseline, whose_baseline
+from .bare_list import bare, is_writable, reading
+from .image import read_image
 from .job import ENDING, GONE
-from .list_in_force import every_list, put_in_force, put_jobs_in_force
-from .profile import is_writable, read_node_list, reading
+from .list_in_force import put_in_force, put_jobs_in_force
+from .lists import Lists
 from .record import Record
-from .restoration import STUCK, Restored, bring_back, describe_problems, describe_writes, note_problems
 from .survivors import end_survivors, find_hidden
 
 
@@ -41,36 +41,36 @@ def begin(machine, job, asked, settings, manager, waits=False):
         return ['job %s has ended here: its prolog comes too late' % job.id]
     present = records.read_records(machine)
     own = present.pop(job.id, None)
-    if own and is_same_run(machine, own, job, manager):
+    if own and is_same_run(own, job, manager):
         return []
     gone = {job.id: own} if own else {}
-    refusal, admission = None, None
+    image = read_image(machine, settings)
+    lists = Lists(machine, settings, image and image.lists)
+    refusal = admission = None
     try:
-        admission = admit(machine, job, asked, settings, manager.is_alone)
+        admission = admit(job, asked, settings, lists, manager.is_alone)
     except Refused as error:
         refusal = error
-    if any(record.writes for record in present.values()) or (admission and is_writable(admission.entries)):
+    if any(record.writes for record in present.values()) or (admission and is_writable(admission.text)):
         gone.update(leavers(present, manager, waits))
-    lines = leave(machine, gone, settings)
+    lines = leave(machine, gone, settings, lists, image)
     stay = [record for record in present.values() if record.job not in gone]
+    records.remove_record(machine, job.id)  # A refusal of a run before this one, if anything
     try:
         if refusal:
             raise refusal
         if stay:
             admission = admit_beside(machine, asked, admission, stay, settings)
     except Refused:
-        records.remove_record(machine, job.id)
-        enter(machine, job, '', reading(read_node_list(machine)[0]), stay)
+        enter(machine, job, '', reading(lists.own()[0]), stay, lists)
         raise
-    records.remove_record(machine, job.id)  # A refusal of a run before this one, if anything
-    lines += admission.notes
     if not stay:
-        lines += prepare(machine, job, settings)
-    enter(machine, job, admission.profile, admission.entries, stay)
-    return lines
+        lines += prepare(machine, job, settings, lists, image)
+    enter(machine, job, admission.profile, admission.text, stay, lists)
+    return lines + admission.notes
 
 
-def is_same_run(machine, record, job, manager):
+def is_same_run(record, job, manager):
     """Return whether a record is of this run of a job, whose prolog runs for the second time.
 
     Where the run is not said, it is if the job has a step: it was not started again without its epilog.
@@ -88,59 +88,58 @@ def leavers(present, manager, waits):
     return {job: record for job, record in present.items() if states[job] == GONE}
 
 
-def enter(machine, job, profile, entries, stay):
+def enter(machine, job, profile, text, stay, lists):
     """Record a job, and have its list in force with those of the others. Raises MsrSafeError; it is not there then."""
-    writes = is_writable(entries)
-    record = Record(job.id, job.run, job.node, job.uid, profile, writes, time.time())
-    records.write_record(machine, record, entries)
+    record = Record(job.id, job.run, job.node, job.uid, profile, is_writable(text), time.time())
+    records.write_record(machine, record, text)
     try:
         with locked(machine, 'msr-job'):
-            put_jobs_in_force(machine, [*[each.job for each in stay], job.id])
+            put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
     except MsrSafeError:
         records.remove_record(machine, job.id)
         raise
 
 
-def prepare(machine, job, settings):
+def prepare(machine, job, settings, lists, image):
     """Have the registers at the baseline before a job gets the node; return what was written, a line each.
 
     Also those are tried again that could not be restored before. Raises NotRestored, unless that is tolerated.
     """
     lines = find_hidden(machine)
     with locked(machine, 'msr-job'):
-        restored = to_baseline(machine, settings, adopts=True)
+        if is_as_expected(machine, image):
+            return lines
+        from .restoration import to_baseline
+
+        restored = to_baseline(machine, settings, lists, adopts=True)
         if restored.problems and settings.prolog_failure == 'drain':
-            put_jobs_in_force(machine, [])
+            put_jobs_in_force(machine, [], lists)
     return lines + account_for(machine, job.id, restored, settings.prolog_failure, 'before ')
 
 
-def to_baseline(machine, settings, adopts=False):
-    """Bring all registers that a job could change to the baseline, and return what was done as Restored.
+def is_as_expected(machine, image):
+    """Return whether all registers are as they should be; nothing is approved for writing while they are read.
 
-    A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves these registers
-    approved for reading.
+    False also where that is not to be said at a glance.
     """
-    entries = every_list(machine, settings)
-    if not is_writable(entries):
-        return Restored([], [], [])
-    baseline = read_baseline(machine)
-    if baseline is None:
-        if not adopts:
-            raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
-        put_in_force(machine, reading(entries))
-        baseline = take_baseline(machine, entries)
-    return bring_back(machine, baseline, entries, adopts)
+    if image is None or machine.exists(records.STUCK):
+        return False
+    put_in_force(machine, image.closed)
+    return image.is_as_expected(machine)
 
 
 def account_for(machine, job, restored, failure, when=''):
     """Return what is to be logged about what was restored. Raises NotRestored, unless that is tolerated."""
+    from .restoration import describe_problems, note_problems
+
     note_problems(machine, job, restored)
-    lines = ['%sjob %s: %s' % (when, job, line) for line in restored.lines]
+    head = '%sjob %s: ' % (when, job) if job else ''
+    lines = [head + line for line in restored.lines]
     if restored.problems:
         said = 'not restored: ' + describe_problems(restored.problems)
         if failure == 'drain':
             raise NotRestored(said)
-        lines.append('%sjob %s: %s' % (when, job, said))
+        lines.append(head + said)
     return lines
 
 
@@ -159,33 +158,38 @@ def end(machine, job, settings, manager):
     gone = {job.id: own}
     if any(record.writes for record in present.values()):
         gone.update(leavers(present, manager, waits=False))
-    return leave(machine, gone, settings)
+    image = read_image(machine, settings)
+    return leave(machine, gone, settings, Lists(machine, settings, image and image.lists), image)
 
 
-def leave(machine, gone, settings):
+def leave(machine, gone, settings, lists, image):
     """Have jobs leave the node ({job: Record}); undo what they did where nobody stays that may write."""
     if not gone:
         return []
     stay = [record for job, record in records.read_records(machine).items() if job not in gone]
     wrote = [record for record in gone.values() if record.writes]
-    restored = None
+    lines, restored = [], None
     try:
         if wrote and not any(record.writes for record in stay):
-            restored = undo(machine, wrote, settings)
+            lines = end_survivors(machine, wrote, settings.survivors == 'kill') + find_hidden(machine)
+            restored = undo(machine, settings, lists, image)
     finally:
         for job in gone:
             records.remove_record(machine, job)
         with locked(machine, 'msr-job'):
-            put_jobs_in_force(machine, [record.job for record in stay])
-    return account_for(machine, wrote[-1].job, restored, settings.epilog_failure) if restored else []
+            put_jobs_in_force(machine, [record.job for record in stay], lists)
+    lines = ['job %s: %s' % (wrote[-1].job, line) for line in lines]
+    return lines + account_for(machine, wrote[-1].job, restored, settings.epilog_failure) if restored else lines
 
 
-def undo(machine, jobs, settings):
-    """Bring back what jobs ([Record]) may have changed, without what is left of them."""
-    said = end_survivors(machine, jobs, settings.survivors == 'kill') + find_hidden(machine)
+def undo(machine, settings, lists, image):
+    """Bring back what jobs may have changed; return it as Restored, None where there was nothing."""
     with locked(machine, 'msr-job'):
-        restored = to_baseline(machine, settings)
-    return restored._replace(lines=said + restored.lines)
+        if is_as_expected(machine, image):
+            return None
+        from .restoration import to_baseline
+
+        return to_baseline(machine, settings, lists)
 
 
 def report(machine, job, settings, restore):
@@ -193,17 +197,19 @@ def report(machine, job, settings, restore):
 
     restore: bring it back, rather than in the epilog. It is not where other jobs are on the node.
     """
+    from .restoration import changed_by, to_baseline
+
     present = records.read_records(machine)
     record = present.pop(job, None)
     if record is None or not record.writes:
         return [], False
+    lists = Lists(machine, settings)
     with locked(machine, 'msr-job'):
-        if restore and not present:
-            restored = to_baseline(machine, settings)
-            put_jobs_in_force(machine, [job])
-            return restored.lines, True
-        entries = records.read_list_of(machine, job) or []
-        return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries).writes), False
+        if not restore or present:
+            return changed_by(machine, lists), False
+        restored = to_baseline(machine, settings, lists)
+        put_jobs_in_force(machine, [job], lists)
+    return restored.lines, True
 
 
 def reset(machine, settings, manager, force=False):
@@ -212,37 +218,37 @@ def reset(machine, settings, manager, force=False):
     A node without a baseline, or with that of another machine, gets one: what its registers hold now. Raises
     MsrSafeError where jobs are on the node, unless forced; NotRestored after doing all the rest.
     """
+    from .baseline import FOREIGN, set_aside_foreign
+    from .restoration import to_baseline
+
     require_no_job(machine, manager, force)
-    lines = []
+    lists = Lists(machine, settings)
     with locked(machine, 'msr-job'):
         try:
-            baseline = read_baseline(machine)
-            owner = baseline and whose_baseline(machine, baseline)
-            if owner:
-                set_aside(machine)
-                lines.append('it is of %s: set aside as %s, a new one is taken' % (owner, FOREIGN))
-            restored = to_baseline(machine, settings, adopts=True)
+            owner = set_aside_foreign(machine)
+            restored = to_baseline(machine, settings, lists, adopts=True)
         finally:
             for job in records.read_records(machine):
                 records.remove_record(machine, job)
-            put_jobs_in_force(machine, [])
-    note_problems(machine, '', restored)
-    if restored.problems:
-        raise NotRestored('not restored: ' + describe_problems(restored.problems))
-    return lines + restored.lines
+            put_jobs_in_force(machine, [], lists)
+    lines = ['it is of %s: set aside as %s, a new one is taken' % (owner, FOREIGN)] if owner else []
+    return lines + account_for(machine, '', restored, 'drain')
 
 
 def renew_baseline(machine, settings, manager):
     """Make what the registers hold now the baseline. Raises MsrSafeError where jobs are on the node."""
+    from .baseline import take_baseline
+
     require_no_job(machine, manager)
+    lists = Lists(machine, settings)
     with locked(machine, 'msr-job'):
-        entries = every_list(machine, settings)
+        entries = lists.every()
         try:
-            put_in_force(machine, reading(entries))
+            put_in_force(machine, reading(bare(entries)))
             take_baseline(machine, entries)
-            machine.remove(STUCK)
+            machine.remove(records.STUCK)
         finally:
-            put_jobs_in_force(machine, [])
+            put_jobs_in_force(machine, [], lists)
 
 
 def require_no_job(machine, manager, force=False):

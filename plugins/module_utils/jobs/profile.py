@@ -5,12 +5,12 @@
 import collections
 import re
 
-from ..approved_lists.active import INSTALLED_LIST, read_installed_list
-from ..approved_lists.approved_list import read_list
 from ..errors import MsrSafeError
 from ..layout import SETTINGS
 
 DIRECTORY = SETTINGS + '/profiles'
+# Also approved_lists/active.py has it, with all that reads lists: more than most prologs need
+NODE_LIST = SETTINGS + '/approved_list'
 
 # As files/spank/profiles.c has it.
 NAME = re.compile(r'[a-z0-9_][a-z0-9_-]{0,31}\Z')
@@ -27,7 +27,7 @@ Without any rule it is for everybody; a rule that names nobody is for nobody.
 
 def list_path(name):
     """Return the path of a profile's list; the empty name is the node's own list."""
-    return '%s/%s' % (DIRECTORY, name) if name else INSTALLED_LIST
+    return '%s/%s' % (DIRECTORY, name) if name else NODE_LIST
 
 
 def is_allowed(profile, job):
@@ -37,39 +37,6 @@ def is_allowed(profile, job):
     if all(rule is None for rule in rules):
         return True
     return any(bool(name) and name in (names or ()) for name, names in zip(asked, rules))
-
-
-def read_profile_list(machine, name):
-    """Return the entries of a profile's list; of the node's own list for the empty name. Raises MsrSafeError."""
-    return read_list(machine, list_path(name)) if name else read_installed_list(machine)
-
-
-def read_node_list(machine):
-    """Return (the entries of the node's own list, what is to be logged): nothing is approved where it is malformed."""
-    try:
-        return read_profile_list(machine, ''), []
-    except MsrSafeError as error:
-        return [], [' '.join(str(error).split())]
-
-
-def is_writable(entries):
-    """Return whether a list lets anything be written."""
-    return any(entry.mask for entry in entries)
-
-
-def reading(entries):
-    """Return the list that lets the same registers be read, and nothing be written."""
-    return [entry._replace(mask=0) for entry in entries]
-
-
-def unite(lists):
-    """Return the list that approves all that several lists do; a register has the name and kind of the first."""
-    united = collections.OrderedDict()
-    for entries in lists:
-        for entry in entries:
-            known = united.get(entry.address)
-            united[entry.address] = entry if known is None else known._replace(mask=entry.mask | known.mask)
-    return [united[address] for address in sorted(united)]
 
 
 def require_name(text):

@@ -9,13 +9,11 @@ there is no name in it that a user could choose.
 import collections
 import contextlib
 import fcntl
-import json
 import os
 import re
 import stat
 import time
 
-from ..approved_lists.approved_list import parse_entries, render_list
 from ..errors import MsrSafeError
 
 DIRECTORY = '/run/msr-safe/jobs'
@@ -23,6 +21,8 @@ LOCK = DIRECTORY + '/lock'
 # The runs of jobs that ended last, for a prolog that comes too late.
 ENDED = DIRECTORY + '/ended'
 REMEMBERED = 64
+# What could not be restored on this node since it booted.
+STUCK = DIRECTORY + '/stuck'
 # Seconds: a prolog waits for those before it, of other jobs. docs/slurm.md, "Time limits", says what it has to fit in.
 PATIENCE = 60
 INTERVAL = 0.05
@@ -106,37 +106,32 @@ def read_record(machine, job):
     text = machine.read_text(directory_of(job) + '/job')
     if text is None:
         return None
+    fields = dict(line.partition('=')[::2] for line in text.splitlines())
     try:
-        content = json.loads(text)
-        uid = content['uid']
         return Record(
             job,
-            str(content['run']),
-            str(content['node']),
-            None if uid is None else int(uid),
-            str(content['profile']),
-            bool(content['writes']),
-            float(content['began']),
+            fields['run'],
+            fields['node'],
+            int(fields['uid']),
+            fields['profile'],
+            fields['writes'] != 'False',
+            float(fields['began']),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, ValueError):
         return Record(job, '', '', None, '', True, 0.0)
 
 
-def write_record(machine, record, entries):
-    """Put down a job and the entries of its list: the list first, so that a record never is without."""
+def write_record(machine, record, text):
+    """Put down a job and its list: the list first, so that a record never is without."""
     make_job_directory(machine, record.job)
-    write_file(machine, list_of(record.job), render_list(entries) if entries else '')
-    content = {field: getattr(record, field) for field in Record._fields if field != 'job'}
-    write_file(machine, directory_of(record.job) + '/job', json.dumps(content) + '\n')
+    write_file(machine, list_of(record.job), text)
+    fields = [(field, ' '.join(str(getattr(record, field)).split())) for field in Record._fields if field != 'job']
+    write_file(machine, directory_of(record.job) + '/job', ''.join('%s=%s\n' % field for field in fields))
 
 
 def read_list_of(machine, job):
-    """Return the entries of the list that a job got; None where that is not known."""
-    text = machine.read_text(list_of(job))
-    try:
-        return None if text is None else parse_entries(text, list_of(job))
-    except MsrSafeError:
-        return None
+    """Return the list that a job got, as in bare_list.py; the empty list where that is not known."""
+    return (machine.read(list_of(job)) or b'').decode('ascii', 'replace')
 
 
 def write_refusal(machine, job, reason):
@@ -150,12 +145,16 @@ def make_job_directory(machine, job):
 
 
 def write_file(machine, path, text):
+    write_bytes(machine, path, text.encode('utf-8', 'backslashreplace'))
+
+
+def write_bytes(machine, path, content):
     """Write a file whole or not at all. It need not outlive a power cut: the directory does not."""
     beside = machine.path(path) + '~'
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, 'wb') as stream:
-            stream.write(text.encode('utf-8', 'backslashreplace'))
+            stream.write(content)
         os.rename(beside, machine.path(path))
     except OSError as error:
         raise MsrSafeError('Cannot write %s: %s.' % (path, error.strerror), 'Free space in /run.') from error

@@ -3,6 +3,7 @@
 """The restoration of registers to the baseline, and which could not be restored."""
 
 import collections
+import contextlib
 import json
 
 from ..access.write import (
@@ -14,19 +15,59 @@ from ..access.write import (
     summarize_problems,
     summarize_writes,
 )
+from ..errors import MsrSafeError
 from ..hexadecimal import format_address
-from .baseline import compare_with_baseline
+from .bare_list import bare, reading
+from .baseline import REMEDY, columns_of, compare_with_baseline, read_baseline, take_baseline
+from .image import build_image, write_image
 from .list_in_force import put_in_force
-from .profile import reading
-from .record import DIRECTORY, write_file
+from .record import STUCK, write_file
 
-# What could not be restored on this node since it booted.
-STUCK = DIRECTORY + '/stuck'
 # Somebody may write what was just restored: a descriptor that nobody finds, the kernel.
 ROUNDS = 3
 
 Restored = collections.namedtuple('Restored', 'lines problems addresses')
 Restored.__doc__ = """What was written, a line each, the Problems met, and the addresses of all that was looked at."""
+
+
+def to_baseline(machine, settings, lists, adopts=False):
+    """Bring all registers that a job could change to the baseline, and return what was done as Restored.
+
+    A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves these registers
+    approved for reading.
+    """
+    entries = lists.every(of_jobs=not adopts)
+    if not any(entry.mask for entry in entries):
+        return Restored([], [], [])
+    baseline = read_baseline(machine)
+    if baseline is None:
+        if not adopts:
+            raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
+        put_in_force(machine, reading(bare(entries)))
+        baseline = take_baseline(machine, entries)
+    restored = bring_back(machine, baseline, entries, adopts)
+    if adopts and not restored.problems:
+        make_image(machine, settings, lists, baseline, entries)
+    return restored
+
+
+def make_image(machine, settings, lists, baseline, entries):
+    """Make the image of the node, unless some registers of it are on some CPUs only."""
+    found = columns_of(machine, baseline, entries)
+    if found:
+        cpus, columns = found
+        for name in ('', *settings.profiles):
+            with contextlib.suppress(MsrSafeError):
+                lists.of(name)
+        write_image(machine, settings, build_image(lists.known, entries, cpus, columns))
+
+
+def changed_by(machine, lists):
+    """Return what jobs on the node changed so far, a line each. Their lists stay in force."""
+    entries = [entry for entries in lists.lists_of_jobs() for entry in entries]
+    names = {entry.address: entry for entry in lists.every()}
+    entries = [names[entry.address]._replace(mask=entry.mask) for entry in entries]
+    return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries).writes)
 
 
 def bring_back(machine, baseline, entries, adopts=False):
@@ -37,7 +78,7 @@ def bring_back(machine, baseline, entries, adopts=False):
     """
     done, problems = [], []
     for number in range(ROUNDS + 1):
-        put_in_force(machine, reading(entries))
+        put_in_force(machine, reading(bare(entries)))
         difference = compare_with_baseline(machine, baseline, entries, adopts)
         stuck = {(problem.address, problem.cpu) for problem in problems}
         due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
@@ -47,7 +88,7 @@ def bring_back(machine, baseline, entries, adopts=False):
         if number == ROUNDS:
             problems = problems + [problem_of(write, 'something else writes it, too') for write in due]
             break
-        put_in_force(machine, entries)
+        put_in_force(machine, bare(entries))
         met = carry_out_writes(machine, due)
         problems = problems + met
         done += carried_out(due, met)

@@ -5,6 +5,7 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import active as active_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import list_in_force
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import FakeFcntl, FakeListOs, FakeNode
 
 
@@ -15,6 +16,7 @@ def node(tmp_path, monkeypatch):
     fake.list_device = FakeListOs(fake)
     monkeypatch.setattr(batch, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(active_list, 'os', fake.list_device)
+    monkeypatch.setattr(list_in_force, 'os', fake.list_device)
     return fake
 
 

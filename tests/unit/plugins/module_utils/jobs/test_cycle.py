@@ -376,8 +376,8 @@ def test_a_descriptor_that_writes_after_the_registers_were_restored_is_found_out
     def write_again():
         node.set_register(MISC_ENABLE, TURBO_OFF)
 
-    # Compared, written, read back, and compared anew
-    node.before_batch += [nothing, nothing, nothing, write_again]
+    # Seen to differ, compared, written, read back, and compared anew
+    node.before_batch += [nothing, nothing, nothing, nothing, write_again]
     assert slurm.job('epilog', 42) == 0
     assert node.before_batch == []
     assert node.register(MISC_ENABLE) == 0
@@ -386,7 +386,8 @@ def test_a_descriptor_that_writes_after_the_registers_were_restored_is_found_out
 def test_what_somebody_writes_again_and_again_is_a_failure(node, slurm):
     slurm.job('prolog', 42)
     node.set_register(MISC_ENABLE, TURBO_OFF)
-    node.before_batch += [lambda: node.set_register(MISC_ENABLE, TURBO_OFF), lambda: None, lambda: None] * 4
+    again = [lambda: node.set_register(MISC_ENABLE, TURBO_OFF), lambda: None, lambda: None]
+    node.before_batch += [lambda: None, *(4 * again)]
     assert slurm.job('epilog', 42) == 1
     assert slurm.saw('IA32_MISC_ENABLE on CPU 0-3: something else writes it, too')
 
