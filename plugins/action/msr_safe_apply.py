@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Carry out planned changes: in check mode from the plan alone, otherwise on the node with the files it needs."""
+"""Carry out planned changes: in check mode from the plan alone, otherwise on the node with the files they need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.collection import COLLECTION, WITH_PAYLOAD
+from ..module_utils.provisioning.change import describe_change
+from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.wanted import plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -24,61 +27,62 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
+                'verify': {'type': 'dict'},
             }
         )
-        changes = [
-            change
-            for change in arguments['changes']
-            if arguments['stages'] is None or change['stage'] in arguments['stages']
-        ]
+        stages, verify = arguments['stages'], arguments['verify']
+        changes = [change for change in arguments['changes'] if stages is None or change['stage'] in stages]
         if self._task.check_mode or not changes:
-            result.update(changed=bool(changes), done=[change['title'] for change in changes])
+            result.update(changed=bool(changes), done=[describe_change(change) for change in changes])
         else:
             try:
-                result.update(self.carry_out(changes, task_vars))
+                result.update(self.carry_out(changes, verify and wanted_settings(verify), task_vars))
             except MsrSafeError as error:
                 raise AnsibleActionFail(str(error)) from None
+        # What was done is for people to read, not only with -v
+        result['_ansible_verbose_always'] = True
         if self._task.diff:
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, task_vars):
-        """Send each change that has a payload by itself, and runs of those without together."""
-        done = []
-        for group in by_payload(changes):
-            payload = COLLECTION.payload_of(group[0])
-            result = self._execute_module(
-                module_name='hpc.msr_safe.msr_safe_apply',
-                module_args={'changes': group, 'archive': payload and self.send(payload)},
-                task_vars=task_vars,
-            )
-            done += result.get('done', [])
-            if result.get('failed'):
-                break
-        return dict(result, done=done, changed=bool(done))
+    def carry_out(self, changes, settings, task_vars):
+        """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
+        payloads = COLLECTION.payloads(changes)
+        result = self._execute_module(
+            module_name='hpc.msr_safe.msr_safe_apply',
+            module_args={
+                'changes': changes,
+                'verify': settings and {name: settings[name] for name in ('kernel_release', 'group')},
+                '_payloads': payloads and self.send(pack_tree(payloads)),
+            },
+            task_vars=task_vars,
+        )
+        observed = result.pop('observed', None)
+        if observed:
+            require_nothing_left(observed, settings)
+        return result
 
-    def send(self, payload):
+    def send(self, content):
         """Put bytes into a file on the node; return its path there."""
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()
-        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payload')
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payloads')
         with tempfile.NamedTemporaryFile() as local:
-            local.write(payload)
+            local.write(content)
             local.flush()
             self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote
 
 
-def by_payload(changes):
-    """Return the changes in order, in lists that one module execution each carries out."""
-    groups = []
-    for change in changes:
-        if groups and change['action'] not in WITH_PAYLOAD and groups[-1][0]['action'] not in WITH_PAYLOAD:
-            groups[-1].append(change)
-        else:
-            groups.append([change])
-    return groups
+def require_nothing_left(observed, settings):
+    """Raise MsrSafeError where a node, observed after all changes, is not as wanted."""
+    changes, _wanted, _warnings = plan(observed, settings)
+    if changes:
+        raise MsrSafeError(
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, changes)),
+            'Something on the node undoes what the role does: look for other configuration of msr-safe.',
+        )
 
 
 def difference(change):

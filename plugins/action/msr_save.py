@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         if 'needs_definitions' in result:
             definitions = definitions_of_cpu(result['needs_definitions'])
             result = self._execute_module(
-                module_args=dict(self._task.args, definitions=definitions), task_vars=task_vars
+                module_args=dict(self._task.args, _definitions=definitions), task_vars=task_vars
             )
         text = result.pop('snapshot', None)
         if text is not None:

@@ -71,8 +71,8 @@ options:
       cpus:
         description: As O(cpus), which is the default.
         type: str
-  definitions:
-    description: What our table says of the registers. Filled in on the controller.
+  _definitions:
+    description: Not for users. What our table says of the registers, filled in on the controller.
     type: list
     elements: dict
     default: []
@@ -163,7 +163,7 @@ def main():
                     SETTING, register={'type': 'str', 'required': True}, value={'type': 'str', 'required': True}
                 ),
             },
-            definitions={'type': 'list', 'elements': 'dict', 'default': []},
+            _definitions={'type': 'list', 'elements': 'dict', 'default': []},
             allow_partial={'type': 'bool', 'default': False},
             lock_timeout={'type': 'float', 'default': PATIENCE},
         ),
@@ -200,7 +200,7 @@ def main():
 
 def set_registers(machine, options, check_mode):
     """Plan, carry out unless in check mode, and return the plan with what was written and every problem met."""
-    registers = known_registers(machine, options['definitions'], read_cpu(machine))
+    registers = known_registers(machine, options['_definitions'], read_cpu(machine))
     settings = [dict(each, cpus=each['cpus'] or options['cpus']) for each in options['settings'] or [options]]
     plan = plan_settings(machine, settings, registers)
     if check_mode:

@@ -27,8 +27,8 @@ options:
       - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
     type: str
     default: all
-  definitions:
-    description: What our table says of O(registers). Filled in on the controller.
+  _definitions:
+    description: Not for users. What our table says of O(registers), filled in on the controller.
     type: list
     elements: dict
     default: []
@@ -114,14 +114,14 @@ def main():
         argument_spec={
             'registers': {'type': 'list', 'elements': 'str', 'required': True},
             'cpus': {'type': 'str', 'default': 'all'},
-            'definitions': {'type': 'list', 'elements': 'dict', 'default': []},
+            '_definitions': {'type': 'list', 'elements': 'dict', 'default': []},
         },
         supports_check_mode=True,
     )
     machine, options = Machine(), module.params
     try:
         warning = slowness(machine)
-        registers = known_registers(machine, options['definitions'], read_cpu(machine))
+        registers = known_registers(machine, options['_definitions'], read_cpu(machine))
         cpus = select_cpus(machine, options['cpus'])
         result = interpret_registers(machine, options['registers'], cpus, registers)
     except MsrSafeError as error:

@@ -39,8 +39,8 @@ options:
     elements: str
     choices: [other_cpu, edited_file, narrower_list]
     default: []
-  content:
-    description: The snapshot's text. Filled in from O(controller_directory) on the controller.
+  _content:
+    description: Not for users. The snapshot's text, filled in from O(controller_directory) on the controller.
     type: str
 seealso:
   - module: hpc.msr_safe.msr_save
@@ -109,7 +109,7 @@ def main():
         argument_spec={
             'path': {'type': 'path'},
             'controller_directory': {'type': 'path'},
-            'content': {'type': 'str', 'no_log': True},
+            '_content': {'type': 'str', 'no_log': True},
             'registers': {'type': 'list', 'elements': 'str', 'default': []},
             'cpus': {'type': 'str', 'default': 'all'},
             'kinds': {'type': 'list', 'elements': 'str', 'choices': list(KINDS), 'default': ['configuration']},
@@ -119,7 +119,7 @@ def main():
         },
         required_one_of=[('path', 'controller_directory')],
         mutually_exclusive=[('path', 'controller_directory')],
-        required_by={'controller_directory': ['content']},
+        required_by={'controller_directory': ['_content']},
         supports_check_mode=True,
     )
     machine = Machine()
@@ -154,7 +154,7 @@ def restore_registers(machine, options, check_mode):
         snapshot = read_snapshot(machine, options['path'], options['accept'])
     else:
         where = 'The snapshot from %s on the controller' % options['controller_directory']
-        snapshot = parse_snapshot(options['content'], where, 'edited_file' in options['accept'])
+        snapshot = parse_snapshot(options['_content'], where, 'edited_file' in options['accept'])
     selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
     restored = plan_restore(machine, snapshot, options['accept'], selection)
     return restored if check_mode else restore(machine, restored)

@@ -9,7 +9,10 @@ module: msr_safe_apply
 short_description: Carry out changes that msr_safe_plan planned
 version_added: 2.0.0
 description:
-  - Carries out the changes of one or all stages on the node, in order, and stops at the first that fails.
+  - Not for users but for the role P(hpc.msr_safe.msr_safe#role), which is made of this module and
+    M(hpc.msr_safe.msr_safe_plan).
+  - Carries out the changes of all or some stages in one execution on the node, in order, and stops at the first that
+    fails. What they need of the controller's files travels with them.
   - In check mode, and to show the diff, nothing is sent to the node, since the plan says it all.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
@@ -24,8 +27,14 @@ options:
     description: Carry out only the changes of these stages.
     type: list
     elements: str
-  archive:
-    description: Set by the action plugin, which sends the file that a change needs.
+  verify:
+    description:
+      - The options of M(hpc.msr_safe.msr_safe_plan) that the changes were planned with.
+      - If given, the node is observed once more after the changes, in the same execution, and the task fails where
+        something is left to do.
+    type: dict
+  _payloads:
+    description: Not for users. A zip archive of the files that changes need, sent by the action plugin.
     type: path
 attributes:
   idempotent:
@@ -47,18 +56,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 done:
-  description: What was done, or would be in check mode, a line each.
-  returned: success
+  description: What was done, or would be in check mode, a line each, which begins with the stage.
+  returned: always
   type: list
   elements: str
-  sample: ["load msr_safe"]
+  sample: ["load: load msr_safe"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.provisioning.change import carry_out_change
+from ..module_utils.provisioning.change import carry_out_change, describe_change
+from ..module_utils.provisioning.observation import observe_node
+from ..module_utils.provisioning.tree import read_packed
 
 
 def main():
@@ -66,19 +77,36 @@ def main():
         argument_spec={
             'changes': {'type': 'list', 'elements': 'dict', 'required': True},
             'stages': {'type': 'list', 'elements': 'str'},
-            'archive': {'type': 'path'},
+            'verify': {'type': 'dict'},
+            '_payloads': {'type': 'path'},
         },
         supports_check_mode=True,
     )
     done = []
-    for change in module.params['changes']:
+    try:
+        result = apply(module.params, module.check_mode, done)
+    except MsrSafeError as error:
+        module.fail_json(msg=str(error), done=done, changed=bool(done))
+    module.exit_json(changed=bool(done), done=done, **result)
+
+
+def apply(options, is_check, done):
+    """Carry out the changes, adding to ``done``; return what is observed then. Raises MsrSafeError."""
+    machine = Machine()
+    payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
+    for place, change in enumerate(options['changes']):
         try:
-            if not module.check_mode:
-                carry_out_change(Machine(), change, module.params['archive'])
+            if not is_check:
+                carry_out_change(machine, change, payloads.get(str(place)))
         except MsrSafeError as error:
-            module.fail_json(msg=str(error), done=done, failed_change=change['title'], changed=bool(done))
-        done.append(change['title'])
-    module.exit_json(changed=bool(done), done=done)
+            raise MsrSafeError(
+                'Stage %s: %s' % (change['stage'], error.problem),
+                '\n'.join(filter(None, [error.remedy, 'What was to be done after that is left undone.'])),
+            ) from error
+        done.append(describe_change(change))
+    if not options['verify']:
+        return {}
+    return {'observed': observe_node(machine, options['verify'].get('kernel_release'), options['verify'].get('group'))}
 
 
 if __name__ == '__main__':

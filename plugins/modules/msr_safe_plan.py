@@ -9,10 +9,11 @@ module: msr_safe_plan
 short_description: Observe a node and plan what it needs to have msr-safe, or to be rid of it
 version_added: 2.0.0
 description:
+  - Not for users but for the role P(hpc.msr_safe.msr_safe#role), which is made of this module and
+    M(hpc.msr_safe.msr_safe_apply). To look at what it would do, run it with C(--check --diff).
   - Observes the node in one module execution, selects the approved list for its CPU on the controller,
     and returns the changes that bring it to the wanted state, in stages.
   - Changes nothing. M(hpc.msr_safe.msr_safe_apply) carries the changes out.
-  - The role P(hpc.msr_safe.msr_safe#role) is made of these two modules.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes.info

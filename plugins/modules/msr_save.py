@@ -45,10 +45,10 @@ options:
     description: Also overwrite a file that is not a snapshot, was edited, or is of another host.
     type: bool
     default: false
-  definitions:
+  _definitions:
     description:
-      - The names and kinds of the CPU's registers, for a node that has no list of the role.
-      - Filled in on the controller.
+      - Not for users. The names and kinds of the CPU's registers, for a node that has no list of the role, filled in
+        on the controller.
     type: list
     elements: dict
 seealso:
@@ -141,7 +141,7 @@ def main():
             'read_only': {'type': 'bool', 'default': False},
             'backup': {'type': 'int', 'default': 0},
             'overwrite': {'type': 'bool', 'default': False},
-            'definitions': {'type': 'list', 'elements': 'dict'},
+            '_definitions': {'type': 'list', 'elements': 'dict'},
             'allow_partial': {'type': 'bool', 'default': False},
             'lock_timeout': {'type': 'float', 'default': PATIENCE},
         },
@@ -150,7 +150,7 @@ def main():
     )
     machine = Machine()
     try:
-        if module.params['definitions'] is None and not machine.exists(INSTALLED_LIST):
+        if module.params['_definitions'] is None and not machine.exists(INSTALLED_LIST):
             module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):
             warning = slowness(machine)
@@ -167,7 +167,7 @@ def main():
 def save_registers(machine, options, check_mode):
     """Take a snapshot, keep it on the node where that is wanted, and return the result."""
     selection = Selection(options['registers'], options['kinds'], options['cpus'], options['read_only'])
-    registers = unpack(options['definitions'] or [], read_cpu(machine))
+    registers = unpack(options['_definitions'] or [], read_cpu(machine))
     snapshot = take_snapshot(machine, selection, registers)
     result = {
         'changed': False,

@@ -15,7 +15,15 @@ from .operations import READ, Results, pick
 # _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
 IOCTL = 0xC01063A2
 ARRAY = struct.Struct('@IIP')
-# An operation: u16 cpu, u16 is read, s32 error, u32 address, 4 bytes of padding, u64 value, u64 write mask.
+# An operation, and which of its numbers a field is where the memory is seen as numbers of one width:
+#
+#     byte    0     2        4       8         12        16      24           32
+#             cpu   is read  error   address   padding   value   write mask
+#     u16     0     1        -       -         -         -       -            of 16
+#     32 bit  -     -        1       2         3         -       -            of 8
+#     u64     -     -        -       -         -         2       3            of 4
+#
+# So every operation's address is words[2::8].
 OPERATION_SIZE = 32
 
 # What the module finds before it carries out anything: then nothing was done.

@@ -10,6 +10,9 @@ from ..hexadecimal import format_address, format_value
 from .reading import by_cpu, describe_error
 from .registers import read_registers, write_registers
 
+# Up to so many registers with the same problem on the same CPUs are named one by one.
+SAID_SINGLY = 3
+
 Write = collections.namedtuple('Write', 'address name mask cpu before after')
 Write.__doc__ = """One register of one CPU, the bits that matter, the value it holds and the one it gets."""
 
@@ -20,16 +23,19 @@ Problem.__doc__ = """One register of one CPU that could not be read or written, 
 def carry_out_writes(machine, writes):
     """Carry out the writes in one batch, read back, and return the Problems met."""
     errors = write_registers(machine, [(write.cpu, write.address, write.after) for write in writes])
-    problems = [problem_of(write, describe_error(error)) for write, error in zip(writes, errors) if error]
+    problems = [problem_of(write, write.cpu, describe_error(error)) for write, error in zip(writes, errors) if error]
     written = [write for write, error in zip(writes, errors) if not error]
     try:
         return problems + not_taken(machine, written)
     except MsrSafeError as error:
-        return problems + [problem_of(write, 'written, but not read back: ' + error.problem) for write in written]
+        return problems + [
+            problem_of(write, write.cpu, 'written, but not read back: ' + error.problem) for write in written
+        ]
 
 
-def problem_of(write, error):
-    return Problem(write.address, write.name, write.cpu, error)
+def problem_of(register, cpu, error):
+    """Return the Problem of a register (with address and name) on a CPU; error: why, in words."""
+    return Problem(register.address, register.name, cpu, error)
 
 
 def not_taken(machine, written):
@@ -41,10 +47,12 @@ def not_taken(machine, written):
     problems = []
     for write in written:
         if write.cpu in errors[write.address]:
-            problems.append(problem_of(write, 'read back: ' + describe_error(errors[write.address][write.cpu])))
+            problems.append(
+                problem_of(write, write.cpu, 'read back: ' + describe_error(errors[write.address][write.cpu]))
+            )
         elif (values[write.address][write.cpu] ^ write.after) & write.mask:
             now = format_value(values[write.address][write.cpu])
-            problems.append(problem_of(write, 'the register did not take the value: it holds ' + now))
+            problems.append(problem_of(write, write.cpu, 'the register did not take the value: it holds ' + now))
     return problems
 
 
@@ -93,8 +101,15 @@ def grouped(things, key):
 
 
 def render_problems(rows):
-    """Return summarized problems in words, a line each."""
-    return '\n'.join('%s on CPU %s: %s' % (describe_row(row), row['cpus'], row['error']) for row in rows)
+    """Return summarized problems in words, a line each; what many registers of the same CPUs share is said once."""
+    alike = collections.OrderedDict()
+    for row in rows:
+        alike.setdefault((row['cpus'], row['error']), []).append(describe_row(row))
+    return '\n'.join(
+        '%s on CPU %s: %s' % (subject, cpus, error)
+        for (cpus, error), registers in alike.items()
+        for subject in (registers if len(registers) <= SAID_SINGLY else ['%d registers' % len(registers)])
+    )
 
 
 def render_values(writes, field):

@@ -14,11 +14,10 @@ from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import registers_of
 from ..version import VERSION
+from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
+from .change import payload_of
 from .observation import commands_files, digest_commands
 from .tree import digest_tree, pack_tree, read_tree
-
-# Actions of changes that take files to the node.
-WITH_PAYLOAD = ('build_module', 'install_commands', 'deliver_module')
 
 
 class Collection:
@@ -97,15 +96,21 @@ class Collection:
             'approved_list': approved_list,
         }, warnings
 
-    def payload_of(self, change):
+    def payload(self, change):
         """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""
-        if change['action'] == 'build_module':
+        kind = payload_of(change)
+        if kind == MODULE_SOURCE:
             return pack_tree(self.module_source())
-        if change['action'] == 'install_commands':
+        if kind == LIBRARY:
             return pack_tree(self.library())
-        if change['action'] == 'deliver_module':
+        if kind == BUILT_MODULE:
             return read_artifact(change['artifact'])
         return None
+
+    def payloads(self, changes):
+        """Return what travels to the node with changes: {place of the change: bytes}, for those that need something."""
+        payloads = {str(place): self.payload(change) for place, change in enumerate(changes)}
+        return {place: payload for place, payload in payloads.items() if payload is not None}
 
 
 def artifact(directory, kernel_release, source_digest):

@@ -2,9 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The plan: the changes that bring an observed node to the wanted state, stage by stage.
 
-Pure: observed and wanted in, changes out. A change is a dictionary with
-stage, action (a function of change.py), title (a line for people), before and
-after (texts for the diff), and what the action needs.
+Pure: observed and wanted in, changes (see change.py) out.
 """
 
 import hashlib
@@ -14,9 +12,9 @@ from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
 from ..layout import built_module, installed_module
+from . import actions
+from .change import build_change, unloads
 from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
-
-STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
@@ -41,20 +39,9 @@ def plan_present(observed, wanted):
     changes += plan_commands(observed, wanted)
     changes += plan_approve(observed, wanted, loads=bool(loads))
     changes += plan_boot(observed)
-    check_signature_policy(observed, wanted, changes)
+    check_signature_policy(observed, wanted, loads)
     check_holders(observed, changes)
     return changes
-
-
-def due_stages(changes):
-    """Return the stages that have a change, in order."""
-    stages = {change['stage'] for change in changes}
-    return [stage for stage in STAGES if stage in stages]
-
-
-def build_change(stage, action, title, before, after, **arguments):
-    """Return a change; before and after are texts, None where there is nothing."""
-    return dict(arguments, stage=stage, action=action, title=title, before=before or '', after=after or '')
 
 
 def plan_build(observed, wanted):
@@ -64,7 +51,7 @@ def plan_build(observed, wanted):
     release, artifact = observed['kernel_release'], wanted['artifact']
     build = build_change(
         'build',
-        'build_module',
+        actions.build_module,
         'build msr-safe %s for kernel %s' % (wanted['version'], release),
         describe_module(observed['module']['built']),
         'msr-safe %s\n' % wanted['version'],
@@ -77,7 +64,7 @@ def plan_build(observed, wanted):
         return [build]
     deliver = build_change(
         'deliver',
-        'deliver_module',
+        actions.deliver_module,
         'copy msr-safe %s for kernel %s to the node' % (wanted['version'], release),
         None,
         'msr-safe %s\n' % wanted['version'],
@@ -103,7 +90,7 @@ def plan_install(observed, wanted):
         changes.append(
             build_change(
                 'install',
-                'install_module',
+                actions.install_module,
                 'install %s' % installed_module(release),
                 describe_module(installed),
                 'msr-safe %s\n' % wanted['version'],
@@ -115,13 +102,13 @@ def plan_install(observed, wanted):
     return changes + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
 
 
-def plan_file(observed, stage, path, text, **arguments):
+def plan_file(observed, stage, path, text):
     """Return the change that makes a configuration file have a text; none where it has it."""
     before = observed['files'][path]
     if before == text.strip():
         return []
     before = None if before is None else before + '\n'
-    return [build_change(stage, 'write_file', 'write ' + path, before, text, path=path, content=text, **arguments)]
+    return [build_change(stage, actions.write_file, 'write ' + path, before, text, path=path, content=text)]
 
 
 def plan_permissions(observed, wanted):
@@ -130,7 +117,7 @@ def plan_permissions(observed, wanted):
         changes.append(
             build_change(
                 'permissions',
-                'add_group',
+                actions.add_group,
                 'add the group ' + wanted['group'],
                 None,
                 wanted['group'] + '\n',
@@ -144,7 +131,7 @@ def plan_permissions(observed, wanted):
         changes.append(
             build_change(
                 'permissions',
-                'apply_udev_rules',
+                actions.apply_udev_rules,
                 'set owners and modes of the devices',
                 before,
                 after,
@@ -182,7 +169,7 @@ def plan_load(observed, wanted):
     return [
         build_change(
             'load',
-            'load_module',
+            actions.load_module,
             title,
             describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
             describe_loaded(wanted['version'], wanted['majors']),
@@ -203,7 +190,7 @@ def plan_commands(observed, wanted):
     return [
         build_change(
             'commands',
-            'install_commands',
+            actions.install_commands,
             'install msrsave and msr-safe %s' % wanted['version'],
             None,
             'msrsave and msr-safe %s\n' % wanted['version'],
@@ -218,7 +205,7 @@ def plan_approve(observed, wanted, loads):
         changes.append(
             build_change(
                 'approve',
-                'write_file',
+                actions.write_file,
                 'write %s from %s' % (APPROVED_LIST, wanted_list['source']),
                 list_text(installed),
                 wanted_list['file_text'],
@@ -232,7 +219,7 @@ def plan_approve(observed, wanted, loads):
         changes.append(
             build_change(
                 'approve',
-                'activate_list',
+                actions.activate_list,
                 'activate %s' % wanted_list['source'],
                 describe_list(active),
                 describe_list(wanted_list),
@@ -261,7 +248,7 @@ def plan_boot(observed):
         changes.append(
             build_change(
                 'boot',
-                'enable_service',
+                actions.enable_service,
                 'enable msr-safe.service',
                 'enabled\n' if observed['service_enabled'] else None,
                 'enabled\n',
@@ -285,13 +272,13 @@ def plan_absent(observed):
             'Take those off first: ansible-playbook hpc.msr_safe.slurm -e slurm_msr_state=absent',
         )
     if traces['service']:
-        changes.append(build_change('remove', 'disable_service', 'disable msr-safe.service', 'enabled\n', None))
+        changes.append(build_change('remove', actions.disable_service, 'disable msr-safe.service', 'enabled\n', None))
     if is_ours(observed['module']):
         loaded = observed['module']['loaded']
         changes.append(
             build_change(
                 'remove',
-                'unload_module',
+                actions.unload_module,
                 'unload msr_safe %s' % loaded['version'],
                 describe_loaded(loaded['version'], loaded['majors']),
                 None,
@@ -301,7 +288,7 @@ def plan_absent(observed):
         changes.append(
             build_change(
                 'remove',
-                'uninstall_module',
+                actions.uninstall_module,
                 'remove ' + installed_module(release),
                 installed_module(release) + '\n',
                 None,
@@ -313,7 +300,7 @@ def plan_absent(observed):
         changes.append(
             build_change(
                 'remove',
-                'remove_group',
+                actions.remove_group,
                 'remove the group ' + traces['group'],
                 traces['group'] + '\n',
                 None,
@@ -321,7 +308,7 @@ def plan_absent(observed):
             )
         )
     for path in traces['paths']:
-        changes.append(build_change('remove', 'remove_path', 'remove ' + path, path + '\n', None, path=path))
+        changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
     check_holders(observed, changes)
     return changes
 
@@ -369,18 +356,13 @@ def free_majors(taken):
     return ', '.join(str(major) for major in range(240, 255) if major not in in_use)[:18]
 
 
-def check_signature_policy(observed, wanted, changes):
-    """Raise MsrSafeError where the running kernel would not load the module that the changes end with."""
-    reason, actions = observed['signed_modules_only'], [change['action'] for change in changes]
-    if not reason or 'load_module' not in actions:
+def check_signature_policy(observed, wanted, loads):
+    """Raise MsrSafeError where the running kernel would not load the module that the changes load."""
+    reason = observed['signed_modules_only']
+    if not (reason and loads):
         return
-    if 'build_module' in actions:
-        is_signed = False
-    elif 'deliver_module' in actions:
-        is_signed = wanted['artifact']['module']['signed']
-    else:
-        is_signed = observed['module']['built' if 'install_module' in actions else 'installed']['signed']
-    if not is_signed:
+    module = module_to_load(observed, wanted)
+    if module is None or not module['signed']:
         raise MsrSafeError(
             'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
             'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '
@@ -388,11 +370,18 @@ def check_signature_policy(observed, wanted, changes):
         )
 
 
+def module_to_load(observed, wanted):
+    """Return the module file of the wanted source that is nearest at hand, or None where it is yet to be built."""
+    files = [observed['module']['installed'], observed['module']['built']]
+    if wanted['artifact']:
+        files.append(wanted['artifact']['module'])
+    return next((module for module in files if has_source(module, wanted)), None)
+
+
 def check_holders(observed, changes):
     """Raise MsrSafeError where the module is to be unloaded and a program uses it."""
     loaded = observed['module']['loaded']
-    unloads = any(change['action'] in ('load_module', 'unload_module') for change in changes)
-    if loaded and loaded['users'] and unloads:
+    if loaded and loaded['users'] and any(map(unloads, changes)):
         raise MsrSafeError(
             'The module msr_safe is in use: %s.' % describe_holders(observed['module']['holders']),
             holder_remedy(),

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 import zipfile
 
+from ..errors import MsrSafeError
+
 IGNORED_DIRECTORIES = ('__pycache__',)
 
 
@@ -48,6 +50,17 @@ def pack_tree(files):
         for name, content in sorted(files.items()):
             archive.writestr(name, content)
     return stream.getvalue()
+
+
+def read_packed(path):
+    """Return {relative path: bytes} of a zip archive in a file. Raises MsrSafeError where it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (OSError, zipfile.BadZipfile) as error:
+        raise MsrSafeError(
+            'What was sent along arrived damaged: %s: %s.' % (path, error), 'Run this again; is the disk full?'
+        ) from error
 
 
 def unpack_tree(archive, directory):

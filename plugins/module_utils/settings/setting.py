@@ -6,9 +6,9 @@ import collections
 
 from ..access.reading import by_cpu, describe_error
 from ..access.registers import read_registers
-from ..access.write import Problem, Write, describe_row, summarize_writes
+from ..access.write import Write, describe_row, problem_of, summarize_writes
 from ..approved_lists.active import read_active_list
-from ..errors import MsrSafeError
+from ..errors import MsrSafeError, for_all
 from ..hardware.cpu import select_cpus
 from ..hexadecimal import format_value
 from ..numbers import MAX_MASK, parse_literal
@@ -74,41 +74,20 @@ def plan_settings(machine, options, registers):
     Raises MsrSafeError, with all that is wrong, where one of them is
     impossible: nothing is planned then.
     """
-    refusals = []
-    settings = [collected(refusals, parse_setting, machine, each, registers) for each in options]
-    refuse(refusals)
+    settings = for_all(options, lambda each: parse_setting(machine, each, registers))
     allowed = {entry.address: entry.mask for entry in read_active_list(machine)}
-    for setting in settings:
-        collected(refusals, check_writable, setting, allowed)
-    refuse(refusals)
+    for_all(settings, lambda setting: check_writable(setting, allowed))
+
     cpus = sorted({cpu for setting in settings for cpu in setting.cpus})
     needed = registers.needed_to_decode([setting.register for setting in settings if setting.field])
     readings = read_registers(machine, sorted({setting.register.address for setting in settings} | set(needed)), cpus)
     contexts = contexts_of(readings, needed, cpus)
+
     wanted = {}  # (register, CPU) -> (bits, mask)
-    for setting in settings:
-        collected(refusals, add_wanted, wanted, setting, contexts)
-    refuse(refusals)
+    for_all(settings, lambda setting: add_wanted(wanted, setting, contexts))
     writes, problems = compare(wanted, readings)
-    for write in writes:
-        collected(refusals, check_write, write, allowed, registers)
-    refuse(refusals)
+    for_all(writes, lambda write: check_write(write, allowed, registers))
     return Plan(writes, problems, {setting.register.address: setting.register for setting in settings}, contexts)
-
-
-def collected(refusals, function, *arguments):
-    """Return what a function returns; keep its refusal, once, with those of others."""
-    try:
-        return function(*arguments)
-    except MsrSafeError as error:
-        if str(error) not in refusals:
-            refusals.append(str(error))
-        return None
-
-
-def refuse(refusals):
-    if refusals:
-        raise MsrSafeError('\n'.join(refusals))
 
 
 def check_writable(setting, allowed):
@@ -164,7 +143,7 @@ def compare(wanted, readings):
     for (register, cpu), (bits, mask) in wanted.items():
         address, name = register.address, register.name
         if cpu in errors[address]:
-            problems.append(Problem(address, name, cpu, describe_error(errors[address][cpu])))
+            problems.append(problem_of(register, cpu, describe_error(errors[address][cpu])))
             continue
         before = values[address][cpu]
         after = (before & ~mask) | bits

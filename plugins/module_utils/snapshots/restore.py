@@ -8,7 +8,7 @@ import itertools
 
 from ..access.reading import Reading, by_cpu, describe_error
 from ..access.registers import read_registers
-from ..access.write import Problem, Write, carried_out, carry_out_writes, describe_address
+from ..access.write import Write, carried_out, carry_out_writes, describe_address, problem_of
 from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, online_cpus, read_cpu, select_cpus
@@ -137,19 +137,24 @@ def compare(register, now, newcomers, chosen):
     cpus = newcomers.union(saved, unread)
     writes, problems = [], []
     for cpu in sorted(cpus if chosen is None else cpus & chosen):
-        problem = None
         if cpu in saved and cpu in current:
-            if (current[cpu] ^ saved[cpu]) & register.mask:
-                after = (current[cpu] & ~register.mask) | (saved[cpu] & register.mask)
-                writes.append(Write(register.address, register.name, register.mask, cpu, current[cpu], after))
+            writes += write_back(register, cpu, current[cpu], saved[cpu])
         elif cpu in saved:
-            problem = describe_error(errors.get(cpu, errno.ENXIO))
-        elif cpu not in unread or cpu not in errors:
-            # What could not be read then and cannot be read now is as it was.
-            problem = 'not in the snapshot: ' + unread.get(cpu, 'the CPU was offline when it was taken')
-        if problem:
-            problems.append(Problem(register.address, register.name, cpu, problem))
+            problems.append(problem_of(register, cpu, describe_error(errors.get(cpu, errno.ENXIO))))
+        elif cpu in unread and cpu in errors:
+            continue  # It could be read neither then nor now: it is as it was.
+        else:
+            reason = unread.get(cpu, 'the CPU was offline when it was taken')
+            problems.append(problem_of(register, cpu, 'not in the snapshot: ' + reason))
     return writes, problems
+
+
+def write_back(register, cpu, current, saved):
+    """Return [the Write that brings the saved bits back on a CPU], or [] where they are there."""
+    if not (current ^ saved) & register.mask:
+        return []
+    after = (current & ~register.mask) | (saved & register.mask)
+    return [Write(register.address, register.name, register.mask, cpu, current, after)]
 
 
 def restore(machine, restored):

@@ -8,8 +8,9 @@ import stat
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import PACKAGE
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import change as change_module
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import carry_out_change, first_error
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import actions
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.actions import first_error
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import carry_out_change
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import commands_files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree, read_tree
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
@@ -26,25 +27,13 @@ BUILD = {
 MODULE = module_file(version='2.0.0', source_digest='d1').decode('latin-1')
 
 
-@pytest.fixture
-def archive(tmp_path):
-    """A function that packs files into an archive and returns its path."""
-
-    def pack(files):
-        path = tmp_path / 'archive.zip'
-        path.write_bytes(pack_tree(files))
-        return str(path)
-
-    return pack
+def carry_out(node, action, payload=None, **arguments):
+    carry_out_change(node.machine, dict(arguments, action=action, title='do ' + action), payload)
 
 
-def carry_out(node, action, archive=None, **arguments):
-    carry_out_change(node.machine, dict(arguments, action=action, title='do ' + action), archive)
-
-
-def refusal(node, action, archive=None, **arguments):
+def refusal(node, action, payload=None, **arguments):
     with pytest.raises(MsrSafeError) as caught:
-        carry_out(node, action, archive, **arguments)
+        carry_out(node, action, payload, **arguments)
     return str(caught.value)
 
 
@@ -99,7 +88,7 @@ def test_what_cannot_be_removed_is_said(node, monkeypatch):
     def fail(*_arguments, **_keywords):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(change_module.shutil, 'rmtree', fail)
+    monkeypatch.setattr(actions.shutil, 'rmtree', fail)
     assert 'Read-only file system' in refusal(node, 'remove_path', path='/var/lib/msr-safe')
 
 
@@ -125,8 +114,8 @@ def make(node, arguments):
 SOURCE = {'main.c': b'int main;\n', 'probes/one.c': b''}
 
 
-def test_builds_in_a_copy_of_the_source(builder, archive):
-    carry_out(builder, 'build_module', archive(SOURCE), **BUILD)
+def test_builds_in_a_copy_of_the_source(builder):
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     with open(builder.path(BUILT), 'rb') as stream:
         assert stream.read() == MODULE.encode('latin-1')
     assert builder.sources == SOURCE
@@ -136,31 +125,31 @@ def test_builds_in_a_copy_of_the_source(builder, archive):
     assert sorted(settings) == ['KERNEL_RELEASE=' + KERNEL, 'SOURCE_DIGEST=d1', 'VERSION=2.0.0']
 
 
-def test_building_leaves_the_module_and_the_log(builder, archive):
-    carry_out(builder, 'build_module', archive(SOURCE), **BUILD)
+def test_building_leaves_the_module_and_the_log(builder):
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     left = set(builder.names(os.path.dirname(BUILT)))
     assert {'msr-safe.ko', 'build.log'} <= left <= {'msr-safe.ko', 'build.log', 'lock'}
     assert builder.get(os.path.dirname(BUILT) + '/build.log') == 'CC main.o\n'
 
 
-def test_what_another_node_had_built_meanwhile_is_not_built_again(builder, archive):
-    carry_out(builder, 'build_module', archive(SOURCE), **BUILD)
-    carry_out(builder, 'build_module', archive(SOURCE), **BUILD)
+def test_what_another_node_had_built_meanwhile_is_not_built_again(builder):
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     assert len(builder.commands) == 1
 
 
-def test_another_source_is_built_again(builder, archive):
+def test_another_source_is_built_again(builder):
     builder.put(BUILT, module_file(source_digest='d0'))
-    carry_out(builder, 'build_module', archive(SOURCE), **BUILD)
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     assert len(builder.commands) == 1
 
 
-def test_a_build_that_fails_says_the_first_error_and_keeps_the_log(builder, archive):
+def test_a_build_that_fails_says_the_first_error_and_keeps_the_log(builder):
     old = module_file(source_digest='d0')
     builder.put(BUILT, old)
     del builder.effects['make']
     builder.answers['make'] = (2, 'CC main.o\nmain.c:3:1: error: unknown type\nmake: *** Error 2\n')
-    said = refusal(builder, 'build_module', archive(SOURCE), **BUILD)
+    said = refusal(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     assert 'main.c:3:1: error: unknown type' in said
     assert '/var/lib/msr-safe/%s/build.log' % KERNEL in said
     assert 'unknown type' in builder.get('/var/lib/msr-safe/%s/build.log' % KERNEL)
@@ -171,23 +160,22 @@ def test_a_build_that_fails_says_the_first_error_and_keeps_the_log(builder, arch
     ]
 
 
-def test_a_build_that_leaves_no_module_is_a_failure(builder, archive):
+def test_a_build_that_leaves_no_module_is_a_failure(builder):
     del builder.effects['make']
-    assert 'msr-safe.ko' in refusal(builder, 'build_module', archive(SOURCE), **BUILD)
+    assert 'msr-safe.ko' in refusal(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     assert not builder.has(BUILT)
 
 
-def test_without_headers_it_says_which_package(node, archive):
+def test_without_headers_it_says_which_package(node):
     node.put('/usr/bin/apt-get', '')
-    said = refusal(node, 'build_module', archive(SOURCE), **BUILD)
+    said = refusal(node, 'build_module', pack_tree(SOURCE), **BUILD)
     assert '/lib/modules/%s/build is missing' % KERNEL in said
     assert 'linux-headers-' + KERNEL in said
     assert node.commands == []
 
 
-def test_a_damaged_archive_is_said(builder, tmp_path):
-    (tmp_path / 'damaged').write_bytes(b'no zip')
-    assert 'do build_module' in refusal(builder, 'build_module', str(tmp_path / 'damaged'), **BUILD)
+def test_a_damaged_archive_is_said(builder):
+    assert 'do build_module' in refusal(builder, 'build_module', b'no zip', **BUILD)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +195,8 @@ def test_the_first_error_of_a_build(output, line):
     assert first_error(output) == line
 
 
-def test_keeps_a_delivered_module_as_if_built_here(node, tmp_path):
-    (tmp_path / 'sent').write_bytes(MODULE.encode('latin-1'))
-    carry_out(node, 'deliver_module', str(tmp_path / 'sent'), path=BUILT, artifact='/controller/path')
+def test_keeps_a_delivered_module_as_if_built_here(node):
+    carry_out(node, 'deliver_module', MODULE.encode('latin-1'), path=BUILT, artifact='/controller/path')
     with open(node.path(BUILT), 'rb') as stream:
         assert stream.read() == MODULE.encode('latin-1')
 
@@ -307,10 +294,10 @@ def test_applies_rules_to_all_classes_and_waits(node):
 # Commands, the list and the service
 
 
-def test_installs_commands_and_library(node, archive):
+def test_installs_commands_and_library(node):
     node.put(PACKAGE + '/old.py', '')
     package = {'cpu.py': b'1', 'commands/msrsave.py': b'2', 'help/man/msrsave.8': b'3'}
-    carry_out(node, 'install_commands', archive(package))
+    carry_out(node, 'install_commands', pack_tree(package))
     assert read_tree(node.path(PACKAGE)) == package
     for path, content in commands_files(package).items():
         assert node.get(path).encode() == content
@@ -354,12 +341,12 @@ def test_disables_the_service(node):
         ('write_file', {'path': '/var/lib/x/y', 'content': ''}),
     ],
 )
-def test_a_file_system_that_takes_nothing_is_no_traceback(builder, archive, action, arguments):
+def test_a_file_system_that_takes_nothing_is_no_traceback(builder, action, arguments):
     for directory in ('/var/lib', '/usr/lib', '/usr/sbin'):
         builder.put(directory, '')  # a file in the place of a directory
-    assert refusal(builder, action, archive(SOURCE), **arguments)
+    assert refusal(builder, action, pack_tree(SOURCE), **arguments)
 
 
 @pytest.mark.parametrize('action', ['build_module', 'install_commands', 'deliver_module'])
 def test_what_was_not_sent_is_no_traceback(builder, action):
-    assert refusal(builder, action, '/no/such/archive', **dict(BUILD, artifact='/x'))
+    assert 'was not sent along' in refusal(builder, action, **dict(BUILD, artifact='/x'))

@@ -11,8 +11,9 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approv
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import collection as collection_module
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.collection import TIERS, Collection, artifact
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import due_stages, plan_present
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import plan_present
 from ansible_collections.hpc.msr_safe.plugins.module_utils.version import VERSION
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
 
@@ -230,7 +231,7 @@ def test_what_is_wanted_can_be_planned(collection):
 
 def test_only_some_changes_carry_something(collection):
     _wanted, changes = changes_of_a_fresh_node(collection, SETTINGS)
-    carrying = {change['action']: collection.payload_of(change) for change in changes}
+    carrying = {change['action']: collection.payload(change) for change in changes}
     packed = {action: payload for action, payload in carrying.items() if payload is not None}
     assert set(packed) == {'build_module', 'install_commands'}
     names = {action: set(zipfile.ZipFile(io.BytesIO(payload)).namelist()) for action, payload in packed.items()}
@@ -249,13 +250,13 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
         stream.write(content)
     _wanted, changes = changes_of_a_fresh_node(collection, settings)
     assert changes[0]['action'] == 'deliver_module'
-    assert collection.payload_of(changes[0]) == content
+    assert collection.payload(changes[0]) == content
     assert changes_of_a_fresh_node(collection, settings, release='6.2')[1][0]['action'] == 'build_module'
 
 
 def test_an_artifact_that_is_gone_is_no_traceback(collection):
     with pytest.raises(MsrSafeError, match='/gone/msr-safe'):
-        collection.payload_of({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})
+        collection.payload({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})
 
 
 def test_without_a_directory_there_is_no_artifact():

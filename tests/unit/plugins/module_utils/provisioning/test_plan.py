@@ -7,7 +7,7 @@ import json
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS, STAGES, due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     MODPROBE,
     UDEV,
@@ -17,8 +17,6 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     unit_text,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import (
-    STAGES,
-    due_stages,
     plan_absent,
     plan_present,
 )

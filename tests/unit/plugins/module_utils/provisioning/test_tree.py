@@ -7,10 +7,12 @@ import stat
 import zipfile
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import tree
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import (
     digest_tree,
     pack_tree,
+    read_packed,
     read_tree,
     unpack_tree,
 )
@@ -132,3 +134,17 @@ def test_a_rename_that_fails_leaves_the_old_tree(tmp_path, monkeypatch, failing)
         unpack_tree(archive_of(FILES), directory)
     assert read_tree(directory) == {'old.c': b'old'}
     assert os.listdir(str(tmp_path)) == ['tree']
+
+
+def test_reads_what_was_packed(tmp_path):
+    (tmp_path / 'packed').write_bytes(pack_tree(FILES))
+    assert read_packed(str(tmp_path / 'packed')) == FILES
+
+
+@pytest.mark.parametrize('content', [None, b'', b'PK\x03\x04 and no more'])
+def test_what_arrives_damaged_is_said(tmp_path, content):
+    path = tmp_path / 'packed'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MsrSafeError, match=r'(?s)packed.*Run this again'):
+        read_packed(str(path))
