@@ -28,6 +28,9 @@
 
 SPANK_PLUGIN(msr_safe, 1)
 
+/* EL8 and SLES 15 have GCC 8, which wants a name for each parameter. */
+#define UNUSED __attribute__((unused))
+
 #ifdef WANTED_VERSION
 /* Slurm loads no plugin of another release, and starts no job without one. */
 _Static_assert(SLURM_VERSION_NUMBER >> 8 == WANTED_VERSION >> 8,
@@ -61,7 +64,7 @@ static bool asked_report;
 /* Why the job may not run on this node, if so: read as root, told as the user. */
 static char refusal[1024];
 
-static int take_profile(int, const char *name, int)
+static int take_profile(int value UNUSED, const char *name, int remote UNUSED)
 {
 	if (!name || !is_profile_name(name)) {
 		slurm_error("--msr-profile: '%s' is no name of a profile: use a-z, 0-9, - and _",
@@ -72,7 +75,8 @@ static int take_profile(int, const char *name, int)
 	return ESPANK_SUCCESS;
 }
 
-static int take_report(int, const char *, int)
+static int take_report(int value UNUSED, const char *text UNUSED,
+		       int remote UNUSED)
 {
 	asked_report = true;
 	return ESPANK_SUCCESS;
@@ -148,12 +152,12 @@ static void begin_arguments(struct arguments *arguments, int argc,
 			add_argument(arguments, "--%s", argv[i]);
 }
 
-static void log_line(const char *line, void *)
+static void log_line(const char *line, void *context UNUSED)
 {
 	slurm_info("msr-safe: %s", line);
 }
 
-static void tell_user(const char *line, void *)
+static void tell_user(const char *line, void *context UNUSED)
 {
 	slurm_spank_log("msr-safe: %s", line);
 }
@@ -171,7 +175,7 @@ static int run(struct arguments *arguments, line_taker *take)
 	return status;
 }
 
-int slurm_spank_init(spank_t spank, int, char *[])
+int slurm_spank_init(spank_t spank, int argc UNUSED, char *argv[] UNUSED)
 {
 	if (spank_context() == S_CTX_SLURMD)
 		return ESPANK_SUCCESS;
@@ -227,7 +231,8 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char *argv[])
  * To fail the prolog instead would drain the node and queue the job again, and
  * so let any user drain the cluster.
  */
-int slurm_spank_task_init(spank_t, int, char *[])
+int slurm_spank_task_init(spank_t spank UNUSED, int argc UNUSED,
+			  char *argv[] UNUSED)
 {
 	if (!*refusal)
 		return ESPANK_SUCCESS;
@@ -278,7 +283,7 @@ int slurm_spank_job_prolog(spank_t spank, int argc, char *argv[])
 	return run(&arguments, log_line) ? FAILED : ESPANK_SUCCESS;
 }
 
-int slurm_spank_job_epilog(spank_t, int argc, char *argv[])
+int slurm_spank_job_epilog(spank_t spank UNUSED, int argc, char *argv[])
 {
 	struct arguments arguments;
 
