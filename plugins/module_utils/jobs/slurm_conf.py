@@ -18,7 +18,9 @@ BATCH_START_TIMEOUT = 10
 DEPTH = 8
 
 SlurmConf = collections.namedtuple('SlurmConf', 'path values partitions')
-SlurmConf.__doc__ = """Its path, {name in lower case: value}, {partition: {name in lower case: value}}, DEFAULT's applied."""
+SlurmConf.__doc__ = (
+    """Its path, {name in lower case: value}, {partition: {name in lower case: value}}, DEFAULT's applied."""
+)
 
 
 def read_slurm_conf(machine, path):
@@ -75,8 +77,8 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
     flags = words_of(conf, 'prologflags')
     if not flags & {'alloc', 'contain', 'runinjob', 'x11'}:
         faults.append(
-            'slurm.conf has PrologFlags=%s: a prolog would run no earlier than a job\'s first step, and not on all of its '
-            'nodes. Add PrologFlags=Alloc (or Contain), and run `scontrol reconfigure`.'
+            "slurm.conf has PrologFlags=%s: a prolog would run no earlier than a job's first step, and not on all of "
+            'its nodes. Add PrologFlags=Alloc (or Contain), and run `scontrol reconfigure`.'
             % conf.values.get('prologflags', '')
         )
     for name, path in (('Prolog', prolog), ('Epilog', epilog)) if method == 'scripts' else ():
@@ -97,7 +99,9 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
 
 def enforces_accounts(conf):
     """Return whether Slurm lets users name accounts only that they belong to; the other words imply associations."""
-    return bool(words_of(conf, 'accountingstorageenforce') & {'associations', '1', 'limits', 'qos', 'safe', 'all', 'wckeys'})
+    return bool(
+        words_of(conf, 'accountingstorageenforce') & {'associations', '1', 'limits', 'qos', 'safe', 'all', 'wckeys'}
+    )
 
 
 def advice_about(conf):
@@ -106,8 +110,8 @@ def advice_about(conf):
     proctrack = conf.values.get('proctracktype', '')
     if proctrack != 'proctrack/cgroup':
         advice.append(
-            'slurm.conf has ProctrackType=%s: processes can outlive their job. The epilog kills those of the job\'s user '
-            'that have a device open; proctrack/cgroup kills all.' % proctrack
+            "slurm.conf has ProctrackType=%s: processes can outlive their job. The epilog kills those of the job's "
+            'user that have a device open; proctrack/cgroup kills all.' % proctrack
         )
     for name, usual in (('BatchStartTimeout', BATCH_START_TIMEOUT), ('PrologEpilogTimeout', None)):
         seconds = number(conf.values.get(name.lower()), usual)
@@ -124,8 +128,8 @@ def advice_about(conf):
         )
     if 'runinjob' in words_of(conf, 'prologflags'):
         advice.append(
-            'slurm.conf has PrologFlags=RunInJob: prolog and epilog run in the control group of the job, within its limits '
-            'of memory. This was not tried.'
+            'slurm.conf has PrologFlags=RunInJob: prolog and epilog run in the control group of the job, within its '
+            'limits of memory. This was not tried.'
         )
     if 'nohold_on_prolog_fail' in words_of(conf, 'schedulerparameters'):
         advice.append(

@@ -10,9 +10,23 @@ texts for the diff, …: what the action needs}``.
 import zipfile
 
 from ..errors import MsrSafeError
+from . import slurm_actions  # noqa: F401  its actions are among ACTIONS, too
 from .actions import ACTIONS
 
-STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'boot', 'remove')
+STAGES = (
+    'build',
+    'deliver',
+    'install',
+    'permissions',
+    'load',
+    'commands',
+    'approve',
+    'jobs',
+    'slurm',
+    'boot',
+    'restart',
+    'remove',
+)
 
 
 def build_change(stage, action, title, before, after, **arguments):

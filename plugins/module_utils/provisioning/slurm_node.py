@@ -28,8 +28,17 @@ DIRECTORIES = ('/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/o
 CONFIGURATIONS = ('/etc/slurm/slurm.conf', '/etc/slurm-llnl/slurm.conf', '/usr/local/etc/slurm.conf')
 # Of a node without a slurm.conf of its own, whose slurmd asks slurmctld for all configuration.
 CONFIGLESS = ('/run/slurm/conf/slurm.conf',)
-UNITS = ('/etc/systemd/system/slurmd.service', '/usr/lib/systemd/system/slurmd.service', '/lib/systemd/system/slurmd.service')
-PLUGIN_DIRECTORIES = ('/usr/lib/x86_64-linux-gnu/slurm-wlm', '/usr/lib64/slurm', '/usr/lib/slurm', '/usr/local/lib/slurm')
+UNITS = (
+    '/etc/systemd/system/slurmd.service',
+    '/usr/lib/systemd/system/slurmd.service',
+    '/lib/systemd/system/slurmd.service',
+)
+PLUGIN_DIRECTORIES = (
+    '/usr/lib/x86_64-linux-gnu/slurm-wlm',
+    '/usr/lib64/slurm',
+    '/usr/lib/slurm',
+    '/usr/local/lib/slurm',
+)
 # Of Slurm's own plugins, those that every build has.
 OWN_PLUGINS = ('select_linear.so', 'task_none.so', 'proctrack_linuxproc.so', 'select_cons_tres.so')
 
@@ -108,7 +117,8 @@ def observe_slurm(machine, bindir, program):
         'values': values,
         'partitions': slurm_conf.partitions if slurm_conf else {},
         'plugin_directory': find_plugin_directory(machine, values.get('plugindir', ''), prefix),
-        'plugstack': values.get('plugstackconfig') or (os.path.join(os.path.dirname(conf), 'plugstack.conf') if conf else ''),
+        'plugstack': values.get('plugstackconfig')
+        or (os.path.join(os.path.dirname(conf), 'plugstack.conf') if conf else ''),
     }
 
 
