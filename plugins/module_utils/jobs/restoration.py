@@ -86,7 +86,7 @@ def bring_back(machine, baseline, entries, adopts=False):
         if not due:
             break
         if number == ROUNDS:
-            problems = problems + [problem_of(write, 'something else writes it, too') for write in due]
+            problems = problems + [problem_of(write, write.cpu, 'something else writes it, too') for write in due]
             break
         put_in_force(machine, bare(entries))
         met = carry_out_writes(machine, due)

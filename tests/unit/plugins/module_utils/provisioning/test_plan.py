@@ -158,7 +158,8 @@ def test_a_fresh_node_needs_everything_in_order():
 def test_every_change_can_be_carried_out_and_shown():
     changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
     changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
-    assert set(actions(changes)) == set(ACTIONS)
+    ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
+    assert set(actions(changes)) == ours
     for change in changes:
         assert change['stage'] in STAGES
         assert change['title']
