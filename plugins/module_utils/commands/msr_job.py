@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-job: what Slurm's prolog and epilog, and the boot of a node, do to the registers."""
+"""msr-job: what the begin and the end of jobs, and the boot of a node, do to the registers."""
 
 import os
 import sys
 import time
 
 from ..errors import MsrSafeError
+from ..jobs.counters import count
 from ..jobs.cycle import Ending, Refused, begin, end, renew_baseline, report, reset
-from ..jobs.record import jobs_locked, read_record, read_records, write_refusal
+from ..jobs.job import Job
+from ..jobs.record import is_name, jobs_locked, read_record, read_records, write_refusal
 from ..jobs.settings import CHOICES, PATH, read_settings, read_settings_or_usual, usual_settings
 from ..jobs.slurm import Slurm, job_of, node_name
+from ..jobs.told import Told
 from ..machine import Machine
 from ..version import VERSION
 from .command import exit_status, say
@@ -18,38 +21,51 @@ from .command import exit_status, say
 EXAMPLES = """
 examples:
   msr-job status      which jobs are on this node, and what they may do
+  msr-job check       whether all is as it should be, in one line: for HealthCheckProgram and for NHC
   msr-job baseline    make what the registers hold now the baseline, after a change of the firmware's settings
   msr-job reset       bring the registers back to the baseline, before a drained node is resumed
 
-Slurm's prolog and epilog run `msr-job prolog` and `msr-job epilog`; they name the job in the environment.
+Slurm's prolog and epilog run `msr-job prolog` and `msr-job epilog`; they name the job in the environment. Others say
+`msr-job start --job=42.server --uid=1000 --user=alice --alone`, and `msr-job end --job=42.server`.
 
 exit status:
   0  done
   1  the registers are not as they should be, or the settings are wrong
   2  the command line is wrong
+  3  start: the job may not have what it asks for
 """
 
 # Seconds that a prolog waits for the epilogs of others, and between two looks.
 EPILOGS_TIME = 60
 INTERVAL = 0.2
+# Seconds for a question to Slurm from `check`: a health check has no more.
+CHECK_TIME = 1
+
+REFUSED = 3
+FLAGS = ('syslog', 'cancel_refused', 'alone')
+WORDS = ('settings', 'profile')
+# What start and end are told, which prolog and epilog find in the environment
+TOLD = ('job', 'run', 'uid', 'user', 'account', 'partition', 'here')
 
 
 class Options:
     """What the command line of a prolog or epilog says. It is read without argparse, which takes too long."""
 
     def __init__(self):
-        self.settings, self.profile, self.syslog, self.cancel_refused, self.broken = PATH, '', False, False, ''
-        self.overrides = {}
+        self.settings, self.profile, self.syslog, self.cancel_refused, self.alone = PATH, '', False, False, False
+        self.broken, self.overrides, self.told = '', {}, {}
 
     def read(self, arguments):
         """Take the options of a command line; one that means nothing is told in ``broken``."""
         for argument in arguments:
             name, equals, value = argument.partition('=')
             word = name[2:].replace('-', '_') if name.startswith('--') else ''
-            if word in ('syslog', 'cancel_refused') and not equals:
+            if word in FLAGS and not equals:
                 setattr(self, word, True)
-            elif word in ('settings', 'profile') and equals:
+            elif word in WORDS and equals:
                 setattr(self, word, value)
+            elif word in TOLD and equals:
+                self.told[word] = value
             elif word in CHOICES and equals:
                 self.overrides[word] = value
             else:
@@ -61,10 +77,9 @@ def main(arguments=None, machine=None, environment=None):
     """Run the command and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     machine, environment = machine or Machine(), dict(os.environ if environment is None else environment)
-    if arguments[:1] in (['prolog'], ['epilog']) and not {'-h', '--help'}.intersection(arguments):
+    if arguments and arguments[0] in CYCLE and not {'-h', '--help'}.intersection(arguments):
         options = Options().read(arguments[1:])
-        function = prolog if arguments[0] == 'prolog' else epilog
-        return exit_status('msr-job', function, machine, options, environment)
+        return exit_status('msr-job', CYCLE[arguments[0]], machine, options, environment)
     parser = build_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -100,6 +115,15 @@ def build_parser():
     beginning.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
     beginning.add_argument('--cancel-refused', action='store_true', help='cancel a job that may not have its profile')
     add('epilog', None, 'bring the registers back, and the list of the node')
+    starting = add('start', None, 'as prolog, for a job that is named here: for resource managers other than Slurm')
+    starting.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
+    starting.add_argument('--alone', action='store_true', help='the job has this node for itself')
+    ending = add('end', None, 'as epilog, for a job that is named here')
+    for command in (starting, ending):
+        command.add_argument('--job', metavar='ID', required=True, help='its number: 42.server')
+        command.add_argument('--here', metavar='ID,…', help='the jobs on this node; without, all that have a record')
+    for word in ('run', 'uid', 'user', 'account', 'partition'):
+        starting.add_argument('--' + word, help='of the job')
     reporting = add('report', tell, 'say which registers a job has changed')
     reporting.add_argument('--job', required=True)
     reporting.add_argument('--restore', action='store_true', help='bring them back now, if no other job is here')
@@ -107,6 +131,11 @@ def build_parser():
     resetting = add('reset', bring_to_baseline, 'bring the registers to the baseline, and forget all jobs')
     resetting.add_argument('--force', action='store_true', help='also where Slurm has a job on this node')
     resetting.add_argument('--boot', action='store_true', help='do nothing where jobs are on this node')
+    checking = add('check', check, 'say whether all is as it should be, and change nothing')
+    forms = checking.add_mutually_exclusive_group()
+    forms.add_argument('--all', action='store_true', help='each thing that was looked at in a line')
+    forms.add_argument('--json', action='store_true', help='the same, for programs')
+    forms.add_argument('--prometheus', action='store_true', help='the same and counters, for a textfile collector')
     add('status', status, 'say which jobs are on this node')
     return parser
 
@@ -114,6 +143,8 @@ def build_parser():
 def run(machine, options, environment):
     """Run a subcommand while no prolog or epilog of this node does."""
     overrides = {name: getattr(options, name) for name in CHOICES}
+    if options.run is check:
+        return check(machine, options, read_settings_or_usual(machine, options.settings, overrides), environment)
     settings = read_settings(machine, options.settings, overrides)
     manager = Slurm(machine, node_name(environment), settings.slurm_bin)
     with jobs_locked(machine):
@@ -139,18 +170,39 @@ def settings_of(machine, options):
 
 
 def prolog(machine, options, environment):
-    """Begin a job. A job that is refused is no failure of the node."""
-    settings = settings_of(machine, options)
-    job = job_of(environment)
+    """Begin a job of Slurm's. A job that is refused is no failure of the node."""
+    settings, job = settings_of(machine, options), job_of(environment)
     manager = Slurm(machine, job.node, settings.slurm_bin)
     try:
-        lines = begin_patiently(machine, job, options.profile, settings, manager)
+        return begin_job(machine, options, settings, job, manager)
     except Refused as refusal:
         log(options, ['job %s is refused: %s' % (job.id, one_line(refusal))])
         refuse(machine, manager, job, refusal, options)
         return 0
+
+
+def start(machine, options, _environment):
+    """Begin a job that the command line names. That it is refused is told by the exit status."""
+    settings, job = settings_of(machine, options), told_job(options)
+    try:
+        return begin_job(machine, options, settings, job, Told(told_here(options)))
+    except Refused as refusal:
+        say(one_line(refusal) + '\n')
+        return REFUSED
+
+
+def begin_job(machine, options, settings, job, manager):
+    """Begin a job and return the exit status. Raises Refused."""
+    began = time.monotonic()
+    try:
+        lines = begin_patiently(machine, job, options.profile, settings, manager)
+    except Refused:
+        tally(machine, began, 'prolog_seconds', refusals=1)
+        raise
     except MsrSafeError as error:
+        tally(machine, began, 'prolog_seconds', failures=1)
         return failed(options, manager, settings.prolog_failure, job.id, error)
+    tally(machine, began, 'prolog_seconds', jobs=1, restores=restores_in(lines))
     log(options, lines)
     return 0
 
@@ -186,19 +238,69 @@ def refuse(machine, manager, job, refusal, options):
 
 
 def epilog(machine, options, environment):
-    """End a job, also where the settings are broken."""
-    settings = settings_of(machine, options)
-    job = job_of(environment)
-    manager = Slurm(machine, job.node, settings.slurm_bin)
+    settings, job = settings_of(machine, options), job_of(environment)
+    return end_job(machine, options, settings, job, Slurm(machine, job.node, settings.slurm_bin))
+
+
+def finish(machine, options, _environment):
+    return end_job(machine, options, settings_of(machine, options), told_job(options), Told(told_here(options)))
+
+
+def end_job(machine, options, settings, job, manager):
+    """End a job, also where the settings are broken; return the exit status."""
+    began = time.monotonic()
     if settings.broken:
         log(options, ['msr-safe: the settings are broken: ' + settings.broken], urgent=True)
     try:
         with jobs_locked(machine):
             lines = end(machine, job, settings, manager)
     except MsrSafeError as error:
+        tally(machine, began, 'epilog_seconds', failures=1)
         return failed(options, manager, settings.epilog_failure, job.id, error)
+    tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
     log(options, lines)
     return 0
+
+
+CYCLE = {'prolog': prolog, 'epilog': epilog, 'start': start, 'end': finish}
+
+
+def told_job(options):
+    """Return the Job that the command line is about. Raises MsrSafeError."""
+    told = options.told
+    uid = told.get('uid', '')
+    if not is_name(told.get('job', '')) or not (uid.isdigit() or not uid):
+        raise MsrSafeError('--job and --uid do not name a job.', 'Say: --job=42.server --uid=1000')
+    return Job(
+        told['job'],
+        told.get('run', ''),
+        os.uname().nodename.partition('.')[0],
+        int(uid or 0),
+        told.get('user', ''),
+        told.get('account', ''),
+        told.get('partition', ''),
+        options.alone,
+    )
+
+
+def told_here(options):
+    """Return the jobs that are said to be on the node, None where nothing is said."""
+    here = options.told.get('here')
+    return None if here is None else [job for job in here.split(',') if job]
+
+
+def tally(machine, began, part, **counts):
+    """Count what became of a job. Whatever hinders that hinders no job."""
+    counts[part] = time.monotonic() - began
+    try:
+        with jobs_locked(machine):
+            count(machine, **counts)
+    except (MsrSafeError, OSError):
+        pass
+
+
+def restores_in(lines):
+    return len([line for line in lines if ' -> ' in line])
 
 
 def failed(options, manager, policy, job, error):
@@ -241,6 +343,22 @@ def bring_to_baseline(machine, options, settings, manager):
         return 0
     log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
     return 0
+
+
+def check(machine, options, settings, environment):
+    """Say whether the node is as it should be; exit status 1 where it is not. Waits for nobody for long."""
+    from ..jobs.health import BAD, NOT_CHECKED, Finding, examine
+    from .health import examine_plugin, render
+
+    manager = Slurm(machine, node_name(environment), settings.slurm_bin, CHECK_TIME)
+    try:
+        with jobs_locked(machine, CHECK_TIME):
+            findings = examine(machine, settings, manager)
+    except MsrSafeError as error:
+        findings = [Finding('node', NOT_CHECKED, one_line(error))]
+    findings.append(examine_plugin(machine))
+    say(render(machine, findings, options))
+    return 1 if any(finding.state == BAD for finding in findings) else 0
 
 
 def status(machine, options, settings, _manager):

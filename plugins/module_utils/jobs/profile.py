@@ -3,7 +3,6 @@
 """A profile: an approved list that a job may ask for by name, and who may."""
 
 import collections
-import re
 
 from ..errors import MsrSafeError
 from ..layout import SETTINGS
@@ -13,7 +12,8 @@ DIRECTORY = SETTINGS + '/profiles'
 NODE_LIST = SETTINGS + '/approved_list'
 
 # As files/spank/profiles.c has it.
-NAME = re.compile(r'[a-z0-9_][a-z0-9_-]{0,31}\Z')
+LETTERS = frozenset('abcdefghijklmnopqrstuvwxyz0123456789_-')
+LONGEST = 32
 
 # What can be said about a job, in the order in which it is said.
 RULES = ('users', 'accounts', 'partitions')
@@ -39,8 +39,13 @@ def is_allowed(profile, job):
     return any(bool(name) and name in (names or ()) for name, names in zip(asked, rules))
 
 
+def is_name(text):
+    """Return whether a text is the name of a profile at all."""
+    return 0 < len(text) <= LONGEST and text[0] != '-' and LETTERS.issuperset(text)
+
+
 def require_name(text):
     """Return a profile's name. Raises MsrSafeError where the text is none."""
-    if not NAME.match(text):
+    if not is_name(text):
         raise MsrSafeError('%r is no name of a profile.' % text, 'Use a-z, 0-9, - and _.')
     return text

@@ -10,7 +10,6 @@ import collections
 import contextlib
 import fcntl
 import os
-import re
 import stat
 import time
 
@@ -28,7 +27,8 @@ PATIENCE = 60
 INTERVAL = 0.05
 
 # A job's number as Slurm gives it, or what other resource managers make of one: 42.server, 42[7].server
-NAME = re.compile(r'[0-9][0-9A-Za-z_.\[\]-]{0,63}\Z')
+LETTERS = frozenset('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.[]-')
+LONGEST = 64
 
 Record = collections.namedtuple('Record', 'job run node uid profile writes began')
 Record.__doc__ = """What is known about a job on this node.
@@ -37,6 +37,11 @@ job: its number, a text; run: which start of it this is, '' if unknown; node: th
 uid: its user's number, None if unknown; profile: its name, '' for the node's own list; writes: whether its list lets
 registers be written; began: when its prolog did, in seconds.
 """
+
+
+def is_name(text):
+    """Return whether a text can be a job's: none that leads out of the directory is."""
+    return 0 < len(text) <= LONGEST and text[0] in '0123456789' and LETTERS.issuperset(text)
 
 
 def directory_of(job):
@@ -96,7 +101,7 @@ def make_directory(machine):
 
 def read_records(machine):
     """Return {job: Record}, in the order in which the jobs began."""
-    records = [read_record(machine, name) for name in machine.list(DIRECTORY) if NAME.match(name)]
+    records = [read_record(machine, name) for name in machine.list(DIRECTORY) if is_name(name)]
     found = sorted((record for record in records if record), key=lambda record: (record.began, record.job))
     return collections.OrderedDict((record.job, record) for record in found)
 

@@ -7,8 +7,8 @@ import re
 from ..approved_lists.lint import TIERS
 from ..errors import MsrSafeError
 from ..layout import NOTICE
-from .profile import NAME, RULES
-from .settings import CHOICES, PATH, parse_settings
+from .profile import RULES, is_name
+from .settings import CHOICES, parse_settings
 
 # What a profile can have, beside whom it is for: which list it is.
 LIST = ('tier', 'directories', 'overrides', 'allow_unsafe')
@@ -35,15 +35,15 @@ def settings_text(wishes):
         lines += ['', '[partition %s]' % partition, 'default_profile = %s' % require(profile, str, where)]
     for name, profile in sorted(profiles.items(), key=str):
         lines += ['', *profile_lines(name, profile)]
-    text = '\n'.join(lines) + '\n'
-    parse_settings(text, PATH)
+    text = '\n'.join(line.rstrip() for line in lines) + '\n'
+    parse_settings(text, 'slurm_msr_profiles and its defaults')
     return text
 
 
 def profile_lines(name, profile):
     """Return the lines of a profile. Raises MsrSafeError, with the variable, where something in it means nothing."""
     where = 'slurm_msr_profiles: %s' % name
-    if not isinstance(name, str) or not NAME.match(name):
+    if not isinstance(name, str) or not is_name(name):
         raise MsrSafeError('%s is no name of a profile.' % where, 'Use a-z, 0-9, - and _; quote what is a number.')
     require(profile, dict, where)
     unknown = sorted(set(profile) - set(RULES) - set(LIST), key=str)

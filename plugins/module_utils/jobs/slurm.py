@@ -47,20 +47,20 @@ def node_name(environment):
 class Slurm:
     """Slurm as a node's prolog and epilog may ask it: seldom, and never for long."""
 
-    def __init__(self, machine, node, directory=''):
-        self.machine, self.node, self.directory = machine, node, directory
+    def __init__(self, machine, node, directory='', seconds=COMMAND_TIME):
+        self.machine, self.node, self.directory, self.seconds = machine, node, directory, seconds
 
     def command(self, name, *arguments):
-        """Run a command of Slurm's for COMMAND_TIME at most; return its output. Raises MsrSafeError."""
+        """Run a command of Slurm's; return its output. Raises MsrSafeError."""
         code, output = self.try_command(name, *arguments)
         if code != 0:
-            reason = 'no answer within %d s' % COMMAND_TIME if code == 124 else output.strip()
+            reason = 'no answer within %d s' % self.seconds if code == 124 else output.strip()
             raise MsrSafeError('%s failed (exit %d): %s' % (' '.join([name, *arguments]), code, reason))
         return output
 
     def try_command(self, name, *arguments):
         program = '%s/%s' % (self.directory, name) if self.directory else name
-        return self.machine.run(['timeout', '--kill-after=1', str(COMMAND_TIME), program, *arguments])
+        return self.machine.run(['timeout', '--kill-after=1', str(self.seconds), program, *arguments])
 
     def states_of(self, records):
         """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.

@@ -4,7 +4,6 @@
 
 import contextlib
 import os
-import signal
 import stat
 import time
 
@@ -28,11 +27,17 @@ def end_survivors(machine, records, kill):
         if not survivors or not kill or time.monotonic() >= deadline:
             break
         for pid, _command, _device in survivors:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            kill_process(pid)
         time.sleep(0.02)
     verb = 'was killed: it had' if kill else 'still has'
     return ['%s (pid %d) %s %s open' % (command, pid, verb, device) for pid, command, device in found]
+
+
+def kill_process(pid):
+    from signal import SIGKILL  # Takes long to load, and most jobs leave nobody
+
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, SIGKILL)
 
 
 def find_hidden(machine):
