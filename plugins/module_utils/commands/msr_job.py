@@ -184,6 +184,8 @@ def prolog(machine, options, environment):
 def start(machine, options, _environment):
     """Begin a job that the command line names. That it is refused is told by the exit status."""
     settings, job = settings_of(machine, options), told_job(options)
+    if 'uid' not in options.told:
+        raise MsrSafeError('--uid does not say whose job it is.', 'Say: --uid=1000')
     try:
         return begin_job(machine, options, settings, job, Told(told_here(options)))
     except Refused as refusal:
