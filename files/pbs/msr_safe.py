@@ -7,6 +7,7 @@ On the server's host, as its manager:
     qmgr -c "create hook msr_safe event='execjob_begin,execjob_end', alarm=130, fail_action=offline_vnodes"
     qmgr -c "import hook msr_safe application/x-python default msr_safe.py"
     qmgr -c "create resource msr_profile type=string"
+    qmgr -c "create resource msr_set type=string"
 
 It runs on the nodes as root, by the Python of PBS, which may be as old as 3.6.
 """
@@ -50,6 +51,8 @@ def arguments_of(event):
     told += ['--account=%s' % (job.Account_Name or ''), '--partition=%s' % (job.queue or '')]
     if job.Resource_List['msr_profile']:
         told.append('--profile=%s' % job.Resource_List['msr_profile'])
+    if job.Resource_List['msr_set']:
+        told.append('--set=%s' % job.Resource_List['msr_set'])
     return ['start', *told, *(['--alone'] if is_alone(job) else [])]
 
 

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 hpc.msr_safe contributors */
 /*
  * The SPANK plugin: has msr-job run in a job's prolog and epilog, which
- * brings registers back to the node's baseline, and gives users two options.
+ * brings registers back to the node's baseline, and gives users three options.
  *
  * In plugstack.conf:
  *
@@ -60,6 +60,7 @@ static const char *const passed[] = {
 /* What the user asked for. */
 static char asked_profile[MAX_PROFILE + 1];
 static bool asked_report;
+static char asked_values[MAX_VALUES + 1];
 
 /* Why the job may not run on this node, if so: read as root, told as the user. */
 static char refusal[1024];
@@ -75,6 +76,18 @@ static int take_profile(int value UNUSED, const char *name, int remote UNUSED)
 	return ESPANK_SUCCESS;
 }
 
+/* What they mean is for the node to say, where bounds and registers are. */
+static int take_values(int value UNUSED, const char *text, int remote UNUSED)
+{
+	if (!text || !is_values(text)) {
+		slurm_error("--msr-set: '%s' is not like power_limit=180W,turbo=off",
+			    text ? text : "");
+		return FAILED;
+	}
+	snprintf(asked_values, sizeof(asked_values), "%s", text);
+	return ESPANK_SUCCESS;
+}
+
 static int take_report(int value UNUSED, const char *text UNUSED,
 		       int remote UNUSED)
 {
@@ -86,6 +99,12 @@ static struct spank_option profile_option = {
 	"msr-profile", "NAME",
 	"let the job use the registers of this profile (msr-safe)", 1, 0,
 	take_profile,
+};
+
+static struct spank_option values_option = {
+	"msr-set", "NAME=VALUE,...",
+	"have registers set for the job: power_limit=180W,turbo=off (msr-safe)",
+	1, 0, take_values,
 };
 
 static struct spank_option report_option = {
@@ -180,6 +199,7 @@ int slurm_spank_init(spank_t spank, int argc UNUSED, char *argv[] UNUSED)
 	if (spank_context() == S_CTX_SLURMD)
 		return ESPANK_SUCCESS;
 	if (spank_option_register(spank, &profile_option) ||
+	    spank_option_register(spank, &values_option) ||
 	    spank_option_register(spank, &report_option)) {
 		slurm_error("msr-safe: cannot register its options");
 		return FAILED;
@@ -274,12 +294,15 @@ int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
 int slurm_spank_job_prolog(spank_t spank, int argc, char *argv[])
 {
 	struct arguments arguments;
-	char *name = NULL;
+	char *name = NULL, *values = NULL;
 
 	begin_arguments(&arguments, argc, argv, "prolog");
 	if (spank_option_getopt(spank, &profile_option, &name) ==
 	    ESPANK_SUCCESS && name)
 		add_argument(&arguments, "--profile=%s", name);
+	if (spank_option_getopt(spank, &values_option, &values) ==
+	    ESPANK_SUCCESS && values)
+		add_argument(&arguments, "--set=%s", values);
 	return run(&arguments, log_line) ? FAILED : ESPANK_SUCCESS;
 }
 

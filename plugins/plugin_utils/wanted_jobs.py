@@ -11,13 +11,17 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..module_utils.approved_lists.lint import require_safe
+from ..module_utils.jobs.controls import entries_of, fields_of, parse_bounds
 from ..module_utils.jobs.settings import CHOICES
 from ..module_utils.jobs.site import settings_text
 from ..module_utils.jobs.slurm_conf import SlurmConf, exclusive_partitions
 from ..module_utils.machine import Machine
+from ..module_utils.numbers import MAX_ADDRESS, parse_literal
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 from ..module_utils.provisioning.tree import digest_tree, read_tree
+from ..module_utils.registers.of_cpu import registers_of
 from ..modules import msr_jobs_plan
 from .wanted import specified
 
@@ -79,8 +83,18 @@ def lists_of(cpu, settings):
         chosen = {key: profile.get(key, usual) for key, usual in LIST_DEFAULTS.items()}
         approved, more_warnings = COLLECTION.approved_list(cpu, dict(chosen, shared=settings['shared'] == 'last'))
         texts[name] = approved['file_text']
+        more_warnings = more_warnings + look_at_controls(cpu, name, profile)
         warnings += ['profile %s: %s' % (name, warning) for warning in more_warnings]
     return texts, warnings
+
+
+def look_at_controls(cpu, name, profile):
+    """Return warnings about what jobs with a profile may have set. Raises MsrSafeError where that is not safe."""
+    controls, registers = parse_bounds(profile.get('set', []), name), registers_of(cpu)
+    absent = [control for control in controls if not fields_of(control, registers)]
+    allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in profile.get('allow_unsafe', [])]
+    warnings = require_safe(entries_of(controls, registers), 'set of profile ' + name, allow_unsafe=allowed)
+    return warnings + ['there is no %s on this CPU to set' % control for control in absent]
 
 
 def artifact_of(directory, version):

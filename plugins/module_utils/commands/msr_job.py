@@ -43,7 +43,7 @@ CHECK_TIME = 1
 
 REFUSED = 3
 FLAGS = ('syslog', 'cancel_refused', 'alone')
-WORDS = ('settings', 'profile')
+WORDS = ('settings', 'profile', 'set')
 # What start and end are told, which prolog and epilog find in the environment
 TOLD = ('job', 'run', 'uid', 'user', 'account', 'partition', 'here')
 
@@ -53,7 +53,7 @@ class Options:
 
     def __init__(self):
         self.settings, self.profile, self.syslog, self.cancel_refused, self.alone = PATH, '', False, False, False
-        self.broken, self.overrides, self.told = '', {}, {}
+        self.set, self.broken, self.overrides, self.told = '', '', {}, {}
 
     def read(self, arguments):
         """Take the options of a command line; one that means nothing is told in ``broken``."""
@@ -119,6 +119,8 @@ def build_parser():
     starting.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
     starting.add_argument('--alone', action='store_true', help='the job has this node for itself')
     ending = add('end', None, 'as epilog, for a job that is named here')
+    for command in (beginning, starting):
+        command.add_argument('--set', metavar='NAME=VALUE,…', default='', help='what the job wants set')
     for command in (starting, ending):
         command.add_argument('--job', metavar='ID', required=True, help='its number: 42.server')
         command.add_argument('--here', metavar='ID,…', help='the jobs on this node; without, all that have a record')
@@ -197,7 +199,7 @@ def begin_job(machine, options, settings, job, manager):
     """Begin a job and return the exit status. Raises Refused."""
     began = time.monotonic()
     try:
-        lines = begin_patiently(machine, job, options.profile, settings, manager)
+        lines = begin_patiently(machine, job, options, settings, manager)
     except Refused:
         tally(machine, began, 'prolog_seconds', refusals=1)
         raise
@@ -209,7 +211,7 @@ def begin_job(machine, options, settings, job, manager):
     return 0
 
 
-def begin_patiently(machine, job, asked, settings, manager):
+def begin_patiently(machine, job, options, settings, manager):
     """Begin a job once the epilogs have run of those that Slurm is completing; they want the lock.
 
     Slurm may start a prolog while the epilog of the job before, on a node of its own, has yet to run.
@@ -219,7 +221,7 @@ def begin_patiently(machine, job, asked, settings, manager):
         with jobs_locked(machine):
             here = set(read_records(machine))
             try:
-                return begin(machine, job, asked, settings, manager, waits=time.monotonic() < deadline)
+                return begin(machine, job, options.profile, settings, manager, time.monotonic() < deadline, options.set)
             except Ending:
                 pass
         again = time.monotonic() + 25 * INTERVAL

@@ -75,9 +75,28 @@ def require_allowed(job, name, settings):
         )
 
 
-def admit_beside(machine, asked, admission, others, settings):
-    """Return the Admission of a job beside others ([Record]) that are on the node. Raises Refused."""
-    if settings.shared == 'last':
+def admit_values(job, values, admission, settings, is_alone):
+    """Return the values that a job wants set, {control: value}, None if it does not. Raises Refused."""
+    if not values:
+        return None
+    from .controls import parse_bounds, parse_values  # Most jobs want nothing set
+
+    profile = settings.profiles.get(admission.profile)
+    try:
+        wanted = parse_values(values, parse_bounds(profile.sets if profile else [], 'set'))
+    except MsrSafeError as error:
+        raise Refused(error.problem, error.remedy) from error
+    if not (job.alone or job.partition in settings.exclusive or is_alone(job)):
+        raise Refused('jobs that have registers set need a node of their own.', 'Ask for one: --exclusive.')
+    return wanted
+
+
+def admit_beside(machine, asked, admission, others, settings, sets=False):
+    """Return the Admission of a job beside others ([Record]) that are on the node. Raises Refused.
+
+    sets: whether it wants registers set, which the others would feel.
+    """
+    if settings.shared == 'last' and not sets:
         first = others[0]
         if asked and asked != first.profile:
             raise Refused(
@@ -90,7 +109,7 @@ def admit_beside(machine, asked, admission, others, settings):
             'job %s on this node may write registers, which all jobs on it would feel.' % writers[0].job,
             'Jobs that may write need a node of their own: --exclusive.',
         )
-    if is_writable(admission.text):
+    if sets or is_writable(admission.text):
         raise Refused(
             'job %s is on this node, and would feel what this one writes.' % others[0].job,
             'Jobs that may write need a node of their own: --exclusive.',

@@ -11,7 +11,7 @@ import time
 from ..access.lock import locked
 from ..errors import MsrSafeError
 from . import record as records
-from .admission import Refused, admit, admit_beside
+from .admission import Refused, admit, admit_beside, admit_values
 from .bare_list import bare, is_writable, reading
 from .image import read_image
 from .job import ENDING, GONE
@@ -29,13 +29,14 @@ class NotRestored(MsrSafeError):
     """Registers could not be brought to the baseline."""
 
 
-def begin(machine, job, asked, settings, manager, waits=False):
+def begin(machine, job, asked, settings, manager, waits=False, values=''):
     """Prolog: bring the registers to the baseline, give the job its list; return what is to be logged.
 
-    asked: the profile that the job asks for, '' if none. Does nothing where it was done before: slurmd may have been
-    restarted. A job that was here before under the same number, and was started again, is undone first. Raises
-    Refused, then the job has a record all the same, and nothing to write; Ending, if it waits for that; and
-    MsrSafeError where the registers are not ready for a job. Then no job can write them.
+    asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Does nothing
+    where it was done before: slurmd may have been restarted. A job that was here before under the same number, and was
+    started again, is undone first. Raises Refused, then the job has a record all the same, and nothing to write;
+    Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then no job can write
+    them.
     """
     if records.has_ended(machine, job.id, job.run):
         return ['job %s has ended here: its prolog comes too late' % job.id]
@@ -46,12 +47,13 @@ def begin(machine, job, asked, settings, manager, waits=False):
     gone = {job.id: own} if own else {}
     image = read_image(machine, settings)
     lists = Lists(machine, settings, image and image.lists)
-    refusal = admission = None
+    refusal = admission = wanted = None
     try:
         admission = admit(job, asked, settings, lists, manager.is_alone)
+        wanted = admit_values(job, values, admission, settings, manager.is_alone)
     except Refused as error:
         refusal = error
-    if any(record.writes for record in present.values()) or (admission and is_writable(admission.text)):
+    if any(record.writes for record in present.values()) or (admission and is_writable(admission.text)) or wanted:
         gone.update(leavers(present, manager, waits))
     lines = leave(machine, gone, settings, lists, image)
     stay = [record for record in present.values() if record.job not in gone]
@@ -60,13 +62,15 @@ def begin(machine, job, asked, settings, manager, waits=False):
         if refusal:
             raise refusal
         if stay:
-            admission = admit_beside(machine, asked, admission, stay, settings)
+            admission = admit_beside(machine, asked, admission, stay, settings, bool(wanted))
     except Refused:
         enter(machine, job, '', reading(lists.own()[0]), stay, lists)
         raise
     if not stay:
         lines += prepare(machine, job, settings, lists, image)
-    enter(machine, job, admission.profile, admission.text, stay, lists)
+    if wanted:
+        lines += set_wanted(machine, job, wanted, admission, settings, lists)
+    enter(machine, job, admission.profile, admission.text, stay, lists, bool(wanted))
     return lines + admission.notes
 
 
@@ -88,9 +92,9 @@ def leavers(present, manager, waits):
     return {job: record for job, record in present.items() if states[job] == GONE}
 
 
-def enter(machine, job, profile, text, stay, lists):
+def enter(machine, job, profile, text, stay, lists, has_values=False):
     """Record a job, and have its list in force with those of the others. Raises MsrSafeError; it is not there then."""
-    record = Record(job.id, job.run, job.node, job.uid, profile, is_writable(text), time.time())
+    record = Record(job.id, job.run, job.node, job.uid, profile, is_writable(text) or has_values, time.time())
     records.write_record(machine, record, text)
     try:
         with locked(machine, 'msr-job'):
@@ -98,6 +102,22 @@ def enter(machine, job, profile, text, stay, lists):
     except MsrSafeError:
         records.remove_record(machine, job.id)
         raise
+
+
+def set_wanted(machine, job, wanted, admission, settings, lists):
+    """Set what a job asked for; return what was written, a line each. Raises Refused, with all brought back, if not."""
+    from .controls import parse_bounds
+    from .values import set_values
+
+    bounds = parse_bounds(settings.profiles[admission.profile].sets, 'set')
+    try:
+        with locked(machine, 'msr-job'):
+            lines = set_values(machine, wanted, bounds)
+    except MsrSafeError as error:
+        prepare(machine, job, settings, lists, None)
+        enter(machine, job, '', reading(lists.own()[0]), [], lists)
+        raise Refused(error.problem, error.remedy) from error
+    return ['set for job %s: %s' % (job.id, line) for line in lines]
 
 
 def prepare(machine, job, settings, lists, image):

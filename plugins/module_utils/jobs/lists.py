@@ -50,13 +50,27 @@ class Lists:
         return [united[address] for address in sorted(united)]
 
     def readable(self):
-        lists = []
+        lists = self.settable()
         for name in ('', *self.settings.profiles):
             try:
                 lists.append(self.entries_of(name))
             except MsrSafeError:
                 continue
         return lists
+
+    def settable(self):
+        """Return the entries of what jobs may have set for them, whatever their lists are."""
+        texts = [text for profile in self.settings.profiles.values() for text in profile.sets]
+        if not texts:
+            return []
+        from ..hardware.cpu import read_cpu
+        from ..registers.of_cpu import registers_of
+        from .controls import entries_of, parse_bounds
+
+        try:
+            return [entries_of(parse_bounds(texts, 'set'), registers_of(read_cpu(self.machine)))]
+        except MsrSafeError:
+            return []  # Then no job can have anything set
 
     def lists_of_jobs(self):
         from ..approved_lists.approved_list import parse_entries

@@ -18,10 +18,11 @@ LONGEST = 32
 # What can be said about a job, in the order in which it is said.
 RULES = ('users', 'accounts', 'partitions')
 
-Profile = collections.namedtuple('Profile', ('name', *RULES))
-Profile.__doc__ = """Its name, and for each of RULES the names it is for, None where there is no such rule.
+Profile = collections.namedtuple('Profile', ('name', *RULES, 'sets'))
+Profile.__doc__ = """Its name; for each of RULES the names it is for, None where there is no such rule; and sets.
 
-Without any rule it is for everybody; a rule that names nobody is for nobody.
+Without any rule it is for everybody; a rule that names nobody is for nobody. sets: what its jobs may have set, texts
+as controls.py has them.
 """
 
 

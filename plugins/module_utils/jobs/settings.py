@@ -69,9 +69,9 @@ def parse_settings(text, path, overrides=None):
             require_known(lines, ('default_profile',), '%s: [partition %s]' % (path, name))
             defaults[name] = lines.get('default_profile', '')
         else:
-            require_known(lines, RULES, '%s: [profile %s]' % (path, name))
+            require_known(lines, (*RULES, 'set'), '%s: [profile %s]' % (path, name))
             rules = [names_of(lines[rule]) if rule in lines else None for rule in RULES]
-            profiles[require_name(name)] = Profile(name, *rules)
+            profiles[require_name(name)] = Profile(name, *rules, names_of(lines.get('set', '')))
     for name, value in (overrides or {}).items():
         if value is not None:
             values[name] = choose(name, value, '--' + name.replace('_', '-'))

@@ -7,11 +7,14 @@ import re
 from ..approved_lists.lint import TIERS
 from ..errors import MsrSafeError
 from ..layout import NOTICE
+from .controls import parse_bounds
 from .profile import RULES, is_name
 from .settings import CHOICES, parse_settings
 
 # What a profile can have, beside whom it is for: which list it is.
 LIST = ('tier', 'directories', 'overrides', 'allow_unsafe')
+# What its jobs may have set for them, as of controls.py
+SET = 'set'
 # Users, accounts and partitions as Slurm can name them; none of these characters means something in jobs.conf.
 WORD = re.compile(r'[^\s,=#\[\]]+\Z')
 
@@ -46,17 +49,21 @@ def profile_lines(name, profile):
     if not isinstance(name, str) or not is_name(name):
         raise MsrSafeError('%s is no name of a profile.' % where, 'Use a-z, 0-9, - and _; quote what is a number.')
     require(profile, dict, where)
-    unknown = sorted(set(profile) - set(RULES) - set(LIST), key=str)
+    unknown = sorted(set(profile) - set(RULES) - set(LIST) - {SET}, key=str)
     if unknown:
         raise MsrSafeError(
             '%s: there is no %s.' % (where, ', '.join(map(str, unknown))),
-            'A profile is for %s; its list has %s.' % (', '.join(RULES), ', '.join(LIST)),
+            'A profile is for %s; its list has %s; its jobs may %s.' % (', '.join(RULES), ', '.join(LIST), SET),
         )
     if profile.get('tier', 'power') not in TIERS:
         raise MsrSafeError('%s: tier is %r.' % (where, profile['tier']), 'Write one of %s.' % ', '.join(TIERS))
     for key in ('directories', 'overrides', 'allow_unsafe'):
         require(profile.get(key, []), list, '%s: %s' % (where, key))
-    rules = [(rule, require_words(profile[rule], '%s: %s' % (where, rule))) for rule in RULES if rule in profile]
+    if SET in profile:
+        parse_bounds(require_words(profile[SET], '%s: %s' % (where, SET)), '%s: %s' % (where, SET))
+    rules = [
+        (rule, require_words(profile[rule], '%s: %s' % (where, rule))) for rule in (*RULES, SET) if rule in profile
+    ]
     return ['[profile %s]' % name, *['%s = %s' % (rule, ', '.join(words)) for rule, words in rules]]
 
 

@@ -23,9 +23,9 @@ def test_what_is_written_is_what_is_read():
         }
     )
     settings = parse_settings(text, 'jobs.conf')
-    assert settings.profiles['perf'] == ('perf', None, ['physics', 'chem-1'], None)
+    assert settings.profiles['perf'] == ('perf', None, ['physics', 'chem-1'], None, [])
     assert settings.profiles['no'].users == []
-    assert settings.profiles['all'] == ('all', None, None, None)
+    assert settings.profiles['all'] == ('all', None, None, None, [])
     assert settings.partition_defaults == {'tuning': 'perf', 'quiet': ''}
     assert (settings.default_profile, settings.shared, settings.exclusive) == ('all', 'last', ['main', 'tuning'])
 
