@@ -78,7 +78,8 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
     are left out: nothing runs on them. adopts: what the baseline does not know becomes part of it, as nobody could
     have changed it yet; otherwise that is a problem.
     """
-    entries = [entry for entry in entries if entry.mask and entry.kind == 'configuration']
+    entries = [named(entry, baseline) for entry in entries if entry.mask]
+    entries = [entry for entry in entries if entry.kind == 'configuration']
     if not entries:
         return Difference([], [])
     cpus = online_cpus(machine)
@@ -107,6 +108,12 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
     if adopted:
         write_baseline(machine, baseline)
     return Difference(writes, problems)
+
+
+def named(entry, baseline):
+    """Return an entry with the name and kind that the baseline has, where its list says none."""
+    register = baseline['registers'].get(format_address(entry.address))
+    return entry if entry.name or not register else entry._replace(name=register['name'], kind=register['kind'])
 
 
 def coverage(cpus):

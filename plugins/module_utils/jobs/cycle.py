@@ -68,9 +68,11 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
         raise
     if not stay:
         lines += prepare(machine, job, settings, lists, image)
+    set_text = ''
     if wanted:
-        lines += set_wanted(machine, job, wanted, admission, settings, lists)
-    enter(machine, job, admission.profile, admission.text, stay, lists, bool(wanted))
+        set_lines, set_text = set_wanted(machine, job, wanted, admission, settings, lists)
+        lines += set_lines
+    enter(machine, job, admission.profile, admission.text, stay, lists, set_text)
     return lines + admission.notes
 
 
@@ -92,10 +94,10 @@ def leavers(present, manager, waits):
     return {job: record for job, record in present.items() if states[job] == GONE}
 
 
-def enter(machine, job, profile, text, stay, lists, has_values=False):
+def enter(machine, job, profile, text, stay, lists, set_text=''):
     """Record a job, and have its list in force with those of the others. Raises MsrSafeError; it is not there then."""
-    record = Record(job.id, job.run, job.node, job.uid, profile, is_writable(text) or has_values, time.time())
-    records.write_record(machine, record, text)
+    record = Record(job.id, job.run, job.node, job.uid, profile, bool(set_text) or is_writable(text), time.time())
+    records.write_record(machine, record, text, set_text)
     try:
         with locked(machine, 'msr-job'):
             put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
@@ -105,19 +107,22 @@ def enter(machine, job, profile, text, stay, lists, has_values=False):
 
 
 def set_wanted(machine, job, wanted, admission, settings, lists):
-    """Set what a job asked for; return what was written, a line each. Raises Refused, with all brought back, if not."""
+    """Set what a job asked for; return (what was written, a line each; the bare list of it).
+
+    Raises Refused, with all brought back, where that cannot be.
+    """
     from .controls import parse_bounds
     from .values import set_values
 
     bounds = parse_bounds(settings.profiles[admission.profile].sets, 'set')
     try:
         with locked(machine, 'msr-job'):
-            lines = set_values(machine, wanted, bounds)
+            lines, text = set_values(machine, wanted, bounds)
     except MsrSafeError as error:
         prepare(machine, job, settings, lists, None)
         enter(machine, job, '', reading(lists.own()[0]), [], lists)
         raise Refused(error.problem, error.remedy) from error
-    return ['set for job %s: %s' % (job.id, line) for line in lines]
+    return ['set for job %s: %s' % (job.id, line) for line in lines], text
 
 
 def prepare(machine, job, settings, lists, image):

@@ -65,7 +65,8 @@ def write_image(machine, settings, image):
 def stamp_of(machine, settings):
     """Return what tells whether an image is of this node as it is: when its files were written, and who reads it."""
     paths = [BASELINE, NODE_LIST, *[list_path(name) for name in settings.profiles]]
-    return [sys.hexversion, machine.read_text(ONLINE), *[stamp_of_file(machine.path(path)) for path in paths]]
+    sets = [profile.sets for profile in settings.profiles.values()]
+    return [sys.hexversion, machine.read_text(ONLINE), sets, *[stamp_of_file(machine.path(path)) for path in paths]]
 
 
 def stamp_of_file(path):

@@ -7,7 +7,7 @@ import collections
 from ..errors import MsrSafeError
 from .bare_list import bare
 from .profile import list_path
-from .record import list_of, read_records
+from .record import list_of, read_records, set_of
 
 
 class Lists:
@@ -75,5 +75,6 @@ class Lists:
     def lists_of_jobs(self):
         from ..approved_lists.approved_list import parse_entries
 
-        texts = [(self.machine.read_text(list_of(job)), list_of(job)) for job in read_records(self.machine)]
+        paths = [path for job in read_records(self.machine) for path in (list_of(job), set_of(job))]
+        texts = [(self.machine.read_text(path), path) for path in paths]
         return [parse_entries(text, path) for text, path in texts if text]

@@ -53,6 +53,11 @@ def list_of(job):
     return directory_of(job) + '/list'
 
 
+def set_of(job):
+    """Return where the list is of what root set for a job."""
+    return directory_of(job) + '/set'
+
+
 def refusal_of(job):
     """Return where the reason is for which a job may not run here; the SPANK plugin tells it."""
     return directory_of(job) + '/refused'
@@ -126,9 +131,11 @@ def read_record(machine, job):
         return Record(job, '', '', None, '', True, 0.0)
 
 
-def write_record(machine, record, text):
-    """Put down a job and its list: the list first, so that a record never is without."""
+def write_record(machine, record, text, set_text=''):
+    """Put down a job, its list and that of what root sets for it: the lists first, a record never is without."""
     make_job_directory(machine, record.job)
+    if set_text:
+        write_file(machine, set_of(record.job), set_text)
     write_file(machine, list_of(record.job), text)
     fields = [(field, ' '.join(str(getattr(record, field)).split())) for field in Record._fields if field != 'job']
     write_file(machine, directory_of(record.job) + '/job', ''.join('%s=%s\n' % field for field in fields))

@@ -45,6 +45,11 @@ def to_baseline(machine, settings, lists, adopts=False):
             raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
         put_in_force(machine, reading(bare(entries)))
         baseline = take_baseline(machine, entries)
+    if not adopts:
+        of_jobs = {entry.address for entries in lists.lists_of_jobs() for entry in entries}
+        known = baseline['registers']
+        # A profile may be new since they began; the next prolog takes its registers into the baseline
+        entries = [each for each in entries if each.address in of_jobs or format_address(each.address) in known]
     restored = bring_back(machine, baseline, entries, adopts)
     if adopts and not restored.problems:
         make_image(machine, settings, lists, baseline, entries)

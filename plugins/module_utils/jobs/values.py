@@ -2,7 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The values that a job asked for, set by root before it starts. The epilog takes them back with all the rest."""
 
-from ..access.write import carried_out, carry_out_writes, describe_row, summarize_writes
+from ..access.write import carried_out, carry_out_writes
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..registers.of_cpu import registers_of
@@ -10,11 +10,11 @@ from ..settings.setting import plan_settings
 from .bare_list import bare, reading, unite
 from .controls import entries_of, settings_of
 from .list_in_force import put_in_force
-from .restoration import describe_problems
+from .restoration import describe_problems, describe_writes
 
 
 def set_values(machine, values, bounds):
-    """Set controls to values ({control: amount or switch}); return what was written, a line each.
+    """Set controls to values ({control: amount or switch}); return (what was written, a line each; its bare list).
 
     Leaves a list in force of its own. Raises MsrSafeError where a register did not take its value; others have then.
     """
@@ -29,8 +29,4 @@ def set_values(machine, values, bounds):
     put_in_force(machine, reading(bare(entries)))
     if problems:
         raise MsrSafeError('what this job asks for could not be set: ' + describe_problems(problems))
-    written = carried_out(plan.writes, problems)
-    return [
-        '%s  %s -> %s  on CPU %s' % (describe_row(row), row['before'], row['after'], row['cpus'])
-        for row in summarize_writes(written)
-    ]
+    return describe_writes(carried_out(plan.writes, problems)), bare(entries)

@@ -258,6 +258,27 @@ def test_a_list_that_was_changed_during_a_job_does_not_keep_its_registers(node, 
     assert node.register(POWER_LIMIT) == 0
 
 
+def test_a_profile_that_is_new_during_a_job_is_no_concern_of_its_epilog(node, slurm):
+    """Else a change of the settings would drain all nodes on which a job changed something."""
+    slurm.job('prolog', 42, '--profile=power')
+    node.set_register(POWER_LIMIT, 0x320000)
+    node.put('/etc/msr-safe/profiles/monitor', '0x620 0x7F7F # MSR_UNCORE_RATIO_LIMIT\n')
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(POWER_LIMIT) == 0
+
+
+def test_what_jobs_may_have_set_from_now_on_is_known_before_the_next(node, slurm):
+    slurm.job('prolog', 42)
+    slurm.job('epilog', 42)
+    text = node.get(SETTINGS)
+    node.put(SETTINGS, text.replace('[profile monitor]', '[profile monitor]\nset = uncore_frequency:1GHz-2GHz'))
+    node.set_register(0x620, 0x18)
+    slurm.job('prolog', 43, '--profile=monitor', '--set=uncore_frequency=1GHz')
+    assert node.register(0x620) == 0xA
+    assert slurm.job('epilog', 43) == 0
+    assert node.register(0x620) == 0x18
+
+
 def test_the_baseline_of_a_cloned_image_is_set_aside(node, slurm, capsys):
     slurm.command('baseline')
     node.put('/proc/sys/kernel/hostname', 'n2\n')
@@ -406,6 +427,16 @@ def test_counters_and_status_are_left_alone(node, slurm):
     node.set_register(0x1B1, 0xAAA)
     assert slurm.job('epilog', 42) == 0
     assert (node.register(0xC1), node.register(0x1B1)) == (7, 0xAAA)
+
+
+def test_counters_stay_alone_where_no_list_says_what_they_are(node, slurm):
+    node.put('/etc/msr-safe/profiles/power', '0xC2 0xFFFF # IA32_PMC1 (counter)\n0x610 0xFF # MSR_PKG_POWER_LIMIT\n')
+    slurm.job('prolog', 42, '--profile=power')
+    node.set_register(0xC2, 7)
+    node.set_register(POWER_LIMIT, 7)
+    node.put(SETTINGS, 'nonsense')
+    assert slurm.job('epilog', 42) == 0
+    assert (node.register(0xC2), node.register(POWER_LIMIT)) == (7, 0)
 
 
 def test_names_cannot_lead_out_of_the_directory(node, slurm):

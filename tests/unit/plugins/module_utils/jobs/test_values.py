@@ -59,6 +59,14 @@ def test_a_power_limit_during_the_job_and_gone_after_it(node, slurm, capsys):
     assert node.active() == parse_list(LIST)
 
 
+def test_it_is_taken_back_where_the_settings_broke_meanwhile(node, slurm):
+    slurm.job('prolog', 42, '--profile=monitor', '--set=power_limit=180W')
+    node.put('/etc/msr-safe/jobs.conf', 'nonsense')
+    node.put('/etc/msr-safe/profiles/power', '0xCE 0x0\n')
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(POWER_LIMIT) == ENABLED | WATTS_200
+
+
 def test_the_user_has_no_more_access_than_without(node, slurm):
     slurm.job('prolog', 42, '--profile=monitor', '--set=power_limit=180W')
     assert node.active() == {0xCE: 0}
