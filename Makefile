@@ -130,6 +130,7 @@ test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtua
 
 bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
 	python tests/bench/fake_node.py
+	python tests/bench/msr_job.py
 	python tests/bench/nodes.py $(CPUS)
 
 bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
