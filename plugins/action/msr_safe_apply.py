@@ -13,6 +13,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import describe_change
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import plan, wanted_settings
 
 
@@ -36,7 +37,10 @@ class ActionModule(ActionBase):
             result.update(changed=bool(changes), done=[describe_change(change) for change in changes])
         else:
             try:
-                result.update(self.carry_out(changes, verify and wanted_settings(verify), task_vars))
+                settings = verify and wanted_settings(verify)
+                if settings:
+                    settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
+                result.update(self.carry_out(changes, settings, task_vars))
             except MsrSafeError as error:
                 raise AnsibleActionFail(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -52,8 +56,8 @@ class ActionModule(ActionBase):
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
                 'changes': changes,
-                'verify': settings and {name: settings[name] for name in ('kernel_release', 'group')},
-                '_payloads': payloads and self.send(pack_tree(payloads)),
+                'verify': settings and {name: settings[name] for name in ('kernel_release', 'group', 'policy')},
+                '_payloads': self.send(pack_tree(payloads)) if payloads else None,
             },
             task_vars=task_vars,
         )

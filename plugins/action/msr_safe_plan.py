@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
+from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import plan, wanted_settings
 
 
@@ -19,6 +20,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         settings = wanted_settings(self._task.args)
+        settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         try:
             return {**result, **self.plan(settings, task_vars)}
         except MsrSafeError as error:
@@ -36,6 +38,8 @@ class ActionModule(ActionBase):
             'due': due_stages(changes),
             'warnings': warnings,
         }
+        if observed['policy']:
+            result['warnings'] += observed['policy']['notes']
         if wanted:
             result['artifact'] = wanted['artifact']
             result['approved_list'] = {
@@ -46,7 +50,12 @@ class ActionModule(ActionBase):
     def observe(self, settings, task_vars, lists):
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
-            module_args={'kernel_release': settings['kernel_release'], 'group': settings['group'], 'lists': lists},
+            module_args={
+                'kernel_release': settings['kernel_release'],
+                'group': settings['group'],
+                'lists': lists,
+                '_policy': settings['policy'],
+            },
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:

@@ -19,7 +19,7 @@ options:
   tier:
     description: How much a shipped list approves.
     type: str
-    choices: [monitor, perf, power]
+    choices: [shared, monitor, perf, power]
     default: power
   directories:
     description: Directories on the controller with the site's own lists, searched before the shipped ones.

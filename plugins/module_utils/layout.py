@@ -18,6 +18,7 @@ HELP = {
 STATE = '/var/lib/msr-safe'
 CREATED_GROUP = STATE + '/created_group'
 SETTINGS = '/etc/msr-safe'
+POLICY = SETTINGS + '/policy.json'
 # What the role slurm installs beside, and what needs all of the above
 JOB_COMMAND = '/usr/sbin/msr-job'
 

@@ -41,7 +41,7 @@ options:
   cpus:
     description:
       - The CPUs, as a cpulist (V(0-3,8)), or a word.
-      - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
+      - V(all) are those that are online, V(one_per_package), V(one_per_die) and V(one_per_core) the first one of each.
     type: str
     default: all
   settings:
@@ -139,7 +139,7 @@ from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
 from ..module_utils.registers.units import WORDS
 from ..module_utils.settings.definitions import known_registers
-from ..module_utils.settings.setting import plan_settings, render_changes, summarize_changes
+from ..module_utils.settings.setting import name_owner, plan_settings, render_changes, summarize_changes
 
 SETTING = {
     'register': {'type': 'str'},
@@ -205,7 +205,7 @@ def set_registers(machine, options, check_mode):
     plan = plan_settings(machine, settings, registers)
     if check_mode:
         return plan
-    problems = plan.problems + carry_out_writes(machine, plan.writes)
+    problems = plan.problems + name_owner(machine, plan, carry_out_writes(machine, plan.writes))
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems)
 
 

@@ -24,7 +24,7 @@ options:
   cpus:
     description:
       - The CPUs, as a cpulist (V(0-3,8)), or a word.
-      - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
+      - V(all) are those that are online, V(one_per_package), V(one_per_die) and V(one_per_core) the first one of each.
     type: str
     default: all
   _definitions:
@@ -71,7 +71,7 @@ registers:
       description: The address.
       type: str
     kind:
-      description: V(configuration), V(counter) or V(status).
+      description: V(configuration), V(counter), V(status) or V(governed).
       type: str
     scope:
       description: What has one such register - V(cpu), V(core), V(die), V(package) or V(board); empty if unknown.
@@ -91,7 +91,7 @@ registers:
       name: MSR_PKG_POWER_LIMIT
       address: "0x00000610"
       kind: configuration
-      scope: package
+      scope: die
       readings:
         - value: "0x00158528001b84b0"
           cpus: 0-63

@@ -12,6 +12,8 @@ description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
   - Counters and status registers are left alone, unless O(kinds) names them.
+  - Registers that the kernel itself rewrites while it manages frequencies (V(governed)) are written, and that they hold
+    something else afterwards is no failure, but RV(overruled).
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
@@ -28,8 +30,8 @@ options:
     description: Only registers of these kinds.
     type: list
     elements: str
-    choices: [configuration, counter, status]
-    default: [configuration]
+    choices: [configuration, counter, status, governed]
+    default: [configuration, governed]
   accept:
     description:
       - What is refused otherwise.
@@ -71,7 +73,7 @@ summary:
   description: How many registers were compared on which CPUs; how many writes it took; how many could not be done.
   returned: success
   type: dict
-  sample: {"registers": 270, "cpus": "0-63", "writes": 2, "problems": 0}
+  sample: {"registers": 270, "cpus": "0-63", "writes": 2, "problems": 0, "overruled": 0}
 restored:
   description: The registers that were written, or would be in check mode, with the CPUs.
   returned: always
@@ -89,6 +91,16 @@ problems:
   type: list
   elements: dict
   sample: [{"address": "0x000001A0", "name": "IA32_MISC_ENABLE", "error": "CPU is offline", "cpus": "3"}]
+overruled:
+  description: The registers that hold something else, since the kernel rewrites them, with the CPUs and the driver.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - address: "0x00000199"
+      name: IA32_PERF_CTL
+      error: "intel_pstate owns it and rewrites it: use cpupower, or a policy (…)"
+      cpus: 0-63
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +124,12 @@ def main():
             '_content': {'type': 'str', 'no_log': True},
             'registers': {'type': 'list', 'elements': 'str', 'default': []},
             'cpus': {'type': 'str', 'default': 'all'},
-            'kinds': {'type': 'list', 'elements': 'str', 'choices': list(KINDS), 'default': ['configuration']},
+            'kinds': {
+                'type': 'list',
+                'elements': 'str',
+                'choices': list(KINDS),
+                'default': ['configuration', 'governed'],
+            },
             'accept': {'type': 'list', 'elements': 'str', 'choices': list(ACCEPTABLE), 'default': []},
             'allow_partial': {'type': 'bool', 'default': False},
             'lock_timeout': {'type': 'float', 'default': PATIENCE},
@@ -136,6 +153,7 @@ def main():
         'summary': summarize(restored),
         'restored': summarize_writes(restored.writes),
         'problems': summarize_problems(restored.problems),
+        'overruled': summarize_problems(restored.overruled),
         'diff': {
             'before_header': 'registers',
             'after_header': module.params['path'] or module.params['controller_directory'],

@@ -87,17 +87,20 @@ def main():
         result = apply(module.params, module.check_mode, done)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), done=done, changed=bool(done))
+    for note in result.pop('notes'):
+        module.warn(note)
     module.exit_json(changed=bool(done), done=done, **result)
 
 
 def apply(options, is_check, done):
     """Carry out the changes, adding to ``done``; return what is observed then. Raises MsrSafeError."""
     machine = Machine()
+    notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
     for place, change in enumerate(options['changes']):
         try:
             if not is_check:
-                carry_out_change(machine, change, payloads.get(str(place)))
+                notes += carry_out_change(machine, change, payloads.get(str(place)))
         except MsrSafeError as error:
             raise MsrSafeError(
                 'Stage %s: %s' % (change['stage'], error.problem),
@@ -105,8 +108,14 @@ def apply(options, is_check, done):
             ) from error
         done.append(describe_change(change))
     if not options['verify']:
-        return {}
-    return {'observed': observe_node(machine, options['verify'].get('kernel_release'), options['verify'].get('group'))}
+        return {'notes': notes}
+    verify = options['verify']
+    return {
+        'notes': notes,
+        'observed': observe_node(
+            machine, verify.get('kernel_release'), verify.get('group'), policy=verify.get('policy')
+        ),
+    }
 
 
 if __name__ == '__main__':

@@ -29,6 +29,9 @@ options:
     description: Also return it all as the fact C(ansible_facts.msr_safe), for later tasks and for a fact cache.
     type: bool
     default: false
+  _policy:
+    description: Not for users. A policy, with definitions of its registers, sent by the action plugin of msr_safe_plan.
+    type: dict
 seealso:
   - module: hpc.msr_safe.msr_safe_plan
   - module: hpc.msr_safe.msr_info
@@ -112,6 +115,17 @@ msr_safe:
     commands_digest:
       description: Checksum of the installed commands C(msrsave) and C(msr-safe).
       type: str
+    nmi_watchdog:
+      description:
+        - Whether the kernel's NMI watchdog is C(enabled), and whether the node C(panics) when it finds a hanging CPU.
+        - None where the kernel has none.
+      type: dict
+      sample: {"enabled": true, "panics": false}
+    policy:
+      description:
+        - For the role, what registers hold C(before) and C(after) its policy is applied, which C(notes) there are, and
+          the C(problem) where it cannot be had. Null without one.
+      type: dict
     service_enabled:
       description: Whether C(msr-safe.service) starts at boot.
       type: bool
@@ -134,12 +148,15 @@ def main():
             'group': {'type': 'str'},
             'lists': {'type': 'bool', 'default': False},
             'facts': {'type': 'bool', 'default': False},
+            '_policy': {'type': 'dict'},
         },
         supports_check_mode=True,
     )
     options = module.params
     try:
-        observed = observe_node(Machine(), options['kernel_release'], options['group'], options['lists'])
+        observed = observe_node(
+            Machine(), options['kernel_release'], options['group'], options['lists'], options['_policy']
+        )
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
     facts = {'ansible_facts': {'msr_safe': observed}} if options['facts'] else {}

@@ -87,7 +87,7 @@ options:
   tier:
     description: How much the shipped lists approve.
     type: str
-    choices: [monitor, perf, power]
+    choices: [shared, monitor, perf, power]
     default: power
   directories:
     description: Directories of the site's own lists on the controller, searched before the shipped ones.
@@ -115,7 +115,7 @@ options:
         choices: [present, absent]
         default: present
       comment:
-        description: The name of an added register, and behind it in parentheses C(counter) or C(status).
+        description: The name of an added register, and behind it in parentheses C(counter), C(status) or C(governed).
         type: str
   allow_unsafe:
     description: Addresses that may be on the list although they are dangerous, see M(hpc.msr_safe.msr_approved_list).
@@ -123,9 +123,21 @@ options:
     elements: str
     default: []
   shared:
-    description: Whether jobs of several users share the node, which makes energy counters a side channel.
+    description: Whether jobs of several users share the node. Then all is warned of that another job sees or feels.
     type: bool
     default: false
+  nmi_watchdog:
+    description:
+      - What becomes of the kernel's NMI watchdog, which counts on a performance counter that users may program.
+      - V(keep) leaves it as it is, V(off) turns it off, by a file in C(/etc/sysctl.d) that goes with the role.
+    type: str
+    choices: [keep, 'off']
+    default: keep
+  policy:
+    description: What registers are to hold, statements as of M(hpc.msr_safe.msr_policy).
+    type: list
+    elements: dict
+    default: []
 seealso:
   - module: hpc.msr_safe.msr_safe_apply
 """

@@ -31,8 +31,8 @@ options:
     description: Only registers of these kinds. The approved list says what a register is.
     type: list
     elements: str
-    choices: [configuration, counter, status]
-    default: [configuration, counter, status]
+    choices: [configuration, counter, status, governed]
+    default: [configuration, counter, status, governed]
   read_only:
     description: Also save registers that cannot be written.
     type: bool

@@ -10,6 +10,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
@@ -48,4 +49,7 @@ def plan(observed, settings):
     if settings['state'] == 'absent':
         return plan_absent(observed), None, []
     wanted, warnings = COLLECTION.wanted(observed, settings)
-    return plan_present(observed, wanted), wanted, warnings
+    changes = plan_present(observed, wanted)
+    if 'approve' in due_stages(changes):
+        warnings += COLLECTION.watchdog_warnings(observed, wanted)
+    return changes, wanted, warnings

@@ -12,9 +12,11 @@ import sys
 # From the top down: a room imports its own files and those of the rooms below it.
 FLOORS = (
     'commands',
+    'audit',
     'provisioning',
     'jobs',
     'snapshots',
+    'policy',
     'settings',
     'approved_lists',
     'access',

@@ -10,7 +10,7 @@ from array import array
 
 from ..errors import MsrSafeError
 from ..hardware.devices import BATCH, open_device
-from .operations import READ, Results, pick
+from .operations import READ, Results, pick, reads
 
 # _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
 IOCTL = 0xC01063A2
@@ -46,6 +46,20 @@ def carry_out(machine, operations):
         os.close(descriptor)
 
 
+def write_masks(machine, addresses, cpu):
+    """Return {address: write mask} of those registers that the list in force has, as a read of them on a CPU tells.
+
+    Who may use the batch device may ask this, also where the list's own device is root's.
+    """
+    descriptor = open_device(machine, BATCH, os.O_RDONLY)
+    try:
+        results = submit_until_settled(descriptor, reads(addresses, [cpu]))
+    finally:
+        os.close(descriptor)
+    told = zip(addresses, results.errors, results.masks)
+    return {address: mask for address, error, mask in told if error not in REFUSALS}
+
+
 def submit_until_settled(descriptor, operations):
     """Submit the operations, and again those that a refused one held back."""
     results = submit(descriptor, operations)
@@ -54,8 +68,9 @@ def submit_until_settled(descriptor, operations):
     waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
     if waiting and len(waiting) < len(results.errors):
         settled = submit_until_settled(descriptor, pick(operations, waiting))
-        for index, error, value in zip(waiting, settled.errors, settled.values):
-            results.errors[index], results.values[index] = error, value
+        for place, index in enumerate(waiting):
+            for column, settled_column in zip(results, settled):
+                column[index] = settled_column[place]
     return results
 
 
@@ -81,4 +96,4 @@ def submit(descriptor, operations):
             'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
             'The kernel log may say more: dmesg | tail.',
         )
-    return Results(errors, array('Q', longs[2::4].tolist()))
+    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))

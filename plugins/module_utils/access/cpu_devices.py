@@ -30,7 +30,7 @@ def carry_out(machine, operations):
         for descriptor in descriptors.values():
             if descriptor is not None:
                 os.close(descriptor)
-    return Results(errors, values)
+    return Results(errors, values, None)
 
 
 def open_cpu(machine, cpu, direction):

@@ -15,8 +15,12 @@ WRITE, READ = 0, 1
 Operations = collections.namedtuple('Operations', 'direction cpus addresses values')
 Operations.__doc__ = """Accesses in one direction: arrays of CPU ('H'), address ('I'), value to write ('Q')."""
 
-Results = collections.namedtuple('Results', 'errors values')
-Results.__doc__ = """What became of each operation: errno (0: it was carried out), and the value read or written."""
+Results = collections.namedtuple('Results', 'errors values masks')
+Results.__doc__ = """What became of each operation.
+
+errors: errno, 0 where it was carried out; values: read or written; masks: the
+bits that a write changes, or None where the device does not say them.
+"""
 
 
 def reads(addresses, cpus):

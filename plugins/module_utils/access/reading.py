@@ -15,6 +15,9 @@ ERRORS = {
     errno.ENXIO: 'CPU is offline',
     errno.EIO: 'the processor faulted: it has no such register, or refuses the value',
     errno.EPERM: 'kernel lockdown forbids it',
+    errno.EBUSY: 'another lease has changed these bits',
+    errno.ENOSPC: 'the lease remembers as many values as it may',
+    errno.ESHUTDOWN: 'the machine is going down',
 }
 
 

@@ -3,7 +3,9 @@
 """The approved list in force: what the kernel module holds, with the names the node's file gives."""
 
 import errno
+import fcntl
 import os
+import struct
 
 from ..errors import MsrSafeError
 from ..hardware.devices import approved_list_device
@@ -12,6 +14,10 @@ from .approved_list import digest_list, parse_entries, parse_list, render_list
 
 # The list that the service activates at boot; also where names and kinds come from.
 INSTALLED_LIST = '/etc/msr-safe/approved_list'
+
+# MSR_SAFE_COMMIT, _IO('c', 0xA6), of include/uapi/msr_safe.h; struct msr_safe_commit: u32 size, flags
+COMMIT = 0x63A6
+COMMIT_ARGUMENT = struct.pack('=II', 8, 0)
 
 
 def read_active_list(machine):
@@ -58,6 +64,7 @@ def activate_list(machine, entries):
         descriptor = os.open(machine.path(device), os.O_WRONLY)
         try:
             write_all(descriptor, text.encode('ascii'))
+            commit(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -72,6 +79,18 @@ def activate_list(machine, entries):
             '%s was written, but another list is active now.' % device,
             'Something else writes lists on this node: find it, then activate this one again.',
         )
+
+
+def commit(descriptor):
+    """Put in force what was written. Raises OSError where it is not, whoever else has the device open.
+
+    Modules that cannot be asked put it in force when the descriptor closes.
+    """
+    try:
+        fcntl.ioctl(descriptor, COMMIT, COMMIT_ARGUMENT)
+    except OSError as error:
+        if error.errno != errno.ENOTTY:
+            raise
 
 
 def write_all(descriptor, content):

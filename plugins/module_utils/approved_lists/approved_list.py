@@ -10,7 +10,8 @@ from ..errors import MsrSafeError
 from ..numbers import MAX_ADDRESS, MAX_MASK, parse_literal
 from ..registers.register import short_name
 
-KINDS = ('configuration', 'counter', 'status')
+# governed: configuration that the kernel itself rewrites while it manages frequencies.
+KINDS = ('configuration', 'counter', 'status', 'governed')
 
 Entry = collections.namedtuple('Entry', 'address mask name kind line')
 Entry.__doc__ = """One register of a list.
@@ -22,8 +23,12 @@ it was parsed from, or None.
 
 # What stands between blanks. The kernel module knows these only; Python's split knows more.
 WORD = re.compile(r'[^ \t\r\v\f]+')
-# The comment of an entry: the register's name, then its kind unless it is configuration.
-COMMENT = re.compile(r'(?P<name>[A-Z][A-Z0-9_]{2,})(?:\s+\((?P<kind>counter|status)\))?(?=\s|\Z)')
+# The comment of an entry: the register's name, in quotes or not, then its kind unless it is configuration.
+# A word without an underscore is a name where nothing follows: prose begins with capitals, too.
+COMMENT = re.compile(
+    r"""(?P<quote>["'`]?)(?P<name>(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z][A-Z0-9]{2,}(?=(?P=quote)\s*(?:\(|\Z))))(?P=quote)"""
+    r'(?:\s+\((?P<kind>%s)\))?(?=[\s,;:]|\Z)' % '|'.join(KINDS[1:]),
+)
 
 EXAMPLE = 'Write for example: 0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE'
 
@@ -33,19 +38,31 @@ def parse_list(text, source):
 
     The format is that of /dev/cpu/msr_approved_list: ``address mask # comment``.
     A comment that begins with a name gives the register's name, and one that
-    goes on with ``(counter)`` or ``(status)`` its kind. ``source`` names the text
-    in errors. Raises MsrSafeError with ``source:line`` on what the kernel module
+    goes on with ``(counter)`` and so on its kind. ``source`` names the text in
+    errors. Raises MsrSafeError with ``source:line`` on what the kernel module
     would refuse: a malformed line, an address above 32 bits, a mask above 64,
     a duplicate address, text without an entry. White space only is the empty
     list.
     """
-    entries = parse_entries(text, source)
-    if not entries and text.strip():
-        raise MsrSafeError(
-            '%s: the list has comments but no register.' % source,
-            'Remove the # in front of the registers to approve; an empty file clears the list.',
-        )
+    entries, errors = parse_lines(text, source)
+    if not entries and not errors and text.strip():
+        errors = [
+            MsrSafeError(
+                '%s: the list has comments but no register.' % source,
+                'Remove the # in front of the registers to approve; an empty file clears the list.',
+            )
+        ]
+    raise_all(errors)
     return entries
+
+
+def raise_all(errors):
+    """Raise, where there are errors, the first of them, with the others below it."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        others = ''.join('\n%s' % error for error in errors[1:])
+        raise MsrSafeError(errors[0].problem, (errors[0].remedy or '') + others)
 
 
 def read_list(machine, path):
@@ -62,19 +79,29 @@ def read_list_text(machine, path):
 
 
 def parse_entries(text, source):
-    """Return the entries of a text that may have none, as the device's own."""
-    entries = []
+    """Return the entries of a text that may have none, as the device's own. Raises MsrSafeError."""
+    entries, errors = parse_lines(text, source)
+    raise_all(errors)
+    return entries
+
+
+def parse_lines(text, source):
+    """Return (entries, MsrSafeErrors) of a text: what its good lines say, and what is wrong with the others."""
+    entries, errors = [], []
     line_of = {}
     for number, line in enumerate(text.split('\n'), 1):
         content, _dummy, comment = line.partition('#')
         words = WORD.findall(content)
         if words:
-            where = '%s:%d: ' % (source, number)
-            address, mask = parse_words(words, line_of, where)
+            try:
+                address, mask = parse_words(words, line_of, '%s:%d: ' % (source, number))
+            except MsrSafeError as error:
+                errors.append(error)
+                continue
             line_of[address] = number
             name, kind = parse_comment(comment)
             entries.append(Entry(address, mask, name, kind, number))
-    return entries
+    return entries, errors
 
 
 def parse_words(words, line_of, where):
@@ -127,7 +154,7 @@ def digest_list(entries):
     return hashlib.sha256(text.encode('ascii')).hexdigest()
 
 
-def apply_overrides(entries, overrides, named=()):
+def apply_overrides(entries, overrides, named=(), elsewhere=None):
     """Return (entries, names unknown here) after a site's overrides.
 
     Each override is ``{'address': int or str or None, 'register': str or None,
@@ -135,8 +162,10 @@ def apply_overrides(entries, overrides, named=()):
     str or None}``. A register's name, with or without its IA32_ or MSR_ prefix,
     is looked up in ``entries``, then in ``named``: what else this CPU is known to
     have, with address and name. A name that it does not have is returned, not an
-    error, so that one set of overrides serves a mixed fleet.
-    Raises MsrSafeError for an override that means nothing anywhere.
+    error, so that one set of overrides serves a mixed fleet. But not where it
+    closes something: elsewhere is {short name: addresses} of the registers of
+    all CPUs, and what one of them means may be on this list, under no name.
+    Raises MsrSafeError for that, and for an override that means nothing anywhere.
     """
     by_address = collections.OrderedDict((entry.address, entry) for entry in sorted(entries))
     unknown = []
@@ -144,12 +173,28 @@ def apply_overrides(entries, overrides, named=()):
         where = 'override %d: ' % number
         address = override_address(override, (by_address.values(), named), where)
         if address is None:
+            require_nothing_to_close(override, by_address, elsewhere or {}, where)
             unknown.append(override['register'])
         elif override.get('state', 'present') == 'absent':
             by_address.pop(address, None)
         else:
             by_address[address] = override_entry(override, address, by_address.get(address), where)
     return sorted(by_address.values()), unknown
+
+
+def require_nothing_to_close(override, by_address, elsewhere, where):
+    """Raise MsrSafeError where an override of a name that this CPU lacks would close what is on the list."""
+    name = override['register']
+    mask = override.get('write_mask')
+    for address in sorted(elsewhere.get(short_name(name), ())):
+        entry = by_address.get(address)
+        is_absent = override.get('state', 'present') == 'absent'
+        if entry and (is_absent or (mask is not None and entry.mask & ~parse_literal(str(mask), MAX_MASK, where))):
+            raise MsrSafeError(
+                '%sthis CPU is not known to have a register %s, but 0x%08X, where other CPUs have it, is on the list.'
+                % (where, name, address),
+                'Give the address instead of the name, so that it is closed for certain.',
+            )
 
 
 def override_address(override, tables, where):

@@ -5,18 +5,22 @@
 import collections
 
 from ..errors import MsrSafeError
+from ..registers.register import Registers, describe
+from ..words import join_some
 
-TIERS = ('monitor', 'perf', 'power')
+TIERS = ('shared', 'monitor', 'perf', 'power')
 
 REFUSE = 'refuse'
 WARN = 'warn'
 
-Finding = collections.namedtuple('Finding', 'level address line message')
+Finding = collections.namedtuple('Finding', 'level address line message crowd')
 Finding.__doc__ = """What is wrong with one entry of a list.
 
 level: REFUSE or WARN; address: the register's; line: its line in the list, or
-None; message: the register, which attack or failure, and the remedy.
+None; message: the register, which attack or failure, and the remedy; crowd:
+where many entries are likely to share it, what is said once for all of them.
 """
+Finding.__new__.__defaults__ = ('',)
 
 LISTED = 'listed'  # the rule is about being on the list at all
 WRITABLE = 'writable'  # the rule is about bits of the write mask
@@ -49,8 +53,8 @@ def refuse_writable(why, *registers):
     return Rule(REFUSE, WRITABLE, registers, ALL, why)
 
 
-def refuse_bits(why, mask, address):
-    return Rule(REFUSE, WRITABLE, (one(address),), mask, why)
+def refuse_bits(why, mask, *addresses):
+    return Rule(REFUSE, WRITABLE, tuple(one(address) for address in addresses), mask, why)
 
 
 def warn_listed(why, *registers):
@@ -61,7 +65,17 @@ def warn_bits(why, mask, *registers):
     return Rule(WARN, WRITABLE, registers, mask, why)
 
 
-EVENT_SELECTS = (span(0x186, 0x18D), span(0xC0010000, 0xC0010003), span(0xC0010200, 0xC001020A, 2))
+EVENT_SELECTS = (
+    span(0x186, 0x18D),
+    span(0x1901, 0x1925, 4),  # the same of version 6 of performance monitoring
+    span(0x1983, 0x19B7, 4),
+    span(0x700, 0x703),
+    span(0xC0010000, 0xC0010003),
+    span(0xC0010200, 0xC001020A, 2),
+    span(0xC0010230, 0xC001023A, 2),
+    span(0xC0010240, 0xC001025E, 2),
+    span(0xC0010800, 0xC001087E, 2),
+)
 FIXED_COUNTER_CONTROL = one(0x38D)
 
 NOBODY_HANDLES = 'a counter that overflows raises an interrupt that nobody handles'
@@ -74,6 +88,10 @@ RULES = (
         span(0xC0000080, 0xC0000084),
         span(0xC0000100, 0xC0000102),
     ),
+    refuse_listed(
+        'FRED: stacks and entry point of the kernel: writing them runs code in ring 0, reading them defeats KASLR',
+        span(0x1CC, 0x1D4),
+    ),
     refuse_writable('TSC_AUX tells the kernel on which CPU it runs, and programs trust it', one(0xC0000103)),
     refuse_listed('SYSENTER entry: writing it runs code in ring 0, reading it defeats KASLR', span(0x174, 0x176)),
     refuse_listed(
@@ -83,7 +101,13 @@ RULES = (
         span(0xDC0, 0xDDF),
         span(0x1DB, 0x1DE),
         span(0xC0011031, 0xC001103B),
-        span(0xC0010300, 0xC001030F),
+        one(0xC001103D),
+        span(0xC000010E, 0xC000010F),
+        span(0xC0010300, 0xC001031F),
+        span(0x14CE, 0x14CF),
+        span(0x1200, 0x121F),
+        span(0x1500, 0x151F),
+        span(0x1600, 0x161F),
     ),
     # The CPU writes to memory of the job's choice
     refuse_writable(
@@ -91,6 +115,12 @@ RULES = (
         'and PEBS_ENABLE without a DS area can crash the kernel',
         one(0x600),
         one(0x3F1),
+        span(0x3F4, 0x3F5),
+    ),
+    refuse_writable(
+        'hardware feedback, remote action requests: the CPU writes to physical memory that the job chooses',
+        span(0x17D0, 0x17D1),
+        span(0xEE, 0xEF),
     ),
     refuse_bits(
         'BTS: the CPU writes branch records to the DS area, a kernel address that the job chooses',
@@ -105,14 +135,36 @@ RULES = (
     # Interrupts
     refuse_writable('APIC base: moves the interrupt controller over memory, or turns it off', one(0x1B)),
     refuse_listed('x2APIC: sends interrupts, INIT and NMI to other CPUs', span(0x800, 0x8FF)),
+    refuse_writable(
+        'interrupts that nobody expects, or faults of the kernel: another CPU, or the whole machine, stops',
+        one(0x33),
+        one(0x80),
+        one(0x105),
+        one(0x1F1),
+        one(0x773),
+        one(0xC0000104),
+        one(0xC0000410),
+        one(0xC0010074),
+        one(0xC001011B),
+        span(0xC0011002, 0xC0011005),
+        one(0xC0011030),
+    ),
     # What the machine is made of
     refuse_writable('loads microcode', one(0x79), one(0x7A), one(0xC0010020)),
     refuse_writable(
         'SMM, SMRR and SVM: code or memory outside the reach of the kernel',
         one(0x9B),
         one(0x9E),
-        span(0x1F2, 0x1F3),
-        span(0xC0010111, 0xC0010117),
+        span(0x1F2, 0x1F5),
+        one(0x1FB),
+        one(0x4E0),
+        span(0xC0010050, 0xC0010056),
+        span(0xC0010111, 0xC0010118),
+    ),
+    refuse_bits(
+        'HWCR locks SMM (bit 0), and changes how the kernel faults, flushes and idles',
+        ALL & ~bits(25, 30),
+        0xC0010015,
     ),
     refuse_writable(
         'memory types and ranges, configuration space: maps devices over the kernel, or stops the machine',
@@ -128,8 +180,22 @@ RULES = (
         span(0x10A, 0x10B),
         span(0x122, 0x123),
         span(0xC0011020, 0xC001102C),
+        one(0xC001102E),
+        one(0xC00110E3),
+        one(0xC001011F),
+        one(0x10F),
+        one(0x540),
+        one(0x1B01),
     ),
-    refuse_writable('sets the voltage: faults by undervolting (Plundervolt, CVE-2019-11157)', one(0x150)),
+    refuse_writable(
+        'sets the voltage: faults by undervolting (Plundervolt, CVE-2019-11157)',
+        one(0x150),
+        one(0xC0010041),
+        span(0xC0010064, 0xC001006B),
+    ),
+    refuse_writable('moves the temperature at which the part throttles', one(0x1A2)),
+    refuse_bits('turns off the automatic thermal control', bits(3), 0x1A0),
+    refuse_bits('turns off the response to PROCHOT, which protects the board', bits(0), 0x1FC),
     refuse_writable(
         'clocks, TSC deadline and the ratio of APERF to MPERF: time and the scheduler go wrong for everybody',
         one(0x10),
@@ -142,7 +208,9 @@ RULES = (
         span(0x1C4, 0x1C5),
         span(0x6A0, 0x6A8),
         one(0xDA0),
-        span(0x981, 0x983),
+        span(0x981, 0x98A),
+        one(0x6E1),
+        span(0xD91, 0xD93),
         span(0x8C, 0x8F),
         span(0x480, 0x493),
         span(0xC0010130, 0xC0010132),
@@ -158,7 +226,24 @@ RULES = (
     refuse_writable('FEATURE_CONTROL locks VMX and SGX until the next reset', one(0x3A)),
     refuse_bits('locks the limit of idle states until the next reset', bits(15), 0xE2),
     refuse_bits('locks the package power limit until the next reset', bits(63), 0x610),
-    refuse_bits('locks the memory power limit until the next reset', bits(31), 0x618),
+    refuse_bits('locks the memory power limit until the next reset', bits(31, 63), 0x618),
+    refuse_bits(
+        'locks the power limits of cores and graphics, the TDP level, the turbo ratio or the current limit until the '
+        'next reset',
+        bits(31),
+        0x638,
+        0x640,
+        0x64B,
+        0x64C,
+        0x601,
+    ),
+    refuse_writable(
+        'locks AES, the microcode or the debug interface until the next reset', one(0x13C), one(0x1406), one(0xC80)
+    ),
+    refuse_writable(
+        'turns on hardware-controlled performance states, which lasts until the next reset', one(0x770), one(0xC00102B1)
+    ),
+    refuse_bits('locks SpeedStep on or off until the next reset', bits(20), 0x1A0),
     refuse_bits('locks the platform power limit until the next reset', bits(63), 0x65C),
     refuse_bits('locks the overclocking settings until the next reset', bits(20), 0x194),
     refuse_bits('turns off NX: data can be executed', bits(34), 0x1A0),
@@ -182,15 +267,26 @@ ENERGY_RULE = warn_listed(
     span(0xC001029A, 0xC001029B),
 )
 
+# What tier power has since the seed lists had it, and what it costs. Said by the lint alone: role and
+# load do not repeat it at every run, unless jobs of several users share the nodes.
+KEPT = (
+    warn_bits(
+        'turbo ratios: on a part where they can be programmed (bit 28 of 0xCE) a job can raise them, too',
+        ALL,
+        span(0x1AD, 0x1AF),
+    ),
+    warn_bits("a job can silence the kernel's thermal interrupts", ALL, one(0x19B), one(0x1B2)),
+    warn_bits('a job can erase the evidence of throttling', ALL, one(0x19C), one(0x1B1)),
+)
+
 # The bits that the manual defines, for registers where we know them all (SDM vol. 4;
-# PPR 19h). They catch a mask for another register, or with its halves swapped.
+# PPR 19h). They catch a mask for another register, or with its halves swapped, on a CPU
+# that our table does not know.
 DEFINED_BITS = {
     0x199: 0x000000010000FFFF,
     0x19A: 0x000000000000001F,
     0x19B: 0x0000000003FFFF1F,
     0x1A4: 0x000000000000002F,
-    0x1A6: 0x0000003FFFFFFFFF,
-    0x1A7: 0x0000003FFFFFFFFF,
     0x1B0: 0x000000000000000F,
     0x1B2: 0x0000000003FFFF17,
     0x38D: 0x00001111FFFFFFFF,
@@ -214,19 +310,32 @@ CLEARED_BY_WRITING = (
 )
 
 
-def lint(entries, tier='power', shared=False, allow_unsafe=()):
+NOBODY = Registers(())
+
+
+def lint(entries, tier='power', shared=False, allow_unsafe=(), registers=NOBODY, kept=True):
     """Return the findings about a list's entries, in their order.
 
     ``entries`` have address, mask, name, kind and line. ``tier`` is what the
     list is for, ``shared`` whether jobs of several users share the nodes.
     What would be refused is only a warning where ``allow_unsafe`` has the
-    register's address. Pure: looks at nothing but its arguments.
+    register's address. ``registers`` are those of the list's CPU: what the CPU
+    documents is no danger, and what it does not know is one. ``kept``: also
+    what KEPT has. Pure: looks at nothing but its arguments.
     """
-    rules = (*RULES, ENERGY_RULE) if shared or tier == 'monitor' else RULES
+    shared = shared or tier == 'shared'
+    rules = [*RULES, *(KEPT if kept or shared else ()), *([ENERGY_RULE] if shared or tier == 'monitor' else [])]
     findings = []
     for entry in entries:
-        findings.extend(finding_of(rule, entry, allow_unsafe) for rule in rules if offends(entry, rule))
-        findings.extend(mask_findings(entry))
+        register = registers.by_address.get(entry.address)
+        offended = [rule for rule in rules if offends(entry, rule, register)]
+        findings.extend(finding_of(rule, entry, allow_unsafe) for rule in offended)
+        findings.extend(mask_findings(entry, register))
+        if registers.by_address:
+            findings.extend(table_findings(entry, register, offended, allow_unsafe))
+            findings.extend(name_findings(entry, register, registers))
+            if shared and register and ENERGY_RULE not in offended:
+                findings.extend(neighbour_findings(entry, register))
     return findings
 
 
@@ -235,9 +344,13 @@ def refused(findings):
     return [finding for finding in findings if finding.level == REFUSE]
 
 
-def offends(entry, rule):
-    """Return whether an entry does what a rule is about."""
-    return is_among(entry.address, rule.registers) and (rule.about == LISTED or bool(entry.mask & rule.bits))
+def offends(entry, rule, register):
+    """Return whether an entry does what a rule is about; not by what its CPU documents, where the rule refuses."""
+    if not is_among(entry.address, rule.registers):
+        return False
+    if rule.level == WARN or register is None:
+        return rule.about == LISTED or bool(entry.mask & rule.bits)
+    return rule.about == WRITABLE and bool(entry.mask & rule.bits & ~register.mask)
 
 
 def is_among(address, spans):
@@ -248,12 +361,15 @@ def is_among(address, spans):
 def finding_of(rule, entry, allow_unsafe):
     """Return the finding that an entry offends a rule."""
     remedy = remedy_for(rule, entry)
-    if rule.level == WARN:
-        return warning(entry, rule.why, remedy)
+    return warning(entry, rule.why, remedy) if rule.level == WARN else refusal(entry, rule.why, remedy, allow_unsafe)
+
+
+def refusal(entry, why, remedy, allow_unsafe):
+    """Return a finding that a list must not be activated with, unless its address is allowed."""
     if entry.address in allow_unsafe:
-        return warning(entry, rule.why, 'Allowed by msr_safe_allow_unsafe.')
+        return warning(entry, why, 'Allowed by msr_safe_allow_unsafe.')
     remedy += ', or name 0x%X in msr_safe_allow_unsafe (msr-safe: --allow-unsafe).' % entry.address
-    return Finding(REFUSE, entry.address, entry.line, message_of(entry, rule.why, remedy))
+    return Finding(REFUSE, entry.address, entry.line, message_of(entry, why, remedy))
 
 
 def remedy_for(rule, entry):
@@ -263,27 +379,69 @@ def remedy_for(rule, entry):
     return 'Set its write mask to 0x%016X' % (entry.mask & ~rule.bits)
 
 
-def mask_findings(entry):
-    """Return the warnings about a write mask that cannot be meant."""
-    findings = []
-    defined = DEFINED_BITS.get(entry.address, ALL)
+def table_findings(entry, register, offended, allow_unsafe):
+    """Yield what our table of the CPU's registers has against an entry, beyond the rules that it offended."""
+    if register is None:
+        if any(rule.level == REFUSE for rule in offended):
+            return
+        if entry.mask:
+            why = 'our table of this CPU does not have it, so nobody knows what writing it does'
+            yield refusal(entry, why, 'Set its write mask to 0, if the manual of this CPU has it', allow_unsafe)
+        else:
+            yield warning(
+                entry,
+                'our table of this CPU does not have it, so nobody knows what it tells',
+                'Take it off the list, unless the manual of this CPU has it',
+            )._replace(crowd='our table of this CPU does not have them')
+        return
+    rest = entry.mask & ~register.mask
+    for rule in offended:
+        if rule.level == REFUSE:
+            rest &= ~rule.bits
+    if rest:
+        why = 'the write mask has bits that this CPU does not define, or that must not be opened (0x%016X)' % rest
+        yield refusal(entry, why, 'Set its write mask to 0x%016X' % (entry.mask & register.mask), allow_unsafe)
+
+
+def name_findings(entry, register, registers):
+    """Yield the warning that the name of an entry is that of another register."""
+    named = registers.named(entry.name) if entry.name else []
+    if register and named and all(each.address != entry.address for each in named):
+        yield warning(
+            entry,
+            'the name belongs to 0x%X, the address is that of %s' % (named[0].address, describe(register)),
+            'A number without 0x is decimal. Correct the address or the name',
+        )
+
+
+def neighbour_findings(entry, register):
+    """Yield the warnings about what another job on a shared node feels or sees."""
+    remedy = 'Take tier shared for nodes that several jobs share'
+    if entry.mask:
+        reach = {'cpu': 'the CPU', '': 'the CPU'}.get(register.scope, 'all CPUs of the %s' % register.scope)
+        felt = warning(entry, 'another job on the node feels it: what is written holds for %s' % reach, remedy)
+        yield felt._replace(crowd='another job on the node feels what is written to them. %s' % remedy)
+    elif register.tier != 'shared':
+        seen = warning(entry, 'another job on the node is seen in it', remedy)
+        yield seen._replace(crowd='another job on the node is seen in them. %s' % remedy)
+
+
+def mask_findings(entry, register):
+    """Yield the warnings about a write mask that cannot be meant, where our table does not know better."""
+    defined = DEFINED_BITS.get(entry.address, ALL) if register is None else ALL
     if entry.mask & ~defined:
-        findings.append(
-            warning(
-                entry,
-                'the write mask has bits that the manual reserves (0x%016X)' % (entry.mask & ~defined),
-                'Set its write mask to 0x%016X' % (entry.mask & defined),
-            )
+        yield warning(
+            entry,
+            'the write mask has bits that the manual reserves (0x%016X)' % (entry.mask & ~defined),
+            'Set its write mask to 0x%016X' % (entry.mask & defined),
         )
-    if entry.mask and entry.kind == 'status' and not is_among(entry.address, CLEARED_BY_WRITING):
-        findings.append(
-            warning(
-                entry,
-                'hardware sets this status, so what a job writes is lost or hides what happened',
-                'Set its write mask to 0',
-            )
+    is_meant = is_among(entry.address, CLEARED_BY_WRITING) or (register and register.mask)
+    if entry.mask and entry.kind == 'status' and not is_meant:
+        yield warning(
+            entry,
+            'hardware sets this status, so what a job writes is lost or hides what happened',
+            'Set its write mask to 0',
         )
-    return findings
 
 
 def warning(entry, why, remedy):
@@ -297,18 +455,30 @@ def message_of(entry, why, remedy):
     return '0x%08X%s (write mask 0x%016X): %s. %s' % (entry.address, name, entry.mask, why, remedy)
 
 
-def require_safe(entries, source, tier='power', shared=False, allow_unsafe=()):
+def require_safe(entries, source, tier='power', shared=False, allow_unsafe=(), registers=NOBODY):
     """Return the warnings of a list as texts. Raises MsrSafeError where an entry is refused.
 
     source: names the list in messages, before the entry's line.
     """
-    findings = lint(entries, tier, shared, allow_unsafe)
+    findings = lint(entries, tier, shared, allow_unsafe, registers, kept=False)
     if refused(findings):
         raise MsrSafeError(
             '%s would hand out the machine:\n%s'
             % (source, '\n'.join(locate(finding, source) for finding in refused(findings))),
         )
-    return [locate(finding, source) for finding in findings]
+    return [locate(finding, source) for finding in findings if not finding.crowd] + crowds(findings, source)
+
+
+def crowds(findings, source):
+    """Return what many entries share, a line for each reason."""
+    addresses = collections.OrderedDict()
+    for finding in findings:
+        if finding.crowd:
+            addresses.setdefault(finding.crowd, []).append('0x%X' % finding.address)
+    return [
+        '%s: %s: %s. All of them: msr-safe lint.' % (source, join_some(found), crowd)
+        for crowd, found in addresses.items()
+    ]
 
 
 def locate(finding, source):

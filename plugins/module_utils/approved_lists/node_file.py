@@ -10,14 +10,16 @@ SOURCE = 'Source: '
 ALLOWED = 'Allowed although unsafe: '
 
 
-def approved_list_text(entries, source, allow_unsafe=()):
+def approved_list_text(entries, source, allow_unsafe=(), cpu=''):
     """Return the node's own list file.
 
     source: says in words where the list comes from. allow_unsafe: addresses
-    that the lint did not refuse, so that it does not refuse them at boot.
+    that the lint did not refuse, so that it does not refuse them at boot. cpu:
+    the line of header.py that says which CPU it is for, so that it is refused
+    where the disk is moved to another.
     """
     addresses = sorted(set(allow_unsafe) & {entry.address for entry in entries})
-    header = [NOTICE, SOURCE + source]
+    header = [NOTICE, SOURCE + source, *filter(None, [cpu])]
     if addresses:
         header.append(ALLOWED + ', '.join('0x%X' % address for address in addresses))
     return render_list(entries, header)

@@ -9,8 +9,11 @@ from .cpulist import format_cpulist, parse_cpulist
 SELECTIONS = {
     'all': (),
     'one_per_package': ('physical_package_id',),
+    'one_per_die': ('physical_package_id', 'die_id'),
     'one_per_core': ('physical_package_id', 'thread_siblings_list'),
 }
+# Kernels before 5.3 do not tell dies: there a package is one.
+WITHOUT_DIES = {'die_id': '0'}
 
 
 def read_cpu(machine):
@@ -59,12 +62,16 @@ def online_cpus(machine):
     return parse_cpulist(online)
 
 
-def select_cpus(machine, text):
+def select_cpus(machine, text, scope=''):
     """Return the CPU numbers that a text means: a cpulist, or one of the words of SELECTIONS.
 
-    Raises MsrSafeError for a CPU that is offline or does not exist.
+    scope: of the register that it is for: what there is once per die is not
+    done with once per package. Raises MsrSafeError for a CPU that is offline or
+    does not exist.
     """
     online = online_cpus(machine)
+    if (text, scope) == ('one_per_package', 'die'):
+        text = 'one_per_die'
     if text == 'all':
         return online
     if text in SELECTIONS:
@@ -80,10 +87,13 @@ def select_cpus(machine, text):
 
 
 def first_of_each(machine, cpus, files):
-    """Return the first CPU of each package or core: of those that have the same texts in files of the kernel."""
+    """Return the first CPU of each package, die or core: of those that have the same texts in files of the kernel."""
     first = {}
     for cpu in cpus:
-        texts = tuple(machine.read_text('/sys/devices/system/cpu/cpu%d/topology/%s' % (cpu, name)) for name in files)
+        texts = tuple(
+            machine.read_text('/sys/devices/system/cpu/cpu%d/topology/%s' % (cpu, name)) or WITHOUT_DIES.get(name)
+            for name in files
+        )
         if None in texts:
             raise MsrSafeError('The kernel does not tell the topology of CPU %d.' % cpu, 'Give CPU numbers.')
         first.setdefault(texts, cpu)

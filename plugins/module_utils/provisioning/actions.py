@@ -10,13 +10,15 @@ import re
 import shutil
 import tempfile
 
-from ..approved_lists import active
 from ..approved_lists.approved_list import read_list
+from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
 from ..hardware import kernel_module
 from ..hardware.cpu import online_cpus
 from ..hardware.module_file import read_module_file
+from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE
+from ..policy.application import make_policy_hold
 from .observation import commands_files, missing_packages, observe_build
 from .tree import read_tree, unpack_tree
 
@@ -26,7 +28,7 @@ MODULE_SOURCE, BUILT_MODULE, LIBRARY = 'module source', 'built module', 'library
 Action = collections.namedtuple('Action', 'name carry_out payload unloads')
 Action.__doc__ = """Something that can be done to a machine.
 
-carry_out(machine, change, payload): does it; payload is bytes, or None.
+carry_out(machine, change, payload): does it; payload is bytes, or None. It may return notes, texts.
 payload: what of the controller's it needs, one of the above, or None.
 unloads: whether it takes the kernel module out, which nobody may be using then.
 """
@@ -187,7 +189,18 @@ def install_commands(machine, _change, payload):
 
 @action()
 def activate_list(machine, change, _payload):
-    active.activate_list(machine, read_list(machine, change['path']))
+    return activate_for_users(machine, read_list(machine, change['path']))
+
+
+@action()
+def apply_policy(machine, change, _payload):
+    policy = change['policy']
+    return make_policy_hold(machine, policy['statements'], policy['definitions'])
+
+
+@action()
+def set_nmi_watchdog(machine, change, _payload):
+    set_watchdog(machine, change['enabled'])
 
 
 @action()

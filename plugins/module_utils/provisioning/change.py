@@ -21,6 +21,7 @@ STAGES = (
     'load',
     'commands',
     'approve',
+    'policy',
     'jobs',
     'slurm',
     'boot',
@@ -58,12 +59,12 @@ def describe_change(change):
 def carry_out_change(machine, change, payload=None):
     """Carry out a change. payload: the bytes sent along, where its action needs some.
 
-    Raises MsrSafeError; what the change was to replace is then still there.
+    Returns notes, texts. Raises MsrSafeError; what the change was to replace is then still there.
     """
     action = ACTIONS[change['action']]
     if action.payload and payload is None:
         raise MsrSafeError('Cannot %s: the %s was not sent along.' % (change['title'], action.payload))
     try:
-        action.carry_out(machine, change, payload)
+        return action.carry_out(machine, change, payload) or []
     except (OSError, zipfile.BadZipfile) as error:
         raise MsrSafeError('Cannot %s: %s.' % (change['title'], error)) from error

@@ -4,15 +4,19 @@
 
 import os
 
-from ..approved_lists.approved_list import apply_overrides, digest_list, read_list
+from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
+from ..approved_lists.counters import programs_counters
 from ..approved_lists.directory import select_list
+from ..approved_lists.header import cpu_line, require_this_cpu
 from ..approved_lists.lint import TIERS, require_safe
 from ..approved_lists.node_file import approved_list_text
 from ..errors import MsrSafeError
+from ..hardware.cpu import describe_cpu, list_name
 from ..hardware.module_file import read_module_file
+from ..hardware.watchdog import describe_risk
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
-from ..registers.of_cpu import registers_of
+from ..registers.of_cpu import addresses_of_names, code_name, registers_of
 from ..version import VERSION
 from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
@@ -56,23 +60,34 @@ class Collection:
         list: ``{'path', 'source', 'file_text', 'sha256', 'registers': int}``;
         file_text is what the node's file is to hold. Raises MsrSafeError.
         """
-        path, hidden = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
+        path, hidden, odd = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
         registers = registers_of(cpu)
+        text = read_list_text(Machine(), path)
+        entries = parse_list(text, path)
+        allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
+        require_this_cpu(text, entries, path, cpu, registers, allowed)
         entries, unknown = apply_overrides(
-            read_list(Machine(), path), settings['overrides'], registers.by_address.values()
+            entries, settings['overrides'], registers.by_address.values(), addresses_of_names()
         )
         entries = registers.complete(entries)
         source = os.path.basename(path)
         if settings['overrides']:
             source += ' with overrides'
-        allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
-        warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed)
+        warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed, registers)
         warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
+        warnings += [
+            '%s is passed over: its name means no CPU. '
+            'Name it al_ + family in two hexadecimal digits + model: %s for %s.'
+            % (other, list_name(cpu), describe_cpu(cpu))
+            for other in odd
+        ]
         warnings += ['The override of %s has no effect: this CPU has no such register.' % name for name in unknown]
         return {
             'path': path,
             'source': source,
-            'file_text': approved_list_text(entries, source, allowed),
+            'file_text': approved_list_text(
+                entries, source, allowed, cpu_line(cpu['vendor'], cpu['family'], cpu['model'], code_name(cpu))
+            ),
             'sha256': digest_list(entries),
             'registers': len(entries),
         }, warnings
@@ -94,7 +109,15 @@ class Collection:
             'group': settings['group'],
             'modes': settings['modes'],
             'approved_list': approved_list,
+            'nmi_watchdog': settings['nmi_watchdog'],
+            'policy': settings['policy'],
         }, warnings
+
+    def watchdog_warnings(self, observed, wanted):
+        """Return what is to be said of the kernel's NMI watchdog where the wanted list lets users program counters."""
+        entries = parse_list(wanted['approved_list']['file_text'], wanted['approved_list']['source'])
+        risk = describe_risk(observed['nmi_watchdog']) if wanted['nmi_watchdog'] == 'keep' else ''
+        return [risk] if risk and programs_counters(entries) else []
 
     def payload(self, change):
         """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""

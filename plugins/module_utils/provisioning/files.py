@@ -8,11 +8,12 @@ from ..layout import NOTICE
 
 MODPROBE = '/etc/modprobe.d/msr-safe.conf'
 UDEV = '/etc/udev/rules.d/70-msr-safe.rules'
+SYSCTL = '/etc/sysctl.d/70-msr-safe.conf'
 UNIT = '/etc/systemd/system/msr-safe.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe.service'
 APPROVED_LIST = INSTALLED_LIST
 
-CONFIGURATION = (MODPROBE, UDEV, UNIT, APPROVED_LIST)
+CONFIGURATION = (MODPROBE, UDEV, SYSCTL, UNIT, APPROVED_LIST)
 
 HEADING = '# %s\n' % NOTICE
 
@@ -38,8 +39,17 @@ def udev_text(group, modes):
     return HEADING + ''.join(rules)
 
 
+WATCHDOG_WAS_ON = '# It was on before.\n'
+
+
+def sysctl_text(was_on):
+    """Return the sysctl.d(5) file that keeps the kernel's NMI watchdog off the performance counters."""
+    reason = '# The counter that it counts on is one that users may program.\n'
+    return HEADING + reason + (WATCHDOG_WAS_ON if was_on else '') + 'kernel.nmi_watchdog = 0\n'
+
+
 def unit_text():
-    """Return the systemd unit that loads the module and activates the list at boot."""
+    """Return the systemd unit that loads the module, activates the list and applies the policy at boot."""
     return (
         HEADING
         + """
@@ -53,6 +63,7 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/sbin/modprobe msr_safe
 ExecStart=/usr/sbin/msr-safe load
+ExecStart=/usr/sbin/msr-safe policy apply
 
 [Install]
 WantedBy=multi-user.target

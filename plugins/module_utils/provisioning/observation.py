@@ -14,6 +14,7 @@ from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
 from ..hardware.kernel_module import observe_loaded_module, observe_signature_policy
 from ..hardware.module_file import read_module_file
+from ..hardware.watchdog import observe_watchdog
 from ..layout import (
     COMMANDS,
     CREATED_GROUP,
@@ -21,24 +22,27 @@ from ..layout import (
     JOB_COMMAND,
     LIBRARY,
     PACKAGE,
+    POLICY,
     SETTINGS,
     STATE,
     built_module,
     command_text,
     installed_module,
 )
-from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, UNIT_ENABLED
+from ..policy.application import observe_policy
+from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .tree import digest_tree, read_tree
 
 PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
 
 
-def observe_node(machine, kernel_release=None, group=None, with_lists=False):
+def observe_node(machine, kernel_release=None, group=None, with_lists=False, policy=None):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
-    the texts of the lists, which are long. Never changes anything. The shape is the RETURN of msr_safe_info.
+    the texts of the lists, which are long. policy: what registers are to hold, as
+    observe_policy takes it, or None. Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
     release = kernel_release or running
@@ -62,9 +66,11 @@ def observe_node(machine, kernel_release=None, group=None, with_lists=False):
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, UNIT)},
+        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT, POLICY)},
+        'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
+        'policy': observe_policy(machine, policy) if policy else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'traces': observe_traces(machine),
     }
@@ -175,7 +181,7 @@ def observe_traces(machine):
     'paths': [str], 'group': the group that the role made, or None,
     'slurm': do Slurm's jobs need it?}``.
     """
-    files = [path for path in [MODPROBE, UDEV, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
+    files = [path for path in [MODPROBE, UDEV, SYSCTL, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
     directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
     directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
     created_group = machine.read_text(CREATED_GROUP)

@@ -11,10 +11,22 @@ import re
 from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
-from ..layout import built_module, installed_module
+from ..layout import POLICY, built_module, installed_module
+from ..policy.policy_file import describe_policy, policy_text
 from . import actions
 from .change import build_change, unloads
-from .files import APPROVED_LIST, MODPROBE, UDEV, UNIT, modprobe_text, udev_text, unit_text
+from .files import (
+    APPROVED_LIST,
+    MODPROBE,
+    SYSCTL,
+    UDEV,
+    UNIT,
+    WATCHDOG_WAS_ON,
+    modprobe_text,
+    sysctl_text,
+    udev_text,
+    unit_text,
+)
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
@@ -26,7 +38,8 @@ def plan_present(observed, wanted):
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}}``.
+    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
+    'policy': as observe_policy takes it, or None}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_majors(wanted['majors'], observed['majors_taken'])
@@ -37,7 +50,9 @@ def plan_present(observed, wanted):
     changes += plan_permissions(observed, wanted)
     changes += loads
     changes += plan_commands(observed, wanted)
+    changes += plan_watchdog(observed, wanted['nmi_watchdog'])
     changes += plan_approve(observed, wanted, loads=bool(loads))
+    changes += plan_policy(observed, wanted['policy'], changes)
     changes += plan_boot(observed)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, changes)
@@ -198,6 +213,42 @@ def plan_commands(observed, wanted):
     ]
 
 
+def plan_watchdog(observed, wanted):
+    """Plan to keep the NMI watchdog off the counters before users may program them; or to undo that."""
+    text = observed['files'][SYSCTL]
+    if wanted == 'keep':
+        return undo_watchdog(observed, 'approve') if text else []
+    is_on = bool(observed['nmi_watchdog'] and observed['nmi_watchdog']['enabled'])
+    was_on = is_on if text is None else WATCHDOG_WAS_ON in text
+    changes = plan_file(observed, 'approve', SYSCTL, sysctl_text(was_on))
+    return changes + ([turn_watchdog('approve', enabled=False)] if is_on and is_running(observed) else [])
+
+
+def undo_watchdog(observed, stage):
+    """Return the changes that take away what turned the NMI watchdog off, and turn it on if it was on before."""
+    text = observed['files'][SYSCTL]
+    changes = [build_change(stage, actions.remove_path, 'remove ' + SYSCTL, text + '\n', None, path=SYSCTL)]
+    is_due = WATCHDOG_WAS_ON in text and observed['nmi_watchdog'] and not observed['nmi_watchdog']['enabled']
+    return changes + ([turn_watchdog(stage, enabled=True)] if is_due and is_running(observed) else [])
+
+
+def turn_watchdog(stage, enabled):
+    words = ['kernel.nmi_watchdog = 1\n', 'kernel.nmi_watchdog = 0\n']
+    before, after = reversed(words) if enabled else words
+    return build_change(
+        stage,
+        actions.set_nmi_watchdog,
+        "turn the kernel's NMI watchdog " + ('on' if enabled else 'off'),
+        before,
+        after,
+        enabled=enabled,
+    )
+
+
+def is_running(observed):
+    return observed['kernel_release'] == observed['running_kernel']
+
+
 def plan_approve(observed, wanted, loads):
     changes = []
     wanted_list, active, installed = wanted['approved_list'], observed['approved_list'], observed['installed_list']
@@ -240,6 +291,36 @@ def describe_list(approved_list):
     if approved_list is None:
         return None
     return '%(registers)d registers approved (sha256 %(sha256).16s)\n' % approved_list
+
+
+def plan_policy(observed, policy, before):
+    """Plan to make registers hold a policy, and the boot keep it. before: the changes that go before."""
+    if policy is None:
+        if observed['files'][POLICY] is None:
+            return []
+        text = observed['files'][POLICY] + '\n'
+        return [build_change('policy', actions.remove_path, 'remove ' + POLICY, text, None, path=POLICY)]
+    changes = plan_file(observed, 'policy', POLICY, policy_text(policy['statements']))
+    if not is_running(observed):
+        return changes
+    # What registers hold cannot be read before the module is there, and a list that they are on
+    is_seen = not {'load', 'approve'} & {change['stage'] for change in before}
+    held = observed['policy']
+    if held['problem'] and is_seen:
+        raise MsrSafeError(held['problem'], 'Correct msr_safe_policy, or what the node is.')
+    if held['before'] == held['after'] and not held['problem']:
+        return changes
+    what = (held['before'], held['after'])
+    return [
+        *changes,
+        build_change(
+            'policy',
+            actions.apply_policy,
+            'make registers hold the policy',
+            *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
+            policy=policy,
+        ),
+    ]
 
 
 def plan_boot(observed):
@@ -307,7 +388,11 @@ def plan_absent(observed):
                 group=traces['group'],
             )
         )
+    if SYSCTL in traces['paths']:
+        changes += undo_watchdog(observed, 'remove')
     for path in traces['paths']:
+        if path == SYSCTL:
+            continue
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
     check_holders(observed, changes)
     return changes

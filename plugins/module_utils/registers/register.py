@@ -2,7 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The registers of a CPU: their names, what they are for, and their fields.
 
-Pure, and without the table of all CPUs: cpu_registers.py has that. Values of fields
+Pure, and without the table of all CPUs: of_cpu.py has that. Values of fields
 are converted with units.py.
 """
 
@@ -10,12 +10,14 @@ import collections
 import re
 
 from ..errors import MsrSafeError
-from ..numbers import MAX_ADDRESS, parse_literal
+from ..numbers import MAX_ADDRESS, MAX_MASK, parse_literal
 from .units import UNITS, parse_unit
 
-Register = collections.namedtuple('Register', 'address name kind scope fields')
+Register = collections.namedtuple('Register', 'address name kind scope fields mask tier')
 Register.__doc__ = """A register: address, the manual's name or '', kind as in approved lists, scope
-(one per cpu, core, die, package or board; '' where we do not know), its Fields, lowest first."""
+(one per cpu, core, die, package or board; '' where we do not know), its Fields, lowest first,
+the bits that a list may let be written, and the first tier that lists it."""
+Register.__new__.__defaults__ = (MAX_MASK, '')
 
 Field = collections.namedtuple('Field', 'name high low unit')
 Field.__doc__ = """Bits of a register, both included, with a meaning; unit: a key of units.UNITS or None."""
@@ -28,10 +30,14 @@ amount is None, too, where the register that tells the CPU's units was not read.
 
 
 class Registers:
-    """The registers that our table has of one CPU; none, of a CPU that it does not know."""
+    """The registers that our table has of one CPU; none, of a CPU that it does not know.
 
-    def __init__(self, registers):
+    kinds: {short name: kind} for the registers of a list whose CPU the table does not know.
+    """
+
+    def __init__(self, registers, kinds=None):
         self.by_address = {register.address: register for register in registers}
+        self.kinds = kinds or {}
 
     def at(self, address):
         """Return the register at an address; one without name and fields where we know nothing of it."""
@@ -43,8 +49,10 @@ class Registers:
 
     def complete_entry(self, entry):
         register = self.at(entry.address)
-        kind = entry.kind if entry.kind != 'configuration' else register.kind
-        return entry._replace(name=entry.name or register.name, kind=kind)
+        if not entry.name or short_name(entry.name) == short_name(register.name):
+            entry = entry._replace(name=register.name)
+        kind = register.kind if register.name else self.kinds.get(short_name(entry.name), 'configuration')
+        return entry if entry.kind != 'configuration' else entry._replace(kind=kind)
 
     def find(self, text):
         """Return the register that a text means: a name, with or without its prefix, or an address.
@@ -95,12 +103,13 @@ def parse_group(text):
 
 
 def parse_run(line, fields):
-    """Yield the registers of a line: ``0x186 IA32_PERFEVTSEL{} configuration cpu 0-7 0x1``."""
-    address, name, kind, scope = line.split()[:4]
-    numbers, stride = line.split()[4:] or ('0-0', '0x0')
+    """Yield the registers of a line: ``0x186 IA32_PERFEVTSEL{} configuration cpu 0xFFFFFFFF monitor 0-7 0x1``."""
+    address, name, kind, scope, mask, tier = line.split()[:6]
+    numbers, stride = line.split()[6:] or ('0-0', '0x0')
     first, last = (int(number) for number in numbers.split('-'))
     for number in range(first, last + 1):
-        yield Register(int(address, 16) + (number - first) * int(stride, 16), name.format(number), kind, scope, fields)
+        place = int(address, 16) + (number - first) * int(stride, 16)
+        yield Register(place, name.format(number), kind, scope, fields, int(mask, 16), tier)
 
 
 def parse_field(line):
@@ -242,4 +251,4 @@ def near_words(word, words):
 
 def short_name(name):
     """Return a register's name without the manual's prefix, in capitals."""
-    return re.sub(r'\A(IA32|MSR)_', '', name.upper())
+    return re.sub(r'\AS?(IA32_|MSR_)', '', name.upper())

@@ -7,6 +7,8 @@ time units, and the temperature at which it throttles, in registers of its own.
 A context is those registers as they were read on the same CPU: {address: value}.
 """
 
+import re
+
 from ..errors import MsrSafeError
 
 # Where a CPU tells its power, energy and time units: Intel's and AMD's, fields alike.
@@ -26,6 +28,22 @@ WORDS = {
     'gigahertz': ('hertz', 10**9),
     'celsius': ('celsius', 1),
 }
+
+# The symbols of these words, as people write them behind a number.
+SYMBOLS = {
+    'W': 'watts',
+    'mW': 'milliwatts',
+    'J': 'joules',
+    's': 'seconds',
+    'ms': 'milliseconds',
+    'Hz': 'hertz',
+    'kHz': 'kilohertz',
+    'MHz': 'megahertz',
+    'GHz': 'gigahertz',
+    'C': 'celsius',
+}
+# A number and what is behind it: 180W, 2.4 GHz, 180 watts
+QUANTITY = re.compile(r'([0-9][0-9.]*(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]+)\Z')
 
 
 class Unit:
@@ -160,3 +178,15 @@ def parse_unit(word, quantity, where):
     if word not in known:
         raise MsrSafeError('%s is in %s, not in %s.' % (where, quantity, word), 'Write it in %s.' % ' or '.join(known))
     return WORDS[word][1]
+
+
+def split_quantity(text):
+    """Return (value, name of its unit or None) of a text: ``180W`` and ``180 watts`` are ('180', 'watts').
+
+    What is no number with a unit is the value, whole: ``0x1F``, ``on``.
+    """
+    match = QUANTITY.match(text.strip())
+    word = match and SYMBOLS.get(match.group(2), match.group(2))
+    if word not in WORDS:
+        return text.strip(), None
+    return match.group(1), word

@@ -9,16 +9,16 @@ from ..registers.register import Field, Register, Registers
 
 def pack(cpus, registers):
     """Return definitions, as plain data: registers that these CPUs (names of lists) have."""
-    return {'cpus': sorted(cpus), 'registers': registers}
+    return {'cpus': sorted(cpus), 'registers': [list(register[:6]) for register in registers]}
 
 
 def unpack(definitions, cpu):
     """Return the Registers that definitions have for a processor (as from read_cpu)."""
     return Registers(
-        Register(address, name, kind, scope, tuple(Field(*field) for field in fields))
+        Register(address, name, kind, scope, tuple(Field(*field) for field in fields), mask)
         for each in definitions
         if list_name(cpu) in each['cpus']
-        for address, name, kind, scope, fields in each['registers']
+        for address, name, kind, scope, fields, mask in each['registers']
     )
 
 

@@ -4,12 +4,15 @@
 
 import collections
 
+from ..access.batch import write_masks
 from ..access.reading import by_cpu, describe_error
 from ..access.registers import read_registers
 from ..access.write import Write, describe_row, problem_of, summarize_writes
 from ..approved_lists.active import read_active_list
 from ..errors import MsrSafeError, for_all
-from ..hardware.cpu import select_cpus
+from ..hardware.cpu import online_cpus, select_cpus
+from ..hardware.devices import approved_list_device
+from ..hardware.frequency import frequency_driver, owned_by
 from ..hexadecimal import format_value
 from ..numbers import MAX_MASK, parse_literal
 from ..registers.register import decode_field, describe, describe_bits, encode, field_mask, find_field
@@ -43,7 +46,8 @@ def parse_setting(machine, options, registers):
         mask = field_mask(field)
     else:
         mask = parse_literal(options['mask'], MAX_MASK, 'mask:') if options['mask'] else MAX_MASK
-    return Setting(register, field, mask, select_cpus(machine, options['cpus']), options['value'], options['unit'])
+    cpus = select_cpus(machine, options['cpus'], register.scope)
+    return Setting(register, field, mask, cpus, options['value'], options['unit'])
 
 
 def bits_of(setting, context):
@@ -75,7 +79,7 @@ def plan_settings(machine, options, registers):
     impossible: nothing is planned then.
     """
     settings = for_all(options, lambda each: parse_setting(machine, each, registers))
-    allowed = {entry.address: entry.mask for entry in read_active_list(machine)}
+    allowed = allowed_masks(machine, settings)
     for_all(settings, lambda setting: check_writable(setting, allowed))
 
     cpus = sorted({cpu for setting in settings for cpu in setting.cpus})
@@ -88,6 +92,17 @@ def plan_settings(machine, options, registers):
     writes, problems = compare(wanted, readings)
     for_all(writes, lambda write: check_write(write, allowed, registers))
     return Plan(writes, problems, {setting.register.address: setting.register for setting in settings}, contexts)
+
+
+def allowed_masks(machine, settings):
+    """Return {address: write mask} of the registers of settings that the list in force has.
+
+    The list's own device is root's on most nodes; others learn it from the batch device.
+    """
+    if machine.is_readable(approved_list_device(machine)):
+        return {entry.address: entry.mask for entry in read_active_list(machine)}
+    addresses = sorted({setting.register.address for setting in settings})
+    return write_masks(machine, addresses, online_cpus(machine)[0])
 
 
 def check_writable(setting, allowed):
@@ -150,6 +165,18 @@ def compare(wanted, readings):
         if before != after:
             writes.append(Write(address, name, mask, cpu, before, after))
     return writes, problems
+
+
+def name_owner(machine, plan, problems):
+    """Return problems with the kernel's driver named where it is the one that rewrites the register."""
+    governed = {address for address, register in plan.registers.items() if register.kind == 'governed'}
+    owner = frequency_driver(machine) if any(problem.address in governed for problem in problems) else ''
+    return [
+        problem._replace(error='%s (%s)' % (problem.error, owned_by(owner)))
+        if owner and problem.address in governed
+        else problem
+        for problem in problems
+    ]
 
 
 def summarize_changes(plan):

@@ -13,6 +13,8 @@ from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, online_cpus, read_cpu, select_cpus
 from ..hardware.cpulist import format_cpulist, parse_cpulist
+from ..hardware.frequency import frequency_driver, owned_by
+from ..words import join_some
 from .selection import CONFIGURATION, select_entries
 from .snapshot import parse_snapshot, snapshot_errors, snapshot_values
 
@@ -22,8 +24,12 @@ ACCEPTABLE = ('other_cpu', 'edited_file', 'narrower_list')
 Saved = collections.namedtuple('Saved', 'address name kind mask values errors')
 Saved.__doc__ = """A register of a snapshot: what it is, {value: [CPU]}, and {why it could not be read: [CPU]}."""
 
-Restored = collections.namedtuple('Restored', 'registers cpus writes problems')
-Restored.__doc__ = """What a restore is about: addresses, a cpulist; the Writes it makes, the Problems it meets."""
+Restored = collections.namedtuple('Restored', 'registers cpus writes problems governed owner overruled')
+Restored.__doc__ = """What a restore is about: addresses, a cpulist; the Writes it makes, the Problems it meets.
+
+governed: the addresses that the kernel rewrites; owner: its driver, or '';
+overruled: Problems that come of it, and are no failure.
+"""
 
 NOTHING = Reading({}, {})
 
@@ -43,8 +49,10 @@ def plan_restore(machine, snapshot, accept=(), selection=CONFIGURATION):
     the snapshot does not fit this machine, see ACCEPTABLE.
     """
     check_cpu(snapshot, read_cpu(machine), accept)
-    saved = select_entries(saved_registers(snapshot), selection, 'the snapshot')
-    saved = writable(saved, read_named_list(machine), snapshot, accept)
+    owner, in_force = frequency_driver(machine), read_named_list(machine)
+    saved = with_kinds(saved_registers(snapshot), in_force)
+    saved = select_entries(saved, selection, 'the snapshot')
+    saved = writable(saved, in_force, snapshot, accept)
     online = set(online_cpus(machine))
     newcomers = unsaved_cpus(snapshot, online)
     chosen = None if selection.cpus == 'all' else set(select_cpus(machine, selection.cpus))
@@ -58,7 +66,33 @@ def plan_restore(machine, snapshot, accept=(), selection=CONFIGURATION):
             more_writes, more_problems = compare(register, now, newcomers, chosen)
             writes += more_writes
             problems += more_problems
-    return Restored([register.address for register in saved], format_cpulist(cpus), writes, problems)
+    governed = {register.address for register in saved if register.kind == 'governed'}
+    addresses = [register.address for register in saved]
+    return apart(Restored(addresses, format_cpulist(cpus), writes, problems, governed, owner, []))
+
+
+def with_kinds(saved, entries):
+    """Return saved registers that the list in force calls governed as such: older snapshots did not tell."""
+    governed = {entry.address for entry in entries if entry.kind == 'governed'}
+    return [
+        register._replace(kind='governed')
+        if register.address in governed and register.kind == 'configuration'
+        else register
+        for register in saved
+    ]
+
+
+def apart(restored):
+    """Return a Restored with the problems set apart that come of the kernel's rewriting registers."""
+    if not restored.owner:
+        return restored
+    ours = [problem for problem in restored.problems if problem.address not in restored.governed]
+    theirs = [problem for problem in restored.problems if problem.address in restored.governed]
+    return restored._replace(
+        problems=ours,
+        overruled=restored.overruled
+        + [problem._replace(error='%s (%s)' % (owned_by(restored.owner), problem.error)) for problem in theirs],
+    )
 
 
 def unsaved_cpus(snapshot, online):
@@ -160,7 +194,7 @@ def write_back(register, cpu, current, saved):
 def restore(machine, restored):
     """Carry out the writes of a plan; return the plan with what was written and every Problem met."""
     problems = restored.problems + carry_out_writes(machine, restored.writes)
-    return restored._replace(writes=carried_out(restored.writes, problems), problems=problems)
+    return apart(restored._replace(writes=carried_out(restored.writes, problems), problems=problems))
 
 
 def summarize(restored):
@@ -170,11 +204,5 @@ def summarize(restored):
         'cpus': restored.cpus,
         'writes': len(restored.writes),
         'problems': len(restored.problems),
+        'overruled': len(restored.overruled),
     }
-
-
-def join_some(names, limit=5):
-    """Return the first names of a list in words: ``a, b and 3 more``."""
-    if len(names) <= limit:
-        return ', '.join(names)
-    return '%s and %d more' % (', '.join(names[:limit]), len(names) - limit)

@@ -16,7 +16,7 @@ select_cpus takes it; read_only: also registers that cannot be written.
 
 EVERYTHING = Selection((), KINDS, 'all', read_only=False)
 # Writing back what a counter or a status register held is rarely meant.
-CONFIGURATION = EVERYTHING._replace(kinds=('configuration',))
+CONFIGURATION = EVERYTHING._replace(kinds=('configuration', 'governed'))
 
 
 def select_entries(entries, selection, where):

@@ -14,7 +14,16 @@ sys.path.insert(0, str(ROOT / 'tests' / 'tools'))
 
 from architecture import imports_upwards, travels_with  # noqa: E402
 
-MODULES = ['msr', 'msr_info', 'msr_save', 'msr_restore', 'msr_safe_info', 'msr_safe_apply']
+MODULES = [
+    'msr',
+    'msr_info',
+    'msr_save',
+    'msr_restore',
+    'msr_policy',
+    'msr_audit_info',
+    'msr_safe_info',
+    'msr_safe_apply',
+]
 
 
 def test_imports_point_down():

@@ -26,7 +26,7 @@ def options(*changes, **others):
 def test_carries_out_changes_of_several_stages_in_order(machine):
     done = []
     changes = [write('/etc/a', 'one'), write('/etc/a', 'two', stage='boot')]
-    assert msr_safe_apply.apply(options(*changes), False, done) == {}
+    assert msr_safe_apply.apply(options(*changes), False, done) == {'notes': []}
     assert done == ['install: write /etc/a', 'boot: write /etc/a']
     assert machine.read('/etc/a') == b'two'
 

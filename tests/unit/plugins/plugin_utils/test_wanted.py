@@ -22,6 +22,8 @@ VARIABLES = {
     'overrides': 'msr_safe_approved_list_overrides',
     'allow_unsafe': 'msr_safe_allow_unsafe',
     'shared': 'msr_safe_shared',
+    'nmi_watchdog': 'msr_safe_nmi_watchdog',
+    'policy': 'msr_safe_policy',
 }
 
 
@@ -37,9 +39,9 @@ def test_documentation_is_the_argument_spec():
 @pytest.mark.parametrize(
     'options, words',
     [
-        ({'tier': 'everything'}, 'tier must be one of: monitor, perf, power'),
+        ({'tier': 'everything'}, 'tier must be one of: shared, monitor, perf, power'),
         ({'majors': {'msr_bach': 240}}, 'msr_bach'),
-        ({'majors': {'msr_batch': 'many'}}, 'many'),
+        ({'majors': {'msr_batch': 'many'}}, 'msr_batch'),
         ({'no_such_option': 1}, 'no_such_option'),
     ],
 )

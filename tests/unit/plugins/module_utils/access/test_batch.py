@@ -124,7 +124,7 @@ def test_a_read_opens_for_reading_only(node, monkeypatch):
     monkeypatch.setattr(
         batch, 'open_device', lambda _machine, _path, mode: flags.append(mode) or os.open(os.devnull, mode)
     )
-    monkeypatch.setattr(batch, 'submit', lambda _descriptor, operations: Results([0], operations.values))
+    monkeypatch.setattr(batch, 'submit', lambda _descriptor, operations: Results([0], operations.values, None))
     carry_out(node.machine, reads([MISC_ENABLE], [0]))
     carry_out(node.machine, writes([(0, MISC_ENABLE, 0)]))
     assert flags == [os.O_RDONLY, os.O_RDWR]

@@ -17,6 +17,7 @@ from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node 
 INSTALLED = '/etc/msr-safe/approved_list'
 NEW = '# a heading\n\n0x1A4 0xF # MSR_MISC_FEATURE_CONTROL\n0x10 0x0\n'
 HEADER = '# Written by Ansible (hpc.msr_safe). Change the variables of the role, not this file.\n'
+FOR_THIS_CPU = '# CPU: GenuineIntel family 6 model 85 (Skylake-SP, Cascade Lake-SP, Cooper Lake)\n'
 UNSAFE = '0xC0000082 0x0\n'
 
 
@@ -42,8 +43,10 @@ def test_planning_changes_nothing(node):
 def test_persisting_writes_the_file_with_names(node):
     carry_out_activation(node.machine, plan_activation(node.machine, NEW))
     assert node.get(INSTALLED) == (
-        HEADER + '# Source: content\n'
-        '0x00000010 0x0000000000000000 # IA32_TIME_STAMP_COUNTER (counter)\n'
+        HEADER
+        + '# Source: content\n'
+        + FOR_THIS_CPU
+        + '0x00000010 0x0000000000000000 # IA32_TIME_STAMP_COUNTER (counter)\n'
         '0x000001A4 0x000000000000000F # MSR_MISC_FEATURE_CONTROL\n'
     )
 
@@ -56,7 +59,10 @@ def test_not_persisting_leaves_the_file(node):
 def test_a_file_that_differs_is_due_although_the_list_is_in_force(node):
     node.put(INSTALLED, NEW)
     activation = plan_activation(node.machine, LIST)
-    assert (activation.activates, activation.file_text) == (False, HEADER + '# Source: content\n' + LIST)
+    assert (activation.activates, activation.file_text) == (
+        False,
+        HEADER + '# Source: content\n' + FOR_THIS_CPU + LIST,
+    )
     assert is_due(activation)
     assert not is_due(plan_activation(node.machine, LIST, persist=False))
 

@@ -47,7 +47,7 @@ def directory(tmp_path):
 )
 def test_finds_all_spellings(directory, cpu, name):
     path = directory('site', name, 'al_0656', 'al_1910', 'README.md')
-    assert select_list(cpu, [path]) == ('%s/%s' % (path, name), [])
+    assert select_list(cpu, [path]) == ('%s/%s' % (path, name), [], [])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_model_is_compared_whole():
 
 def test_the_exact_name_comes_first_and_names_what_it_hides(directory):
     path = directory('site', 'al_06_55', 'al_0655', 'wl_0655', 'al_191')
-    assert select_list(SKYLAKE, [path]) == (path + '/al_0655', [path + '/al_06_55', path + '/wl_0655'])
+    assert select_list(SKYLAKE, [path]) == (path + '/al_0655', [path + '/al_06_55', path + '/wl_0655'], [])
 
 
 def test_two_files_for_one_cpu_are_an_error_that_names_both(directory):
@@ -79,8 +79,8 @@ def test_two_files_for_one_cpu_are_an_error_that_names_both(directory):
 
 def test_the_site_comes_before_the_shipped_directory(directory):
     site, shipped = directory('site', 'wl_0655'), directory('shipped', 'al_0655', 'al_191')
-    assert select_list(SKYLAKE, [site, shipped]) == (site + '/wl_0655', [])
-    assert select_list(MILAN, [site, shipped]) == (shipped + '/al_191', [])
+    assert select_list(SKYLAKE, [site, shipped]) == (site + '/wl_0655', [], [])
+    assert select_list(MILAN, [site, shipped]) == (shipped + '/al_191', [], [])
 
 
 def test_nothing_found_names_signature_and_directories(directory):

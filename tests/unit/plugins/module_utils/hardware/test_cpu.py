@@ -130,6 +130,32 @@ def test_cpus_that_are_not_there_are_refused(threaded_node, text, words):
         select_cpus(threaded_node.machine, text)
 
 
+@pytest.fixture
+def node_of_two_dies(node):
+    """One package of two dies, two CPUs each."""
+    for cpu in range(4):
+        topology = '/sys/devices/system/cpu/cpu%d/topology/' % cpu
+        node.put(topology + 'physical_package_id', '0\n')
+        node.put(topology + 'die_id', '%d\n' % (cpu // 2))
+    return node
+
+
+def test_selects_one_per_die(node_of_two_dies):
+    assert select_cpus(node_of_two_dies.machine, 'one_per_die') == [0, 2]
+    assert select_cpus(node_of_two_dies.machine, 'one_per_package') == [0]
+
+
+def test_what_there_is_once_per_die_is_not_done_with_once_per_package(node_of_two_dies):
+    assert select_cpus(node_of_two_dies.machine, 'one_per_package', 'die') == [0, 2]
+    for scope in ('package', 'core', 'cpu', ''):
+        assert select_cpus(node_of_two_dies.machine, 'one_per_package', scope) == [0]
+    assert select_cpus(node_of_two_dies.machine, '1', 'die') == [1]
+
+
+def test_a_kernel_that_tells_no_dies_has_one_per_package(threaded_node):
+    assert select_cpus(threaded_node.machine, 'one_per_die') == [0, 2]
+
+
 def test_without_a_topology_it_says_so(node):
     with pytest.raises(MsrSafeError, match='topology of CPU 0'):
         select_cpus(node.machine, 'one_per_core')

@@ -32,6 +32,8 @@ SETTINGS = {
     'modes': dict.fromkeys(DEVICES, '0660'),
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
+    'nmi_watchdog': 'keep',
+    'policy': None,
 }
 
 
@@ -98,12 +100,12 @@ def test_a_list_that_is_hidden_is_a_warning(collection, site):
 
 def test_overrides_are_applied_and_said(collection, site):
     overrides = [
-        {'address': '0x11', 'write_mask': '0x1', 'state': 'present'},
+        {'address': '0x11', 'write_mask': '0x0', 'state': 'present'},
         {'register': 'NO_SUCH_REGISTER', 'state': 'absent'},
     ]
     selected, warnings = collection.approved_list(SKYLAKE, site('0x10 0x0\n', overrides=overrides))
     assert selected['source'] == 'al_0655 with overrides'
-    assert '0x00000011 0x0000000000000001\n' in selected['file_text']
+    assert '0x00000011 0x0000000000000000\n' in selected['file_text']
     assert 'The override of NO_SUCH_REGISTER has no effect' in ''.join(warnings)
 
 
@@ -212,11 +214,15 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
             (
                 '/etc/modprobe.d/msr-safe.conf',
                 '/etc/udev/rules.d/70-msr-safe.rules',
+                '/etc/sysctl.d/70-msr-safe.conf',
                 '/etc/systemd/system/msr-safe.service',
+                '/etc/msr-safe/policy.json',
             )
         ),
         'group_exists': False,
         'commands_digest': '',
+        'nmi_watchdog': None,
+        'policy': None,
         'service_enabled': False,
     }
     wanted, _warnings = collection.wanted(observed, settings)
@@ -261,3 +267,35 @@ def test_an_artifact_that_is_gone_is_no_traceback(collection):
 
 def test_without_a_directory_there_is_no_artifact():
     assert artifact(None, '6.1', 'd' * 64) is None
+
+
+# A site's lists, as sites write them
+
+
+def test_a_list_for_another_cpu_is_refused_when_it_is_selected(collection, site):
+    lines = '0x10 0\n0x199 0\n0x1A0 0\n0x610 0\n0x611 0\n'
+    with pytest.raises(MsrSafeError, match=r'this CPU, AuthenticAMD .*, is not known to have 4'):
+        collection.approved_list(MILAN, site(lines, name='al_19_1'))
+    with pytest.raises(MsrSafeError, match='is for GenuineIntel family 19 model 1'):
+        collection.approved_list(MILAN, site('# CPU: GenuineIntel family 19 model 1\n0x10 0\n', name='al_19_1'))
+
+
+def test_odd_names_are_reported(collection, site):
+    settings = site('0x10 0x0\n', name='al_6_85')
+    selected, warnings = collection.approved_list(SKYLAKE, settings)
+    assert selected['path'].endswith('approved_lists/al_0655')
+    assert 'al_6_85 is passed over: its name means no CPU.' in ''.join(warnings)
+    assert 'al_0655 for GenuineIntel family 6 model 85' in ''.join(warnings)
+
+
+def test_an_override_that_closes_and_finds_no_name_fails(collection, site):
+    overrides = [{'register': 'PKG_POWER_LIMIT', 'write_mask': '0', 'state': 'present'}]
+    settings = site('0x610 0x00ffffff00ffffff\n', name='al_061c', overrides=overrides)
+    with pytest.raises(MsrSafeError, match='0x00000610, where other CPUs have it, is on the list'):
+        collection.approved_list(UNKNOWN, settings)
+
+
+def test_the_file_of_the_node_says_which_cpu_it_is_for(collection):
+    assert (
+        '\n# CPU: AuthenticAMD family 25 model 1 (Milan)\n' in collection.approved_list(MILAN, SETTINGS)[0]['file_text']
+    )

@@ -10,9 +10,10 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_file import approved_list_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     MODPROBE,
+    SYSCTL,
     UDEV,
     UNIT,
     UNIT_ENABLED,
@@ -67,8 +68,10 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, UNIT: None},
+        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'policy': None,
         'group_exists': False,
+        'nmi_watchdog': None,
         'service_enabled': False,
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
     }
@@ -270,3 +273,18 @@ def test_a_group_that_is_gone_is_no_trace(node):
 def test_a_kernel_directory_without_our_module_is_no_trace(node):
     node.put('/lib/modules/%s/modules.dep' % KERNEL, '')
     assert traces(node)['kernel_releases'] == []
+
+
+def test_what_a_policy_would_do_is_observed_not_done(node):
+    policy = {'statements': [{'register': '0x1A0', 'value': '0x4000000000', 'mask': '0x4000000000'}], 'definitions': []}
+    observed = observe_node(node.machine, policy=policy)['policy']
+    assert observed['problem'] is None and observed['before'] != observed['after']
+    assert 'on CPU 0-3' in observed['after'] and node.register(0x1A0) == 0
+    node.set_register(0x1A0, 1 << 38)
+    observed = observe_node(node.machine, policy=policy)['policy']
+    assert observed['before'] == observed['after'] == ''
+
+
+def test_where_a_policy_cannot_be_looked_at_the_reason_is_observed(bare_node):
+    policy = {'statements': [{'register': '0x1A0', 'value': '0'}], 'definitions': []}
+    assert 'no msr-safe kernel module' in observe_node(bare_node.machine, policy=policy)['policy']['problem']

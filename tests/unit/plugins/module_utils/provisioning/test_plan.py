@@ -7,12 +7,16 @@ import json
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import POLICY
+from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.policy_file import policy_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS, STAGES, due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     MODPROBE,
+    SYSCTL,
     UDEV,
     UNIT,
     modprobe_text,
+    sysctl_text,
     udev_text,
     unit_text,
 )
@@ -49,6 +53,8 @@ def make_wanted(**changes):
             'sha256': 'new list',
             'registers': 1,
         },
+        'nmi_watchdog': 'keep',
+        'policy': None,
     }
     return dict(wanted, **changes)
 
@@ -71,9 +77,11 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, UNIT: None},
+        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
+        'nmi_watchdog': None,
         'service_enabled': False,
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
     }
@@ -88,8 +96,10 @@ def make_converged(**changes):
         service_enabled=True,
         files={
             MODPROBE: modprobe_text(MAJORS).strip(),
+            SYSCTL: None,
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
+            POLICY: None,
         },
         module={
             'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
@@ -158,6 +168,8 @@ def test_a_fresh_node_needs_everything_in_order():
 def test_every_change_can_be_carried_out_and_shown():
     changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
     changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
+    changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
+    changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
     ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
     assert set(actions(changes)) == ours
     for change in changes:
@@ -501,3 +513,128 @@ def test_absent_of_a_module_in_use_names_the_holders():
     observed['module']['holders'] = HOLDERS
     with pytest.raises(MsrSafeError, match='geopmd'):
         plan_absent(observed)
+
+
+# The NMI watchdog
+
+ON, OFF = {'enabled': True, 'panics': True}, {'enabled': False, 'panics': True}
+
+
+def with_watchdog(watchdog, text=None):
+    observed = make_converged(nmi_watchdog=watchdog)
+    observed['files'][SYSCTL] = text and text.strip()
+    return observed
+
+
+def titles(changes):
+    return [change['title'] for change in changes]
+
+
+def test_the_watchdog_is_kept_unless_asked_for():
+    assert plan_present(with_watchdog(ON), make_wanted()) == []
+
+
+def test_it_is_turned_off_now_and_at_boot_and_the_diff_says_so():
+    changes = plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
+    assert titles(changes) == ['write ' + SYSCTL, "turn the kernel's NMI watchdog off"]
+    assert {change['stage'] for change in changes} == {'approve'}
+    assert changes[0]['content'] == sysctl_text(was_on=True)
+    assert changes[1]['after'] == 'kernel.nmi_watchdog = 0\n'
+
+
+@pytest.mark.parametrize('was_on', [True, False])
+def test_once_off_there_is_nothing_to_do(was_on):
+    assert plan_present(with_watchdog(OFF, sysctl_text(was_on)), make_wanted(nmi_watchdog='off')) == []
+
+
+def test_somebody_who_turned_it_on_again_is_undone():
+    changes = plan_present(with_watchdog(ON, sysctl_text(True)), make_wanted(nmi_watchdog='off'))
+    assert titles(changes) == ["turn the kernel's NMI watchdog off"]
+
+
+def test_it_comes_before_the_list():
+    observed = with_watchdog(ON)
+    observed['approved_list'] = dict(observed['approved_list'], sha256='old list')
+    changes = plan_present(observed, make_wanted(nmi_watchdog='off'))
+    assert actions(changes)[-1] == 'activate_list'
+
+
+def test_in_an_image_only_the_file_is_written():
+    observed = with_watchdog(ON)
+    observed['running_kernel'] = None
+    changes = plan_present(observed, make_wanted(nmi_watchdog='off'))
+    assert titles(changes) == ['write ' + SYSCTL]
+
+
+@pytest.mark.parametrize('was_on, words', [(True, ["turn the kernel's NMI watchdog on"]), (False, [])])
+def test_keep_and_removal_bring_back_what_was(was_on, words):
+    observed = with_watchdog(OFF, sysctl_text(was_on))
+    assert titles(plan_present(observed, make_wanted())) == ['remove ' + SYSCTL, *words]
+    observed['traces'] = dict(observed['traces'], paths=[SYSCTL, '/etc/msr-safe'])
+    assert [title for title in titles(plan_absent(observed)) if 'watchdog' in title or SYSCTL in title] == [
+        'remove ' + SYSCTL,
+        *words,
+    ]
+
+
+# The policy
+
+TURBO_OFF = {'statements': [{'control': 'turbo', 'value': False}], 'definitions': []}
+
+
+def held(before='', after='', problem=None):
+    return {'before': before, 'after': after, 'notes': [], 'problem': problem}
+
+
+POLICY_FILE = policy_text(TURBO_OFF['statements'])
+
+
+def with_policy(observed, text=POLICY_FILE, **policy):
+    observed['files'][POLICY] = text and text.strip()
+    observed['policy'] = held(**policy)
+    return observed
+
+
+def test_a_policy_is_written_for_the_boot_and_applied_before_it():
+    observed = with_policy(make_converged(service_enabled=False), None, before='turbo on\n', after='turbo off\n')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [(change['stage'], change['action']) for change in changes] == [
+        ('policy', 'write_file'),
+        ('policy', 'apply_policy'),
+        ('boot', 'enable_service'),
+    ]
+    assert (changes[1]['before'], changes[1]['after']) == ('turbo on\n', 'turbo off\n')
+    assert changes[1]['policy'] == TURBO_OFF
+
+
+def test_registers_that_hold_the_policy_are_left_alone():
+    assert plan_present(with_policy(make_converged()), make_wanted(policy=TURBO_OFF)) == []
+
+
+def test_a_policy_that_cannot_be_had_is_an_error_before_the_first_change():
+    observed = with_policy(make_converged(service_enabled=False), problem='400 W is too much.')
+    assert '400 W is too much.' in refusal(observed, make_wanted(policy=TURBO_OFF))
+
+
+def test_on_a_node_without_the_module_yet_the_policy_is_applied_whatever_registers_hold():
+    observed = with_policy(make_fresh(), None, problem='no msr-safe kernel module is loaded')
+    changes = [
+        change for change in plan_present(observed, make_wanted(policy=TURBO_OFF)) if change['stage'] == 'policy'
+    ]
+    assert actions(changes) == ['write_file', 'apply_policy']
+    assert changes[1]['after'] == 'turbo off\n'
+
+
+def test_for_another_kernel_the_policy_waits_for_the_boot():
+    observed = with_policy(make_fresh(kernel_release=OTHER_KERNEL), None, problem='nothing is loaded')
+    changes = [
+        change for change in plan_present(observed, make_wanted(policy=TURBO_OFF)) if change['stage'] == 'policy'
+    ]
+    assert actions(changes) == ['write_file']
+
+
+def test_without_a_policy_its_file_goes():
+    observed = make_converged()
+    observed['files'][POLICY] = 'old'
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['stage'], change['action'], change['path']) == ('policy', 'remove_path', POLICY)

@@ -72,17 +72,11 @@ def test_every_register_can_be_meant(signature):
         assert register.scope in ('cpu', 'core', 'die', 'package', 'board')
 
 
-# No facts at hand say where these tell the temperature at which they throttle.
-WITHOUT_TARGET = ('al_06ad', 'al_06ae', 'al_06af')
-
-
 @every_cpu
 def test_what_decoding_needs_is_in_the_table(signature):
     registers = registers_of(cpu_of(signature))
     for register in registers.by_address.values():
         units = {field.unit for field in register.fields if field.unit and UNITS[field.unit].needs}
-        if signature in WITHOUT_TARGET:
-            units.discard('below_target')
         assert bool(units) == bool(registers.needed_to_decode([register])), register
 
 

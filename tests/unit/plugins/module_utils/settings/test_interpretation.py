@@ -30,7 +30,7 @@ def test_equal_values_are_together_with_their_fields(power_node):
     assert (register['name'], register['address'], register['scope']) == (
         'MSR_PKG_POWER_LIMIT',
         '0x00000610',
-        'package',
+        'die',
     )
     assert [(each['value'], each['cpus']) for each in register['readings']] == [
         ('0x00000000001b84b0', '0-1,3'),

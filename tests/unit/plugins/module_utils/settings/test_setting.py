@@ -7,6 +7,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafe
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import read_cpu
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.setting import (
+    name_owner,
     plan_settings,
     render_changes,
     summarize_changes,
@@ -191,3 +192,21 @@ def test_before_and_after_as_a_diff(power_node):
     assert '0x00000000001b84b0  on CPU 0-3, PL1_POWER_LIMIT 150 watts\n' in render_changes(rows, 'before')
     assert 'on CPU 0-3, PL1_POWER_LIMIT 200 watts\n' in render_changes(rows, 'after')
     assert 'on CPU 1, L2_HW_PREFETCHER_DISABLE 1, ' in render_changes(rows, 'after')
+
+
+def test_a_power_limit_of_each_package_reaches_all_its_dies(power_node):
+    for cpu in range(4):
+        topology = '/sys/devices/system/cpu/cpu%d/topology/' % cpu
+        power_node.put(topology + 'physical_package_id', '0\n')
+        power_node.put(topology + 'die_id', '%d\n' % (cpu // 2))
+    (change,) = changes(plan(power_node, limit(200, cpus='one_per_package')))
+    assert change[-1] == '0,2'
+
+
+def test_the_owner_of_a_register_that_the_kernel_rewrites_is_named(power_node):
+    power_node.activate('0x199 0xFFFF\n')
+    power_node.put('/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver', 'acpi-cpufreq\n')
+    power_node.stuck.add(0x199)
+    planned = plan(power_node, {'register': 'PERF_CTL', 'value': '0x800'})
+    problems = name_owner(power_node.machine, planned, carry_out_writes(power_node.machine, planned.writes))
+    assert 'acpi-cpufreq owns it and rewrites it: use cpupower, or a policy' in summarize_problems(problems)[0]['error']

@@ -388,6 +388,62 @@ def test_a_snapshot_of_chosen_cpus_does_not_miss_the_others(node):
     assert restored.cpus == '0-1'
 
 
+# Registers that the kernel rewrites
+
+PERF_CTL = 0x199
+GOVERNED = LIST + '0x00000199 0x000000000000FFFF # IA32_PERF_CTL (governed)\n'
+DRIVER = '/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver'
+
+
+@pytest.fixture
+def governed(node):
+    """A node whose kernel rewrites IA32_PERF_CTL: it takes no other value."""
+    node.activate(GOVERNED)
+    node.put('/etc/msr-safe/approved_list', GOVERNED)
+    node.put(DRIVER, 'intel_pstate\n')
+    node.set_register(PERF_CTL, 0x1900)
+    node.set_register(MISC_ENABLE, CLEAN)
+    save(node.machine, PATH, plan_save(node.machine, PATH, take_snapshot(node.machine))[1])
+    node.set_register(PERF_CTL, 0x0800, cpus=[1, 2])
+    node.set_register(MISC_ENABLE, CLEAN | TURBO_OFF, cpus=[3])
+    return node
+
+
+def test_what_the_kernel_rewrites_is_no_failure_and_its_owner_is_named(governed):
+    governed.stuck.add(PERF_CTL)
+    restored = restore(governed.machine, plan(governed))
+    assert words(restored.problems) == ''
+    assert [row['name'] for row in summarize_writes(restored.writes)] == ['IA32_MISC_ENABLE']
+    assert words(restored.overruled).startswith(
+        '0x00000199 IA32_PERF_CTL on CPU 1-2: intel_pstate owns it and rewrites it: use cpupower, or a policy '
+        '(the register did not take the value: it holds 0x'
+    )
+    assert (summarize(restored)['problems'], summarize(restored)['overruled']) == (0, 2)
+
+
+def test_what_it_takes_is_restored(governed):
+    assert [row['name'] for row in restore_now(governed)[0]] == ['IA32_PERF_CTL', 'IA32_MISC_ENABLE']
+
+
+def test_it_is_left_alone_where_only_configuration_is_asked_for(governed):
+    selection = CONFIGURATION._replace(kinds=('configuration',))
+    assert [row['name'] for row in restore_now(governed, selection=selection)[0]] == ['IA32_MISC_ENABLE']
+
+
+def test_without_a_driver_nobody_overrules(governed):
+    governed.remove(DRIVER)
+    governed.stuck.add(PERF_CTL)
+    assert 'IA32_PERF_CTL on CPU 1-2: the register did not take the value' in restore_now(governed)[1]
+
+
+def test_the_list_says_what_an_older_snapshot_did_not(governed):
+    text = governed.get(PATH).replace('"governed"', '"configuration"')
+    governed.put(PATH, text)
+    governed.stuck.add(PERF_CTL)
+    restored = restore(governed.machine, plan(governed, accept=('edited_file',)))
+    assert (words(restored.problems), len(restored.overruled)) == ('', 2)
+
+
 def test_a_summary_in_numbers(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0, 1, 3])
     saved.set_online('0-2')
@@ -396,6 +452,7 @@ def test_a_summary_in_numbers(saved):
         'cpus': '0-3',
         'writes': 2,
         'problems': 2,
+        'overruled': 0,
     }
 
 
