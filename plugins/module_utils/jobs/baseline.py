@@ -8,6 +8,7 @@ from array import array
 from ..access.operations import reads
 from ..access.reading import Reading, build_reading, by_cpu, describe_error
 from ..access.registers import carry_out, read_registers
+from ..approved_lists.counters import CORE_SELECTS, FIXED_CONTROL
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
 from ..hardware.cpulist import format_cpulist, parse_cpulist
@@ -20,6 +21,10 @@ from .image import BASELINE
 FOREIGN = BASELINE + '.foreign'
 
 REMEDY = 'Bring the registers to what they should be, then take it anew: msr-job baseline'
+
+# What the kernel's own drivers write whenever they want to: cpufreq (PERF_CTL, HWP_REQUEST, ENERGY_PERF_BIAS; AMD's
+# PSTATE_CTL, CPPC_REQUEST) and perf (the global controls of counters, beside their event selects).
+KERNEL = frozenset((0x199, 0x774, 0x1B0, 0xC0010062, 0xC00102B3, FIXED_CONTROL, 0x38F, 0xC0000301)) | CORE_SELECTS
 
 Difference = collections.namedtuple('Difference', 'writes problems')
 Difference.__doc__ = """What brings registers back to the baseline: Writes; and the Problems of those that it cannot."""
@@ -76,7 +81,7 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
 
     Only what jobs can change is looked at: bits that the list lets be written, of configuration. CPUs that are offline
     are left out: nothing runs on them. adopts: what the baseline does not know becomes part of it, as nobody could
-    have changed it yet; otherwise that is a problem.
+    have changed it yet, and so does what the kernel writes; otherwise the former is a problem.
     """
     entries = [named(entry, baseline) for entry in entries if entry.mask]
     entries = [entry for entry in entries if entry.kind == 'configuration']
@@ -91,6 +96,10 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
         if register and not fails and covers(register) and now == expected(register, len(cpus)):
             continue
         reading = build_reading(cpus, now, results.errors[index::width])
+        if adopts and register and is_of_the_kernel(entry.address):
+            baseline['registers'][format_address(entry.address)] = build_register(entry, reading)
+            adopted = True
+            continue
         saved = saved_of(entry, register, cpus)
         newcomers = set(cpus).difference(*saved.values.values(), *saved.errors.values())
         if newcomers and adopts:
@@ -108,6 +117,11 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
     if adopted:
         write_baseline(machine, baseline)
     return Difference(writes, problems)
+
+
+def is_of_the_kernel(address):
+    """Return whether a register is the kernel's to change between jobs."""
+    return address in KERNEL
 
 
 def named(entry, baseline):

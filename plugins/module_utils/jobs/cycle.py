@@ -46,7 +46,7 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
         return []
     gone = {job.id: own} if own else {}
     image = read_image(machine, settings)
-    lists = Lists(machine, settings, image and image.lists)
+    lists = Lists(machine, settings, image)
     refusal = admission = wanted = None
     try:
         admission = admit(job, asked, settings, lists, manager.is_alone)
@@ -72,8 +72,8 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
     if wanted:
         set_lines, set_text = set_wanted(machine, job, wanted, admission, settings, lists)
         lines += set_lines
-    enter(machine, job, admission.profile, admission.text, stay, lists, set_text)
-    return lines + admission.notes
+    notes = enter(machine, job, admission.profile, admission.text, stay, lists, set_text)
+    return lines + admission.notes + notes
 
 
 def is_same_run(record, job, manager):
@@ -95,12 +95,15 @@ def leavers(present, manager, waits):
 
 
 def enter(machine, job, profile, text, stay, lists, set_text=''):
-    """Record a job, and have its list in force with those of the others. Raises MsrSafeError; it is not there then."""
+    """Record a job, and have its list in force with those of the others; return notes, texts.
+
+    Raises MsrSafeError; the record is not there then.
+    """
     record = Record(job.id, job.run, job.node, job.uid, profile, bool(set_text) or is_writable(text), time.time())
     records.write_record(machine, record, text, set_text)
     try:
         with locked(machine, 'msr-job'):
-            put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
+            return put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
     except MsrSafeError:
         records.remove_record(machine, job.id)
         raise
@@ -184,7 +187,7 @@ def end(machine, job, settings, manager):
     if any(record.writes for record in present.values()):
         gone.update(leavers(present, manager, waits=False))
     image = read_image(machine, settings)
-    return leave(machine, gone, settings, Lists(machine, settings, image and image.lists), image)
+    return leave(machine, gone, settings, Lists(machine, settings, image), image)
 
 
 def leave(machine, gone, settings, lists, image):

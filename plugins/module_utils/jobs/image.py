@@ -23,13 +23,16 @@ ONLINE = '/sys/devices/system/cpu/online'
 
 
 class Image:
-    """What was compiled: lists, {name: bare list}; closed, the bare list that lets all be read that jobs can change;
-    addresses and cpus; expected and masks, 8 bytes for each register of each CPU.
+    """What was compiled.
+
+    lists: {name: bare list}; forbidden: {bare list: {address: bits}}, of counters that are to count for users only;
+    closed: the bare list that lets all be read that jobs can change; addresses and cpus of that; expected and masks: 8
+    bytes for each register of each CPU.
     """
 
-    def __init__(self, lists, closed, addresses, cpus, expected, masks):
-        self.lists, self.closed, self.addresses, self.cpus = lists, closed, addresses, cpus
-        self.expected, self.masks = expected, masks
+    def __init__(self, lists, forbidden, closed, addresses, cpus, expected, masks):
+        self.lists, self.forbidden, self.closed = lists, forbidden, closed
+        self.addresses, self.cpus, self.expected, self.masks = addresses, cpus, expected, masks
 
     def is_as_expected(self, machine):
         """Return whether all registers hold what they should, as one batch says. The closed list is in force."""
@@ -40,6 +43,16 @@ class Image:
         if any(results.errors):
             return False
         return values == self.expected or not self.differing(values)
+
+    def has_none_of(self, machine, forbidden):
+        """Return whether no register has bits that it should not have, {address: bits}."""
+        addresses = sorted(forbidden)
+        results = carry_out(machine, reads(addresses, self.cpus))
+        return not any(results.errors) and not any(
+            value & forbidden[address]
+            for index, address in enumerate(addresses)
+            for value in set(results.values[index :: len(addresses)])
+        )
 
     def differing(self, values):
         """Return the bits, of those that jobs can change, in which values differ from what is expected."""
@@ -58,7 +71,7 @@ def read_image(machine, settings):
 
 
 def write_image(machine, settings, image):
-    parts = (image.lists, image.closed, image.addresses, image.cpus, image.expected, image.masks)
+    parts = (image.lists, image.forbidden, image.closed, image.addresses, image.cpus, image.expected, image.masks)
     write_bytes(machine, PATH, marshal.dumps((stamp_of(machine, settings), parts)))
 
 
@@ -77,11 +90,11 @@ def stamp_of_file(path):
     return [path, status.st_mtime_ns, status.st_size, status.st_ino]
 
 
-def build_image(lists, entries, cpus, columns):
+def build_image(lists, forbidden, entries, cpus, columns):
     """Return the Image of a node. columns: {address: (mask, [value on each CPU])} of what jobs can change there."""
     addresses = sorted(columns)
     expected, masks = array('Q'), array('Q', [columns[address][0] for address in addresses])
     for index in range(len(cpus)):
         expected.extend([columns[address][1][index] for address in addresses])
     closed = ''.join('0x%08X 0x%016X\n' % (entry.address, 0) for entry in entries)
-    return Image(lists, closed, addresses, cpus, expected.tobytes(), masks.tobytes() * len(cpus))
+    return Image(lists, forbidden, closed, addresses, cpus, expected.tobytes(), masks.tobytes() * len(cpus))

@@ -48,13 +48,27 @@ def activate_carefully(machine, text):
 
 
 def put_jobs_in_force(machine, jobs, lists):
-    """Have in force what the jobs on the node got, or the node's own list if there is none.
+    """Have in force what the jobs on the node got, or the node's own list if there is none; return notes, texts.
 
-    Where the kernel refuses it, nothing is approved. Raises MsrSafeError.
+    Counters that it lets be programmed count for users only then. Where that cannot be, or the kernel refuses the list,
+    nothing is approved. Raises MsrSafeError.
     """
     text = unite([read_list_of(machine, job) for job in jobs]) if jobs else lists.own()[0]
     try:
         put_in_force(machine, text)
+        return keep_counters_to_users(machine, text, lists.image)
     except MsrSafeError:
         put_in_force(machine, '')
         raise
+
+
+def keep_counters_to_users(machine, text, image):
+    """Make counters count for users only that the list in force lets be programmed; return notes, texts."""
+    known = image.forbidden.get(text) if image else None
+    if known is not None and (not known or image.has_none_of(machine, known)):
+        return []
+    from ..approved_lists.approved_list import parse_entries
+    from ..approved_lists.counters import activate_for_users, programs_counters
+
+    entries = parse_entries(text, 'the list')
+    return activate_for_users(machine, entries) if programs_counters(entries) else []

@@ -11,10 +11,11 @@ from .record import list_of, read_records, set_of
 
 
 class Lists:
-    """The lists as they are in files; what is known of them already need not be read: {name: bare list}."""
+    """The lists as they are in files; what is known of them from an Image need not be read."""
 
-    def __init__(self, machine, settings, known=None):
-        self.machine, self.settings, self.known = machine, settings, known or {}
+    def __init__(self, machine, settings, image=None):
+        self.machine, self.settings, self.image = machine, settings, image
+        self.known = dict(image.lists) if image else {}
 
     def of(self, name):
         """Return the bare list of a profile. Raises MsrSafeError where it is missing or malformed."""
@@ -33,8 +34,13 @@ class Lists:
         """Return the entries of a list, with names and kinds. Raises MsrSafeError."""
         from ..approved_lists.active import read_installed_list  # Most prologs need none of this
         from ..approved_lists.approved_list import read_list
+        from ..approved_lists.header import require_cpu_of_header
+        from ..hardware.cpu import read_cpu
 
-        return read_list(self.machine, list_path(name)) if name else read_installed_list(self.machine)
+        path = list_path(name)
+        # A disk that moved to another node brings lists of another CPU along
+        require_cpu_of_header(self.machine.read_text(path) or '', path, read_cpu(self.machine))
+        return read_list(self.machine, path) if name else read_installed_list(self.machine)
 
     def every(self, of_jobs=True):
         """Return the entries that approve all that any job on this node could have changed.

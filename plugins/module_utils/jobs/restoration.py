@@ -15,6 +15,8 @@ from ..access.write import (
     summarize_problems,
     summarize_writes,
 )
+from ..approved_lists.approved_list import parse_entries
+from ..approved_lists.counters import forbidden_bits
 from ..errors import MsrSafeError
 from ..hexadecimal import format_address
 from .bare_list import bare, reading
@@ -64,7 +66,15 @@ def make_image(machine, settings, lists, baseline, entries):
         for name in ('', *settings.profiles):
             with contextlib.suppress(MsrSafeError):
                 lists.of(name)
-        write_image(machine, settings, build_image(lists.known, entries, cpus, columns))
+        forbidden = {text: forbidden_in(text) for text in lists.known.values()}
+        forbidden.update((reading(text), {}) for text in lists.known.values())
+        write_image(machine, settings, build_image(lists.known, forbidden, entries, cpus, columns))
+
+
+def forbidden_in(text):
+    """Return the bits that registers are not to have while a list is in force: {address: bits}."""
+    found = {entry.address: forbidden_bits(entry) for entry in parse_entries(text, 'the list')}
+    return {address: bits for address, bits in found.items() if bits}
 
 
 def changed_by(machine, lists):

@@ -439,6 +439,31 @@ def test_counters_stay_alone_where_no_list_says_what_they_are(node, slurm):
     assert (node.register(0xC2), node.register(POWER_LIMIT)) == (7, 0)
 
 
+SELECT, OS, COUNTS_CYCLES = 0x186, 1 << 17, 0x43003C
+
+
+def test_counters_of_a_job_count_for_users_only(node, slurm):
+    """The bit is left over from the kernel's own events, and no list lets users write it."""
+    node.put('/etc/msr-safe/profiles/power', '0x186 0xFF45FFFF # IA32_PERFEVTSEL0\n')
+    for number in (42, 43):
+        node.set_register(SELECT, COUNTS_CYCLES | OS)
+        assert slurm.job('prolog', number, '--profile=power') == 0
+        assert node.register(SELECT) & OS == 0
+        slurm.job('epilog', number)
+
+
+@pytest.mark.parametrize('address', [0x186, 0x199, 0x774, 0xC00102B3])
+def test_what_the_kernel_writes_between_jobs_is_its_own(node, slurm, address):
+    node.put('/etc/msr-safe/profiles/power', '0x%X 0xFFFF\n' % address)
+    slurm.command('baseline')
+    node.set_register(address, 0x1800)
+    slurm.job('prolog', 42, '--profile=power')
+    assert node.register(address) == 0x1800
+    node.set_register(address, 0x0A00)
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(address) == 0x1800
+
+
 def test_names_cannot_lead_out_of_the_directory(node, slurm):
     os.makedirs(node.path(RUN), mode=0o700)
     node.put(RUN + '/..job', '{}')
