@@ -12,9 +12,24 @@ wait.
 import zipfile
 
 from ..errors import MsrSafeError
+from . import slurm_actions  # noqa: F401  its actions are among ACTIONS, too
 from .actions import ACTIONS
 
-STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'policy', 'boot', 'remove')
+STAGES = (
+    'build',
+    'deliver',
+    'install',
+    'permissions',
+    'load',
+    'commands',
+    'approve',
+    'policy',
+    'jobs',
+    'slurm',
+    'boot',
+    'restart',
+    'remove',
+)
 
 
 def build_change(stage, action, title, before, after, **arguments):

@@ -204,7 +204,8 @@ def test_every_change_can_be_carried_out_and_shown():
     changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
-    assert set(actions(changes)) == set(ACTIONS)
+    ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
+    assert set(actions(changes)) == ours
     for change in changes:
         assert change['stage'] in STAGES
         assert change['title']
