@@ -55,7 +55,7 @@ def describe_jobs(jobs):
     """Return why a node is left alone, in words, or None where no job is on it."""
     if not jobs:
         return None
-    return 'job %d is on the node' % jobs[0] if len(jobs) == 1 else '%d jobs are on the node' % len(jobs)
+    return 'job %s is on the node' % jobs[0] if len(jobs) == 1 else '%d jobs are on the node' % len(jobs)
 
 
 def due(changes):
