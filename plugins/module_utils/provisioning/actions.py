@@ -58,7 +58,7 @@ def action(payload=None, unloads=False):
 
 @action()
 def write_file(machine, change, _payload):
-    machine.write(change['path'], change['content'].encode('utf-8'))
+    machine.write(change['path'], change['content'].encode('utf-8'), mode=int(change.get('mode', '0644'), 8))
 
 
 @action()

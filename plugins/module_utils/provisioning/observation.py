@@ -30,11 +30,14 @@ from ..layout import (
     installed_module,
 )
 from ..policy.application import observe_policy
-from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
+from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
 from .packages import observe_build
 from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
+
+# Files whose texts the plan compares
+CONFIGURED = (MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *sorted(HOOKS.values()))
 
 # Which kernels the module is for, where they are not named
 RUNNING, INSTALLED = 'running', 'installed'
@@ -86,7 +89,7 @@ def observe_node(
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT, POLICY)},
+        'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
@@ -224,7 +227,8 @@ def observe_traces(machine, build_directory):
     'paths': [str], 'groups': those that the role made,
     'slurm': do Slurm's jobs need it?}``.
     """
-    files = [path for path in [MODPROBE, UDEV, SYSCTL, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
+    paths = [MODPROBE, UDEV, SYSCTL, UNIT, *sorted(HOOKS.values()), *sorted([*COMMANDS, *HELP])]
+    files = [path for path in paths if is_ours(machine, path)]
     files += [path for path in (POLICY, APPROVED_LIST) if is_ours(machine, path)]
     directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
     directories += built_directories(machine, build_directory) if build_directory != STATE else []

@@ -13,9 +13,9 @@ import re
 from ..hardware.devices import DEVICES
 from ..hardware.module_file import examine_module_file
 from ..layout import COMMANDS, HELP, POLICY, installed_module
-from .files import CONFIGURATION
+from .files import CONFIGURATION, HOOKS
 
-OURS = (*CONFIGURATION, POLICY, *sorted(COMMANDS), *sorted(HELP))
+OURS = (*CONFIGURATION, POLICY, *sorted(HOOKS.values()), *sorted(COMMANDS), *sorted(HELP))
 
 # Where each looks for files; the first of several with one name counts
 DEPMOD_DIRECTORIES = ('/etc/depmod.d', '/run/depmod.d', '/usr/local/lib/depmod.d', '/usr/lib/depmod.d', '/lib/depmod.d')

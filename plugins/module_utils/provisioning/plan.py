@@ -18,11 +18,13 @@ from . import actions
 from .change import build_change, defer, describe_jobs, disturbs, due, unloads
 from .files import (
     APPROVED_LIST,
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
     UNIT,
     WATCHDOG_WAS_ON,
+    hook_text,
     modprobe_text,
     sysctl_text,
     udev_text,
@@ -548,7 +550,13 @@ def plan_boot(observed):
                 start=observed['kernel_release'] == observed['running_kernel'],
             )
         )
-    return [dict(change, disturbs=True) for change in changes]
+    return [dict(change, disturbs=True) for change in changes] + plan_hook(observed)
+
+
+def plan_hook(observed):
+    """Plan to have the package manager say when it installs a kernel for which there is no module."""
+    path = HOOKS.get(observed['build']['package_manager'])
+    return [dict(change, mode='0755') for change in plan_file(observed, 'boot', path, hook_text())] if path else []
 
 
 def plan_absent(observed):

@@ -12,8 +12,8 @@ import hashlib
 import json
 
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import files
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import CONFIGURED
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import plan, wanted_settings
 
 KERNEL = '6.1.0-18-amd64'
@@ -45,7 +45,7 @@ def observations():
         'majors_taken': {'1': 'mem', '4': 'tty', '5': 'ttyprintk', '10': 'misc', '13': 'input', '188': 'ttyUSB'},
         'approved_list': None,
         'installed_list': None,
-        'files': {files.MODPROBE: None, files.UDEV: None, files.SYSCTL: None, files.UNIT: None, POLICY: None},
+        'files': dict.fromkeys(CONFIGURED),
         'group_exists': False,
         'commands_digest': '',
         'service_enabled': False,
@@ -81,11 +81,11 @@ def observations():
         approved_list={'device': '/d', 'sha256': wanted['approved_list']['sha256'], 'registers': 321, 'writable': 270},
         installed_list={'sha256': hashlib.sha256(wanted['approved_list']['file_text'].encode()).hexdigest()},
         files={
+            **fresh['files'],
             files.MODPROBE: files.modprobe_text(settings['majors']).strip(),
             files.UDEV: files.udev_text('msr', settings['modes']).strip(),
-            files.SYSCTL: None,
             files.UNIT: files.unit_text().strip(),
-            POLICY: None,
+            files.HOOKS['apt-get']: files.hook_text().strip(),
         },
         group_exists=True,
         commands_digest=wanted['commands_digest'],

@@ -53,6 +53,11 @@ def test_writes_a_file(node):
     assert node.get('/etc/modprobe.d/x.conf') == 'options ü\n'
 
 
+def test_writes_a_script(node):
+    carry_out(node, 'write_file', path='/etc/kernel/x', content='#!/bin/sh\n', mode='0755')
+    assert stat.S_IMODE(os.stat(node.path('/etc/kernel/x')).st_mode) == 0o755
+
+
 @pytest.mark.parametrize(
     'path, commands',
     [

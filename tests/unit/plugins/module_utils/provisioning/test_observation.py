@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices impo
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, make_directory, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
@@ -78,7 +79,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
         'nmi_watchdog': None,

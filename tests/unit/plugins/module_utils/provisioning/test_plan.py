@@ -16,10 +16,12 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     due_stages,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
     UNIT,
+    hook_text,
     modprobe_text,
     sysctl_text,
     udev_text,
@@ -102,7 +104,7 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
@@ -125,6 +127,8 @@ def make_converged(**changes):
         files={
             MODPROBE: modprobe_text(MAJORS).strip(),
             SYSCTL: None,
+            HOOKS['apt-get']: hook_text().strip(),
+            HOOKS['dnf']: None,
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
             POLICY: None,
@@ -191,6 +195,7 @@ def test_a_fresh_node_needs_everything_in_order():
         'activate_list',
         'write_file',
         'enable_service',
+        'write_file',
     ]
 
 
@@ -605,6 +610,18 @@ def test_what_depmod_has_not_seen_is_shown_to_it():
 
 
 # The node's other kernels
+
+
+@pytest.mark.parametrize('manager', ['apt-get', 'dnf'])
+def test_a_package_manager_is_to_say_when_a_kernel_has_no_module(manager):
+    observed = make_converged(build=dict(BUILD, package_manager=manager))
+    observed['files'].update(dict.fromkeys(HOOKS.values()))
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['path'], change['mode'], change['content']) == (HOOKS[manager], '0755', hook_text())
+
+
+def test_what_installs_kernels_elsewhere_is_not_known():
+    assert plan_present(make_converged(build=dict(BUILD, package_manager='zypper')), make_wanted()) == []
 
 
 def make_kernel(release=OTHER_KERNEL, **files):
