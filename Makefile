@@ -41,7 +41,7 @@ help: ## Show this list
 ## Try it
 
 .PHONY: demo demo-down
-demo: setup ## Two virtual nodes: set up, changed by a "job", restored
+demo: setup ## Two virtual nodes: set up, changed by a "job", restored, audited
 	@tests/tools/ready-images demo/nodes.yml
 	demo/up
 
