@@ -18,6 +18,8 @@ from ..layout import JOB_COMMAND, STATE
 
 UNIT = '/etc/systemd/system/msr-safe-baseline.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe-baseline.service'
+# Names what ran, by a link to nothing
+INVOCATION = '/run/systemd/units/invocation:msr-safe-baseline.service'
 DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
 # Says which Slurm and which source the installed plugin is of.
 PLUGIN_STAMP = STATE + '/spank_plugin'
@@ -70,7 +72,7 @@ def observe_slurm_node(machine, submit_only, places):
             'loads': observe_options(machine, slurm) if content else None,
         },
         'service_enabled': os.path.lexists(machine.path(UNIT_ENABLED)),
-        'service_ran': machine.exists('/run/systemd/units/invocation:msr-safe-baseline.service'),
+        'service_ran': os.path.lexists(machine.path(INVOCATION)),
         'systemd': machine.exists('/run/systemd/system'),
         'jobs': list(read_records(machine)),
         'slurmd': observe_slurmd(machine),

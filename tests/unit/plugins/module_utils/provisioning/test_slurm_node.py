@@ -107,6 +107,12 @@ def test_what_the_running_slurmd_has_loaded(slurm, maps, loaded):
     assert observe(slurm)['slurmd'] == {'pid': 811, 'loaded': loaded}
 
 
+def test_a_service_that_ran_left_a_link_to_nothing(slurm):
+    assert observe(slurm)['service_ran'] is False
+    slurm.link('/run/systemd/units/invocation:msr-safe-baseline.service', '863d056a20a3426fbcf2c2de7f871ed1')
+    assert observe(slurm)['service_ran'] is True
+
+
 def test_a_node_without_slurmd_running(slurm):
     assert observe(slurm)['slurmd'] is None
 
