@@ -163,6 +163,7 @@ test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtua
 
 bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
 	python tests/bench/fake_node.py
+	python tests/bench/msr_job.py
 	python tests/bench/nodes.py $(CPUS)
 
 bench-fleet: tools ## What a fleet costs the controller, against ping, with stub hosts; docs/results/fleet.md (HOSTS='20 60')

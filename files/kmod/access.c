@@ -85,6 +85,7 @@ int msr_safe_access_alloc(struct msr_safe_access *access, u32 count, bool timed)
 	access->read_only_err = -EROFS;
 	access->writes = false;
 	access->locked_down = 0;
+	access->has_failed = false;
 	access->requester = current;
 	access->sorted = NULL;
 	access->segment_count = 0;
@@ -170,11 +171,16 @@ static struct msr_safe_segment *segment_of(struct msr_safe_access *access,
 /* Whose operations there are, how many, and whether they come one CPU after the other. */
 static struct msr_safe_segment *count(struct msr_safe_access *access,
 				      const struct msr_safe_op *op,
-				      const struct msr_safe_segment *before)
+				      struct msr_safe_segment *before)
 {
-	struct msr_safe_segment *segment = segment_of(access, op);
+	struct msr_safe_segment *segment;
 
-	if (segment->count++ && segment != before)
+	if (before && before->cpu == op->cpu) {
+		before->count++;
+		return before;
+	}
+	segment = segment_of(access, op);
+	if (segment->count++)
 		access->is_mixed = true;
 	return segment;
 }
@@ -308,7 +314,7 @@ static int check_again(const struct msr_safe_access *access, struct msr_safe_op 
 static bool carry_out_slice(struct msr_safe_call *call, struct msr_safe_budget *budget)
 {
 	struct msr_safe_segment *segment = container_of(call, struct msr_safe_segment, call);
-	const struct msr_safe_access *access = segment->access;
+	struct msr_safe_access *access = segment->access;
 	struct msr_safe_op *op = segment->next, *end = segment->end;
 	const struct msr_safe_register *near;
 	const struct msr_safe_list *list;
@@ -322,6 +328,8 @@ static bool carry_out_slice(struct msr_safe_call *call, struct msr_safe_budget *
 			msr_safe_op_carry_out(op, access->lease, access->requester);
 			stamp(access->stamps, op);
 		}
+		if (unlikely(op->err))
+			WRITE_ONCE(access->has_failed, true);
 		op++;
 	} while (msr_safe_budget_is_left(budget) && op < end);
 	rcu_read_unlock();
@@ -343,6 +351,8 @@ static void mark_the_rest(struct msr_safe_segment *segment)
 {
 	struct msr_safe_op *op;
 
+	if (segment->call.err)
+		segment->access->has_failed = true;
 	if (segment->call.err != -ENXIO)
 		return;
 	for (op = segment->next; op < segment->end; op++) {
@@ -374,6 +384,8 @@ static int first_error(const struct msr_safe_access *access)
 {
 	u32 i;
 
+	if (!access->has_failed)
+		return 0;
 	for (i = 0; i < access->count; i++)
 		if (access->ops[i].err)
 			return access->ops[i].err;

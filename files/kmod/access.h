@@ -47,6 +47,7 @@ struct msr_safe_access {
 	/* private: */
 	bool writes;
 	int locked_down;			/* what lockdown says about them */
+	bool has_failed;			/* an operation, as they were carried out */
 	const struct task_struct *requester;
 	const struct msr_safe_list *list;	/* that all were checked against */
 	struct msr_safe_op *sorted;		/* by segment; NULL: ops are that */

@@ -23,6 +23,7 @@
 #include <linux/nospec.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -33,6 +34,8 @@
 /* Of the time that a slice took, what the CPU has for itself before the next. */
 #define PAUSE_DIVISOR	4
 #define PAUSE_MIN_NS	1000
+
+#define LOOK_AT_THE_TIME_WITHIN	16u	/* operations */
 
 #define TIME_BETWEEN_LOOKS	max(HZ / 100, 1)
 
@@ -95,12 +98,29 @@ static void end_all(struct msr_safe_queue *queue)
 	}
 }
 
-static struct msr_safe_budget budget_of_slice(u64 now)
+/**
+ * msr_safe_budget_look() - see msr_safe_budget_is_left()
+ * @budget: of which next_look operations are used
+ *
+ * Context: Interrupts are off.
+ */
+bool msr_safe_budget_look(struct msr_safe_budget *budget)
 {
-	return (struct msr_safe_budget){
-		.deadline = now + MSR_SAFE_SLICE_NS,
-		.operations = MSR_SAFE_SLICE_OPERATIONS,
-	};
+	u64 now = local_clock();
+
+	if (!budget->deadline)
+		budget->deadline = now + MSR_SAFE_SLICE_NS;
+	budget->next_look += min(budget->next_look, LOOK_AT_THE_TIME_WITHIN);
+	budget->is_spent = budget->used >= MSR_SAFE_SLICE_OPERATIONS || now >= budget->deadline;
+	return !budget->is_spent;
+}
+
+/* Of the time that the slice took. */
+static ktime_t pause_after(const struct msr_safe_budget *budget)
+{
+	u64 took = local_clock() - (budget->deadline - MSR_SAFE_SLICE_NS);
+
+	return max_t(u64, div_u64(took, PAUSE_DIVISOR), PAUSE_MIN_NS);
 }
 
 /* On the call's CPU, interrupts are off. */
@@ -112,19 +132,16 @@ static bool work(struct msr_safe_call *call, struct msr_safe_budget *budget)
 
 static void serve(struct msr_safe_queue *queue)
 {
-	u64 began = local_clock();
-	struct msr_safe_budget budget = budget_of_slice(began);
+	struct msr_safe_budget budget = MSR_SAFE_BUDGET;
 	struct msr_safe_call *call;
-	u64 pause;
 
 	if (smp_processor_id() != queue->cpu || !cpu_online(queue->cpu)) {
 		end_all(queue);
 		return;
 	}
 	while ((call = first_call(queue))) {
-		if (!budget.operations || local_clock() >= budget.deadline) {
-			pause = div_u64(local_clock() - began, PAUSE_DIVISOR);
-			hrtimer_start(&queue->timer, max_t(u64, pause, PAUSE_MIN_NS),
+		if (budget.is_spent) {
+			hrtimer_start(&queue->timer, pause_after(&budget),
 				      HRTIMER_MODE_REL_PINNED_HARD);
 			return;
 		}
@@ -196,28 +213,37 @@ static void look(struct msr_safe_calls *calls)
 		calls->look(calls);
 }
 
-/* The task itself is at work on its own CPU, and can be preempted between slices. */
-static void work_here(struct msr_safe_calls *calls)
+/* Returns whether there is more to do, on this CPU or on another that the task is on by now. */
+static bool work_slice_here(struct msr_safe_call *call)
 {
-	struct msr_safe_call *call = calls->here;
-	struct msr_safe_budget budget;
+	struct msr_safe_budget budget = MSR_SAFE_BUDGET;
 	unsigned long flags;
 	bool more = true;
 
-	while (more) {
-		look(calls);
-		local_irq_save(flags);
-		if (smp_processor_id() != call->cpu) {
-			local_irq_restore(flags);
-			enqueue(call);
-			return;
-		}
-		budget = budget_of_slice(local_clock());
+	local_irq_save(flags);
+	if (smp_processor_id() == call->cpu)
 		more = work(call, &budget);
-		local_irq_restore(flags);
+	local_irq_restore(flags);
+	return more;
+}
+
+/*
+ * The task itself is at work on its own CPU, and can be preempted between
+ * slices. Returns whether all calls have ended.
+ */
+static bool work_here(struct msr_safe_calls *calls)
+{
+	struct msr_safe_call *call = calls->here;
+
+	while (work_slice_here(call)) {
+		if (call->cpu != raw_smp_processor_id()) {
+			enqueue(call);
+			return false;
+		}
 		cond_resched();
+		look(calls);
 	}
-	finish(call);
+	return atomic_dec_and_test(&calls->left);
 }
 
 /**
@@ -263,8 +289,8 @@ void msr_safe_calls_add(struct msr_safe_calls *calls, struct msr_safe_call *call
  */
 void msr_safe_calls_wait(struct msr_safe_calls *calls)
 {
-	if (calls->here)
-		work_here(calls);
+	if (calls->here && work_here(calls))
+		return;
 	while (!wait_for_completion_timeout(&calls->done, TIME_BETWEEN_LOOKS))
 		look(calls);
 }

@@ -6,22 +6,24 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/list.h>
-#include <linux/sched/clock.h>
 #include <linux/types.h>
 
 /*
  * The most that all callers together may have in one interrupt. To look at the
- * time costs a good part of an operation: an interrupt takes this long and a
- * few more of the slowest ones.
+ * time costs a good part of an operation, so it is not done after each: an
+ * interrupt takes this long and up to 16 operations more.
  */
 #define MSR_SAFE_SLICE_OPERATIONS	256
 #define MSR_SAFE_SLICE_NS		25000
-#define OPERATIONS_BETWEEN_LOOKS	4	/* a power of 2 */
 
 struct msr_safe_budget {
-	u64 deadline;
-	unsigned int operations;
+	unsigned int used;		/* operations */
+	unsigned int next_look;		/* at the time, after so many */
+	u64 deadline;			/* 0: nobody has looked yet */
+	bool is_spent;
 };
+
+#define MSR_SAFE_BUDGET		{ .next_look = 2 }
 
 /* Work for one CPU, done there in slices. */
 struct msr_safe_call {
@@ -50,12 +52,12 @@ struct msr_safe_calls {
 	struct completion done;
 };
 
+bool msr_safe_budget_look(struct msr_safe_budget *budget);
+
 /* After an operation: whether there may be another. */
 static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
 {
-	if (--budget->operations % OPERATIONS_BETWEEN_LOOKS)
-		return true;
-	return budget->operations && local_clock() < budget->deadline;
+	return ++budget->used < budget->next_look || msr_safe_budget_look(budget);
 }
 
 void msr_safe_calls_init(void);

@@ -321,7 +321,7 @@ static int end_all(struct notifier_block *block, unsigned long action, void *unu
 	}
 	mutex_unlock(&leases_lock);
 	if (count)
-		pr_info("%u leases have ended as the machine goes down\n", count);
+		pr_info("the machine goes down: leases have ended (%u)\n", count);
 	return NOTIFY_DONE;
 }
 

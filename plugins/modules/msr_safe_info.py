@@ -105,7 +105,7 @@ msr_safe:
     jobs:
       description: The numbers of the jobs that the role slurm knows on the node.
       type: list
-      elements: int
+      elements: str
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str

@@ -21,7 +21,7 @@ OUTCOMES = (AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED)
 
 # What differs from node to node in a reason that is the same for people
 OF_ONE_NODE = (
-    (re.compile(r'\bjob [0-9]+ is on'), 'a job is on'),
+    (re.compile(r'\bjob \S+ is on'), 'a job is on'),
     (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'),
     (re.compile(r' \(pid [0-9]+\)'), ''),
 )

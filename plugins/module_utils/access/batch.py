@@ -63,6 +63,8 @@ def write_masks(machine, addresses, cpu):
 def submit_until_settled(descriptor, operations):
     """Submit the operations, and again those that a refused one held back."""
     results = submit(descriptor, operations)
+    if not any(results.errors):
+        return results
     waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
     if waiting and len(waiting) < len(results.errors):
         settled = submit_until_settled(descriptor, pick(operations, waiting))

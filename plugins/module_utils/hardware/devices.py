@@ -3,12 +3,10 @@
 """The devices of the kernel module: their names and what a node has of them."""
 
 import errno
-import grp
 import os
 import stat
 
 from ..errors import MsrSafeError
-from .cpulist import format_cpulist
 
 # Device (also the name of its sysfs class) -> kernel module parameter for its major number.
 PARAMETERS = {
@@ -83,6 +81,8 @@ def observe_devices(machine):
     Shape: ``{device: {'major': int or None, 'access': {'0660 root:msr':
     cpulist}}}``, with '' as the cpulist of a device that belongs to no CPU.
     """
+    from .cpulist import format_cpulist  # Takes long to load, and most who open a device observe none
+
     observed = {}
     for device in DEVICES:
         access, major = {}, None
@@ -107,6 +107,8 @@ def describe_access(status):
 
 
 def group_name(gid):
+    import grp
+
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

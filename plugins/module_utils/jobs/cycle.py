@@ -2,227 +2,289 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A job's life on a node: what its prolog does to the registers, and its epilog undoes.
 
-Every function but await_epilogs wants the lock of the records (jobs_locked) to be held.
+Every function wants the lock of the records (jobs_locked) to be held. A resource manager is a ``manager`` here: it
+has states_of, is_alone, drain and cancel as Slurm does.
 """
 
-import collections
-import contextlib
-import os
-import signal
 import time
 
+from ..access.lock import locked
 from ..errors import MsrSafeError
-from ..hardware.devices import device_holders
 from . import record as records
-from .baseline import BASELINE, restore_baseline, save_baseline
-from .msrsave_command import restore_registers, save_registers
-from .profile import activate_profile, is_allowed, is_writable, read_profile_list
+from .admission import Refused, admit, admit_beside, admit_values
+from .bare_list import bare, is_writable, reading
+from .image import read_image
+from .job import ENDING, GONE
+from .list_in_force import put_in_force, put_jobs_in_force
+from .lists import Lists
 from .record import Record
-from .slurm import jobs_on
-
-# Seconds until what was killed has closed its descriptors.
-SURVIVORS_TIME = 2
-
-# Seconds that a prolog waits for the epilogs of others: Slurm kills what does not end by itself within 30, as a rule.
-EPILOGS_TIME = 120
+from .survivors import end_survivors, find_hidden
 
 
-class Refused(MsrSafeError):
-    """The job may not have what it asked for: its user's affair, not the node's."""
+class Ending(Exception):
+    """Jobs on the node have ended, and their epilogs have yet to run: try again after that."""
 
 
-def await_epilogs(machine, job, node):
-    """Return when the jobs that are completing have left the node, or after EPILOGS_TIME: who then is here, is here.
+class NotRestored(MsrSafeError):
+    """Registers could not be brought to the baseline."""
 
-    Slurm may start a prolog while the epilog of the job before, on a node of its own, has yet to run. The lock must
-    not be held: the epilogs want it. Raises MsrSafeError where Slurm does not answer.
+
+def begin(machine, job, asked, settings, manager, waits=False, values=''):
+    """Prolog: bring the registers to the baseline, give the job its list; return what is to be logged.
+
+    asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Does nothing
+    where it was done before: slurmd may have been restarted. A job that was here before under the same number, and was
+    started again, is undone first. Raises Refused, then the job has a record all the same, and nothing to write;
+    Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then no job can write
+    them.
     """
-    deadline = time.monotonic() + EPILOGS_TIME
-    while is_any_completing(machine, job, node) and time.monotonic() < deadline:
-        time.sleep(0.5)
-
-
-def is_any_completing(machine, job, node):
-    """Return whether another job of the node has yet to be undone by its epilog, which will run."""
-    return any(is_completing for _record, is_completing in other_jobs(machine, job, node))
-
-
-def begin(machine, job, asked, settings, node):
-    """Prolog: give the job the list of its profile, and save what the registers hold; return what is to be logged.
-
-    asked: the profile that the job asks for, '' if none. Does nothing where it was done before: slurmd may have
-    been restarted. Raises Refused, and MsrSafeError where the registers are not ready for a job; the node's own
-    list is then in force.
-    """
-    stay, gone = neighbours(machine, job.id, node)
-    lines = leave_all(machine, gone, stay, settings)
-    if records.read_record(machine, job.id):
-        return lines
-    profile = admit(machine, job, asked, settings, stay)
-    records.write_record(machine, Record(job.id, job.uid, profile, time.time()))
-    if not stay:  # Else they came first: the list is theirs, and so is the snapshot
-        prepare(machine, job.id, profile, settings)
-    return lines
-
-
-def prepare(machine, job, profile, settings):
-    """Make the node one of this job, or leave it as it was."""
+    if records.has_ended(machine, job.id, job.run):
+        return ['job %s has ended here: its prolog comes too late' % job.id]
+    present = records.read_records(machine)
+    own = present.pop(job.id, None)
+    if own and is_same_run(own, job, manager):
+        return []
+    gone = {job.id: own} if own else {}
+    image = read_image(machine, settings)
+    lists = Lists(machine, settings, image)
+    refusal = admission = wanted = None
     try:
-        if is_writable(activate_profile(machine, profile)):
-            save_registers(machine, settings.msrsave, records.snapshot_of(job))
+        admission = admit(job, asked, settings, lists, manager.is_alone)
+        wanted = admit_values(job, values, admission, settings, manager.is_alone)
+    except Refused as error:
+        refusal = error
+    if any(record.writes for record in present.values()) or (admission and is_writable(admission.text)) or wanted:
+        gone.update(leavers(present, manager, waits))
+    lines = leave(machine, gone, settings, lists, image)
+    stay = [record for record in present.values() if record.job not in gone]
+    records.remove_record(machine, job.id)  # A refusal of a run before this one, if anything
+    try:
+        if refusal:
+            raise refusal
+        if stay:
+            admission = admit_beside(machine, asked, admission, stay, settings, bool(wanted))
+    except Refused:
+        enter(machine, job, '', reading(lists.own()[0]), stay, lists)
+        raise
+    if not stay:
+        lines += prepare(machine, job, settings, lists, image)
+    set_text = ''
+    if wanted:
+        set_lines, set_text = set_wanted(machine, job, wanted, admission, settings, lists)
+        lines += set_lines
+    notes = enter(machine, job, admission.profile, admission.text, stay, lists, set_text)
+    return lines + admission.notes + notes
+
+
+def is_same_run(record, job, manager):
+    """Return whether a record is of this run of a job, whose prolog runs for the second time.
+
+    Where the run is not said, it is if the job has a step: it was not started again without its epilog.
+    """
+    if record.run and job.run:
+        return record.run == job.run
+    return manager.has_step(record)
+
+
+def leavers(present, manager, waits):
+    """Return the records of jobs that are not on the node any more: their epilog never ended. Raises Ending."""
+    states = manager.states_of(list(present.values())) if present else {}
+    if waits and ENDING in states.values():
+        raise Ending
+    return {job: record for job, record in present.items() if states[job] == GONE}
+
+
+def enter(machine, job, profile, text, stay, lists, set_text=''):
+    """Record a job, and have its list in force with those of the others; return notes, texts.
+
+    Raises MsrSafeError; the record is not there then.
+    """
+    record = Record(job.id, job.run, job.node, job.uid, profile, bool(set_text) or is_writable(text), time.time())
+    records.write_record(machine, record, text, set_text)
+    try:
+        with locked(machine, 'msr-job'):
+            return put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
     except MsrSafeError:
-        activate_profile(machine, '')
-        records.remove_record(machine, job)
+        records.remove_record(machine, job.id)
         raise
 
 
-def admit(machine, job, asked, settings, others):
-    """Return the profile that a job gets. Raises Refused."""
-    profile = choose_profile(job, asked, settings)
-    if not others:
-        return profile
-    first = next(iter(others.values()))
-    if asked and asked != first.profile:
-        raise Refused(
-            'job %d on this node has another profile than %s.' % (first.job, asked), 'Ask for a node of your own.'
-        )
-    if settings.shared == 'refuse' and is_writable(read_profile_list(machine, first.profile)):
-        raise Refused(
-            'job %d on this node may write registers, which all jobs on it would feel.' % first.job,
-            'Jobs that may write need a node of their own: --exclusive.',
-        )
-    return first.profile
+def set_wanted(machine, job, wanted, admission, settings, lists):
+    """Set what a job asked for; return (what was written, a line each; the bare list of it).
 
-
-def choose_profile(job, asked, settings):
-    """Return the profile that a job asks for, or else the site's default. Raises Refused."""
-    name = asked or settings.default_profile
-    if not name:
-        return ''
-    if name not in settings.profiles:
-        raise Refused('there is no profile %r.' % name, 'There are: %s.' % (', '.join(settings.profiles) or 'none'))
-    if not is_allowed(settings.profiles[name], job):
-        if not asked:
-            return ''
-        allowed = [each.name for each in settings.profiles.values() if is_allowed(each, job)]
-        raise Refused(
-            "the profile '%s' is not for user %s, account %s, partition %s."
-            % (name, job.user or job.uid, job.account or '(none)', job.partition or '(none)'),
-            'This job may have: %s.' % (', '.join(allowed) or 'none'),
-        )
-    return name
-
-
-def neighbours(machine, job, node):
-    """Return the records of the other jobs of the node: ({job: Record} of those that Slurm has on it, of the others).
-
-    The others are jobs whose epilog never ended.
+    Raises Refused, with all brought back, where that cannot be.
     """
-    others = other_jobs(machine, job, node)
-    stay = collections.OrderedDict((record.job, record) for record, present in others if present is not None)
-    return stay, [record.job for record, present in others if present is None]
+    from .controls import parse_bounds
+    from .values import set_values
+
+    bounds = parse_bounds(settings.profiles[admission.profile].sets, 'set')
+    try:
+        with locked(machine, 'msr-job'):
+            lines, text = set_values(machine, wanted, bounds)
+    except MsrSafeError as error:
+        prepare(machine, job, settings, lists, None)
+        enter(machine, job, '', reading(lists.own()[0]), [], lists)
+        raise Refused(error.problem, error.remedy) from error
+    return ['set for job %s: %s' % (job.id, line) for line in lines], text
 
 
-def other_jobs(machine, job, node):
-    """Return the other jobs of the node, [(Record, whether Slurm is completing it, None if it is not there)].
+def prepare(machine, job, settings, lists, image):
+    """Have the registers at the baseline before a job gets the node; return what was written, a line each.
 
-    Slurm is asked only where there are records.
+    Also those are tried again that could not be restored before. Raises NotRestored, unless that is tolerated.
     """
-    others = [record for record in records.read_records(machine).values() if record.job != job]
-    present = jobs_on(machine, node) if others else {}
-    return [(record, present.get(record.job)) for record in others]
+    lines = find_hidden(machine)
+    with locked(machine, 'msr-job'):
+        if is_as_expected(machine, image):
+            return lines
+        from .restoration import to_baseline
+
+        restored = to_baseline(machine, settings, lists, adopts=True)
+        if restored.problems and settings.prolog_failure == 'drain':
+            put_jobs_in_force(machine, [], lists)
+    return lines + account_for(machine, job.id, restored, settings.prolog_failure, 'before ')
 
 
-def end(machine, job, settings, node):
+def is_as_expected(machine, image):
+    """Return whether all registers are as they should be; nothing is approved for writing while they are read.
+
+    False also where that is not to be said at a glance.
+    """
+    if image is None or machine.exists(records.STUCK):
+        return False
+    put_in_force(machine, image.closed)
+    return image.is_as_expected(machine)
+
+
+def account_for(machine, job, restored, failure, when=''):
+    """Return what is to be logged about what was restored. Raises NotRestored, unless that is tolerated."""
+    from .restoration import describe_problems, note_problems
+
+    note_problems(machine, job, restored)
+    head = '%sjob %s: ' % (when, job) if job else ''
+    lines = [head + line for line in restored.lines]
+    if restored.problems:
+        said = 'not restored: ' + describe_problems(restored.problems)
+        if failure == 'drain':
+            raise NotRestored(said)
+        lines.append(head + said)
+    return lines
+
+
+def end(machine, job, settings, manager):
     """Epilog: bring the registers back, then the node's own list; return what is to be logged.
 
-    Where other jobs are on the node, the epilog of the last one does that. Raises MsrSafeError where a register could
-    not be brought back; the record then stays, and the next prolog tries again.
+    Where other jobs are on the node, the epilog of the last one that can write does that. Raises NotRestored where a
+    register could not be brought back, unless that is tolerated; it is remembered.
     """
-    if records.read_record(machine, job) is None:
-        records.remove_record(machine, job)  # A refusal, if anything
+    present = records.read_records(machine)
+    own = present.pop(job.id, None)
+    records.remember_end(machine, job.id, own.run if own else job.run)
+    if own is None:
+        records.remove_record(machine, job.id)
         return []
-    stay, gone = neighbours(machine, job, node)
-    return leave_all(machine, [*gone, job], stay, settings)
+    gone = {job.id: own}
+    if any(record.writes for record in present.values()):
+        gone.update(leavers(present, manager, waits=False))
+    image = read_image(machine, settings)
+    return leave(machine, gone, settings, Lists(machine, settings, image), image)
 
 
-def leave_all(machine, jobs, stay, settings):
-    """Have jobs leave the node, one after the other."""
-    return [line for job in jobs for line in leave(machine, job, stay, settings)]
-
-
-def leave(machine, job, stay, settings):
-    """Have a job leave the node; with no other that stays, undo what it did."""
-    if stay:
-        if machine.exists(records.snapshot_of(job)):
-            records.hand_over(machine, job, next(iter(stay)))
-        records.remove_record(machine, job)
+def leave(machine, gone, settings, lists, image):
+    """Have jobs leave the node ({job: Record}); undo what they did where nobody stays that may write."""
+    if not gone:
         return []
-    record = records.read_record(machine, job)
-    lines = stop_survivors(machine, record, settings)
+    stay = [record for job, record in records.read_records(machine).items() if job not in gone]
+    wrote = [record for record in gone.values() if record.writes]
+    lines, restored = [], None
     try:
-        lines += bring_back(machine, record, settings)
+        if wrote and not any(record.writes for record in stay):
+            lines = end_survivors(machine, wrote, settings.survivors == 'kill') + find_hidden(machine)
+            restored = undo(machine, settings, lists, image)
     finally:
-        activate_profile(machine, '')
-    records.remove_record(machine, job)
-    return ['job %d: %s' % (job, line) for line in lines]
+        for job in gone:
+            records.remove_record(machine, job)
+        with locked(machine, 'msr-job'):
+            put_jobs_in_force(machine, [record.job for record in stay], lists)
+    lines = ['job %s: %s' % (wrote[-1].job, line) for line in lines]
+    return lines + account_for(machine, wrote[-1].job, restored, settings.epilog_failure) if restored else lines
 
 
-def stop_survivors(machine, record, settings):
-    """Kill what is left of the job's user with a device open: it would go on under the next job.
+def undo(machine, settings, lists, image):
+    """Bring back what jobs may have changed; return it as Restored, None where there was nothing."""
+    with locked(machine, 'msr-job'):
+        if is_as_expected(machine, image):
+            return None
+        from .restoration import to_baseline
 
-    Returns who that is, a line each. Root's processes are nobody's job.
-    """
-    found, deadline = [], time.monotonic() + SURVIVORS_TIME
-    while time.monotonic() < deadline:
-        survivors = [
-            holder for holder in device_holders(machine) if record.uid and uid_of(machine, holder) == record.uid
-        ]
-        found += [holder for holder in survivors if holder not in found]
-        if not survivors or settings.survivors == 'report':
-            break
-        for holder in survivors:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(holder['pid'], signal.SIGKILL)
-        time.sleep(0.02)
-    verb = 'still has' if settings.survivors == 'report' else 'was killed: it had'
-    return ['%s (pid %d) %s %s open' % (holder['command'], holder['pid'], verb, holder['path']) for holder in found]
-
-
-def uid_of(machine, holder):
-    """Return the user id of a process, None where it is gone."""
-    try:
-        return os.stat(machine.path('/proc/%d' % holder['pid'])).st_uid
-    except OSError:
-        return None
-
-
-def bring_back(machine, record, settings):
-    """Restore a job's snapshot, or else the baseline: a prolog that was killed may have left none.
-
-    The list is activated once more: an administrator may have loaded another one since.
-    """
-    entries = activate_profile(machine, record.profile)
-    if machine.exists(records.snapshot_of(record.job)):
-        return restore_registers(machine, settings.msrsave, records.snapshot_of(record.job))
-    return restore_baseline(machine, settings) if is_writable(entries) else []
+        return to_baseline(machine, settings, lists)
 
 
 def report(machine, job, settings, restore):
-    """Return what a job changed so far, a line each. restore: bring it back now, rather than in the epilog."""
-    path = records.snapshot_of(job)
-    if not machine.exists(path):
-        return []
-    return restore_registers(machine, settings.msrsave, path, *([] if restore else ['-n']))
+    """Return (what a job changed so far, a line each; whether that was brought back now).
+
+    restore: bring it back, rather than in the epilog. It is not where other jobs are on the node.
+    """
+    from .restoration import changed_by, to_baseline
+
+    present = records.read_records(machine)
+    record = present.pop(job, None)
+    if record is None or not record.writes:
+        return [], False
+    lists = Lists(machine, settings)
+    with locked(machine, 'msr-job'):
+        if not restore or present:
+            return changed_by(machine, lists), False
+        restored = to_baseline(machine, settings, lists)
+        put_jobs_in_force(machine, [job], lists)
+    return restored.lines, True
 
 
-def reset(machine, settings):
+def reset(machine, settings, manager, force=False):
     """Bring the node to its baseline and forget all jobs, as at boot; return what was written, a line each.
 
-    A node without a baseline gets one: what its registers hold now.
+    A node without a baseline, or with that of another machine, gets one: what its registers hold now. Raises
+    MsrSafeError where jobs are on the node, unless forced; NotRestored after doing all the rest.
     """
-    written = restore_baseline(machine, settings) if machine.exists(BASELINE) else []
-    for job in records.read_records(machine):
-        records.remove_record(machine, job)
-    save_baseline(machine, settings)
-    return written
+    from .baseline import FOREIGN, set_aside_foreign
+    from .restoration import to_baseline
+
+    require_no_job(machine, manager, force)
+    lists = Lists(machine, settings)
+    with locked(machine, 'msr-job'):
+        try:
+            owner = set_aside_foreign(machine)
+            restored = to_baseline(machine, settings, lists, adopts=True)
+        finally:
+            for job in records.read_records(machine):
+                records.remove_record(machine, job)
+            put_jobs_in_force(machine, [], lists)
+    lines = ['it is of %s: set aside as %s, a new one is taken' % (owner, FOREIGN)] if owner else []
+    return lines + account_for(machine, '', restored, 'drain')
+
+
+def renew_baseline(machine, settings, manager):
+    """Make what the registers hold now the baseline. Raises MsrSafeError where jobs are on the node."""
+    from .baseline import take_baseline
+
+    require_no_job(machine, manager)
+    lists = Lists(machine, settings)
+    with locked(machine, 'msr-job'):
+        entries = lists.every()
+        try:
+            put_in_force(machine, reading(bare(entries)))
+            take_baseline(machine, entries)
+            machine.remove(records.STUCK)
+        finally:
+            put_jobs_in_force(machine, [], lists)
+
+
+def require_no_job(machine, manager, force=False):
+    """Raise MsrSafeError where a job is on the node, as far as is known: it may have changed registers."""
+    present = records.read_records(machine)
+    states = manager.states_of(list(present.values())) if present and not force else {}
+    here = [job for job, state in states.items() if state != GONE]
+    if here:
+        raise MsrSafeError(
+            'Job %s is on this node, and may have changed registers.' % here[0], 'Drain the node, and wait for it.'
+        )

@@ -12,9 +12,24 @@ wait.
 import zipfile
 
 from ..errors import MsrSafeError
+from . import slurm_actions  # noqa: F401  its actions are among ACTIONS, too
 from .actions import ACTIONS
 
-STAGES = ('build', 'deliver', 'install', 'permissions', 'load', 'commands', 'approve', 'policy', 'boot', 'remove')
+STAGES = (
+    'build',
+    'deliver',
+    'install',
+    'permissions',
+    'load',
+    'commands',
+    'approve',
+    'policy',
+    'jobs',
+    'slurm',
+    'boot',
+    'restart',
+    'remove',
+)
 
 
 def build_change(stage, action, title, before, after, **arguments):
@@ -40,7 +55,7 @@ def describe_jobs(jobs):
     """Return why a node is left alone, in words, or None where no job is on it."""
     if not jobs:
         return None
-    return 'job %d is on the node' % jobs[0] if len(jobs) == 1 else '%d jobs are on the node' % len(jobs)
+    return 'job %s is on the node' % jobs[0] if len(jobs) == 1 else '%d jobs are on the node' % len(jobs)
 
 
 def due(changes):

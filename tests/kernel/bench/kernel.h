@@ -70,8 +70,8 @@ static inline u64 rdtsc_ordered(void)
 /* Slices as cpu_calls.c does them, one after the other. */
 #define MSR_SAFE_CPU_CALLS_H
 struct msr_safe_budget {
+	unsigned int used, next_look;
 	u64 deadline;
-	unsigned int operations;
 };
 
 struct msr_safe_call {
@@ -86,9 +86,10 @@ struct msr_safe_calls {
 
 static inline bool msr_safe_budget_is_left(struct msr_safe_budget *budget)
 {
-	if (--budget->operations % 4)
+	if (++budget->used < budget->next_look)
 		return true;
-	return budget->operations && __builtin_ia32_rdtsc() < budget->deadline;
+	budget->next_look += 16;
+	return budget->used < 256 && __builtin_ia32_rdtsc() < budget->deadline;
 }
 
 #define msr_safe_calls_begin(calls, count) ((void)(calls))
@@ -100,7 +101,7 @@ static inline void msr_safe_calls_add(struct msr_safe_calls *calls, struct msr_s
 
 	call->err = 0;
 	do
-		budget = (struct msr_safe_budget){ __builtin_ia32_rdtsc() + 50000, 256 };
+		budget = (struct msr_safe_budget){ 0, 2, __builtin_ia32_rdtsc() + 50000 };
 	while (calls->slice(call, &budget));
 }
 

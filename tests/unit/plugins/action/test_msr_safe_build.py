@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
@@ -45,7 +44,7 @@ def play(tmp_path):
             'msr_safe_builder_become': False,
             'msr_safe_artifacts': str(tmp_path / 'artifacts'),
         }
-        command = [sys.executable, '-m', 'ansible', 'playbook', 'play.yml', '-i', 'hosts', '-e', json.dumps(settings)]
+        command = ['ansible-playbook', 'play.yml', '-i', 'hosts', '-e', json.dumps(settings)]
         environment = dict(
             os.environ,
             ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),

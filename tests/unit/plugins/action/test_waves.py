@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
@@ -40,7 +39,7 @@ def site(tmp_path):
             ANSIBLE_LOCAL_TEMP=str(tmp_path / 'tmp'),
             MSR_SAFE_SUMMARY=str(tmp_path / 'summary.json'),
         )
-        command = [sys.executable, '-m', 'ansible', 'playbook', 'hpc.msr_safe.' + playbook, '-i', 'hosts', *arguments]
+        command = ['ansible-playbook', 'hpc.msr_safe.' + playbook, '-i', 'hosts', *arguments]
         process = subprocess.run(
             command,
             cwd=str(tmp_path),

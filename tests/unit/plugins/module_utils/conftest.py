@@ -5,6 +5,7 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch, lease
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import active as active_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import list_in_force
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
     FakeFcntl,
     FakeLeaseOs,
@@ -20,6 +21,7 @@ def node(tmp_path, monkeypatch):
     fake.list_device = FakeListOs(fake)
     monkeypatch.setattr(batch, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(active_list, 'os', fake.list_device)
+    monkeypatch.setattr(list_in_force, 'os', fake.list_device)
     monkeypatch.setattr(lease, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(lease, 'os', FakeLeaseOs(fake))
     return fake

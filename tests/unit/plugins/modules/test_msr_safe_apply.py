@@ -71,14 +71,14 @@ def test_everyone_may_read_what_is_installed(machine, tmp_path):
 def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     os.makedirs(machine.path('/run/msr-safe/jobs'))
     os.chmod(machine.path('/run/msr-safe/jobs'), 0o700)
-    write_record(machine, Record(42, 1000, '', 1.0))
+    write_record(machine, Record('42', '', 'n1', 1000, '', True, 1.0), '')
     done, deferred = [], ['before: x']
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
     msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, deferred)
     assert done == ['install: write /etc/a']
     assert deferred == ['before: x', 'approve: write /etc/b: job 42 is on the node']
     assert machine.read('/etc/b') is None
-    remove_record(machine, 42)
+    remove_record(machine, '42')
     msr_safe_apply.apply(options(felt), False, done, deferred)
     assert machine.read('/etc/b') == b'two'
 

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_file import approved_list_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
-from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, write_record
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, make_directory, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     HOOKS,
@@ -240,10 +240,11 @@ def test_the_diff_does_not_fail_on_a_damaged_list(node):
 
 def test_jobs_are_those_whose_prolog_ran(node):
     assert observe_node(node.machine)['jobs'] == []
+    make_directory(node.machine)
     for job in (43, 42):
-        write_record(node.machine, Record(job, 1000, '', float(job)))
+        write_record(node.machine, Record(str(job), '', 'n1', 1000, '', True, float(job)), '')
     node.put('/run/msr-safe/jobs/44/job', 'damaged')
-    assert observe_node(node.machine)['jobs'] == [44, 42, 43]
+    assert observe_node(node.machine)['jobs'] == ['44', '42', '43']
 
 
 def test_what_the_kernel_says_of_modules(node):

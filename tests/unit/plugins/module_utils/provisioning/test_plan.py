@@ -209,7 +209,8 @@ def test_every_change_can_be_carried_out_and_shown():
     changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
-    assert set(actions(changes)) == set(ACTIONS)
+    ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
+    assert set(actions(changes)) == ours
     for change in changes:
         assert change['stage'] in STAGES
         assert change['title']
@@ -520,7 +521,7 @@ def test_what_is_not_loaded_is_loaded_now(reload):
 
 
 def test_under_a_job_nothing_of_it_is_replaced():
-    observed = with_loaded(make_converged(jobs=[42], approved_list=OTHER_LIST, installed_list=None), srcversion='S1')
+    observed = with_loaded(make_converged(jobs=['42'], approved_list=OTHER_LIST, installed_list=None), srcversion='S1')
     observed['service_enabled'] = False
     assert due(observed, make_wanted(reload='now')) == []
     lines = waiting(observed)
@@ -529,7 +530,7 @@ def test_under_a_job_nothing_of_it_is_replaced():
 
 
 def test_what_a_job_does_not_feel_is_done_under_it():
-    observed = make_converged(jobs=[42, 43], commands_digest='old', approved_list=OTHER_LIST)
+    observed = make_converged(jobs=['42', '43'], commands_digest='old', approved_list=OTHER_LIST)
     observed['module']['installed'] = observed['module']['built'] = None
     assert due(observed) == ['build', 'install', 'commands']
     assert '2 jobs are on the node' in waiting(observed)[0]
@@ -537,24 +538,24 @@ def test_what_a_job_does_not_feel_is_done_under_it():
 
 def test_a_job_keeps_its_devices_until_it_ends():
     wanted = make_wanted(group='other')
-    assert due(make_converged(jobs=[42]), wanted) == []
-    assert [line.partition(':')[0] for line in waiting(make_converged(jobs=[42]), wanted)] == ['permissions'] * 2
+    assert due(make_converged(jobs=['42']), wanted) == []
+    assert [line.partition(':')[0] for line in waiting(make_converged(jobs=['42']), wanted)] == ['permissions'] * 2
 
 
 def test_devices_that_are_open_to_everyone_wait_for_no_job():
-    observed = make_converged(jobs=[42])
+    observed = make_converged(jobs=['42'])
     observed['devices']['msr_batch']['access'] = {'0666 root:msr': ''}
     assert due(observed) == ['permissions']
     assert waiting(observed) == []
 
 
 def test_a_job_on_a_node_that_is_as_wanted_is_nothing():
-    assert plan_present(make_converged(jobs=[42]), make_wanted()) == []
+    assert plan_present(make_converged(jobs=['42']), make_wanted()) == []
 
 
 def test_msr_safe_is_not_taken_off_under_a_job():
     with pytest.raises(MsrSafeError, match='job 42 is on the node'):
-        plan_absent(make_converged(jobs=[42], traces=TRACES))
+        plan_absent(make_converged(jobs=['42'], traces=TRACES))
 
 
 # Kernels
@@ -661,7 +662,7 @@ def test_an_old_kernel_is_passed_over_unless_it_is_named():
 
 
 def test_another_kernel_is_no_matter_of_jobs():
-    observed = make_converged(kernels=[make_kernel()], jobs=[42])
+    observed = make_converged(kernels=[make_kernel()], jobs=['42'])
     assert due(observed, make_wanted(artifacts={OTHER_KERNEL: None})) == ['build', 'install']
 
 
