@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / 'build' / 'bench-fleet'
 PAGE = ROOT / 'docs' / 'results' / 'fleet.md'
-# Of a converged role, in a module task of its own; of its results, in bytes a host
-COST, RESULT = 1.6, 4000
+# Of a converged role, in times a ping: what is aimed at, and what is a fault; of its results, bytes a host
+GOAL, COST, RESULT = 1.6, 2.0, 4000
 FORKS = 20
 
 HEADING = """\
@@ -148,7 +148,8 @@ def report(counts, seconds, size):
         cells = [label, *(spelled % times[name] for name in ('ping', 'converged')), '%.2f' % ratios[label]]
         text += '| %s |\n' % ' | '.join([*cells, spelled % times['first']])
     text += f'\nThe result that Ansible keeps of a converged host: {size} bytes (at most {RESULT} are allowed).\n'
-    text += f'The most hosts, converged, may cost {COST} times a ping.\n'
+    text += f'Aimed at are {GOAL} times a ping for the most hosts; more than {COST} is a fault. '
+    text += 'Most of what is above 1 is the\nsecond task of the role, which is skipped: Ansible forks for that, too.\n'
     print(text)
     if len(sys.argv) == 1:
         PAGE.write_text(text)
