@@ -54,7 +54,7 @@ def group_lines(registers):
     """Yield the lines of a group."""
     for run in runs(registers):
         first, last = run[0], run[-1]
-        may = first.site | max(first.masks.values())
+        may, tier = first.site | max(first.masks.values()), next(iter(first.masks), '')
         words = [
             '0x%X' % first.address,
             first.pattern,
