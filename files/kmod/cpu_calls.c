@@ -105,6 +105,7 @@ static void end_all(struct msr_safe_queue *queue)
  * @budget: of which next_look operations are used
  *
  * Context: Interrupts are off.
+ * Return: whether there may be another operation.
  */
 bool msr_safe_budget_look(struct msr_safe_budget *budget)
 {
