@@ -8,23 +8,29 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-KERNELS ?= 6.1-cloud
-SCENARIOS ?= fresh default lists registers slurm
+release := $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+# The kernel of the release's own nodes, and others by name: tests/matrix/kernels.yml
+KERNELS ?= $(if $(filter trixie,$(release)),6.12-cloud,6.1-cloud)
+# The longest first
+SCENARIOS ?= registers default slurm lists fresh
+# How many stages of the tests run side by side
+WORKERS ?= 2
 
 build := $(CURDIR)/build
 collection := $(build)/collections/ansible_collections/hpc/msr_safe
 copy := $(build)/copy/ansible_collections/hpc/msr_safe
 scenarios := $(SCENARIOS:%=molecule-%)
-beside := $(filter molecule-registers molecule-lists,$(scenarios))
 old_python := $(firstword $(wildcard ~/.pyenv/versions/3.6.*/bin/python3.6 /usr/bin/python3.6))
 
 # Debian's own python3, whatever comes first in the caller's PATH
 python := /usr/bin/python3
+python_version = $(shell $(python) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 export PATH := $(build)/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
 export XDG_CACHE_HOME := $(build)/cache
 lint docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+run_stages = $(python) tests/tools/run_stages.py
 
 .PHONY: help
 help: ## Show this list
@@ -35,7 +41,8 @@ help: ## Show this list
 ## Try it
 
 .PHONY: demo demo-down
-demo: setup ## Two virtual nodes: set up, changed by a "job", restored
+demo: setup ## Two virtual nodes: set up, changed by a "job", restored, audited
+	@tests/tools/ready-images demo/nodes.yml
 	demo/up
 
 demo-down: ## End the demo's virtual nodes
@@ -43,12 +50,17 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test lint docs-check build units harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity kernel-tests test-kernels test-kasan test-clients bench bench-slurm bench-kernel molecule
+.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+# While images are made, what needs none of them; then the longest, and what is short fills the gaps
+stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
+lanes := fuzz spank-newest molecule-audit test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
-	@$(python) tests/tools/run_stages.py setup \
-	    -- lint docs-check build units harness kmod spank fuzz-replay sanity $(beside) \
-	    -- kernel-tests $(filter-out $(beside),$(scenarios))
+	@$(run_stages) --title 'make test' --left-out 'lanes of `make test-all`: $(lanes)' -- setup -- $(WORKERS) $(stages)
+
+test-all: ## The same with all scenarios whole, then all lanes of docs/testing.md: hours
+	@$(run_stages) --title 'make test-all' -- setup -- $(WORKERS) $(stages) -- $(lanes)
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
 	ruff check .
@@ -59,6 +71,8 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	yamllint --strict .
 	ansible-lint --offline
 	python tests/tools/check_project.py
+	python tests/tools/architecture.py --check
+	python tests/tools/role_readmes.py --check
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
@@ -69,23 +83,33 @@ build: tools ## The collection's archive, in build/
 	ansible-galaxy collection build --output-path $(build) $(copy)
 	python tests/tools/check_archive.py $(copy) $(build)/hpc-msr_safe-*.tar.gz
 
-units: tools $(build)/venv-2.16/installed ## Unit tests, on the newest and the oldest ansible-core and Python
-	tests/tools/ansible-test $(build)/venv units --python 3.11
-	tests/tools/ansible-test $(build)/venv-2.16 units --python 3.11
-ifdef old_python
-	tests/tools/ansible-test $(build)/venv-2.16 units --python 3.6
-else
-	@echo 'skipped: unit tests on Python 3.6, which this machine lacks'
-endif
+units: ## Unit tests: newest ansible-core on this Python; Python 3.6; on the oldest core what touches Ansible
+	@$(MAKE) --jobs=2 --output-sync=line units-newest units-oldest
 
-harness: tools ## The virtual fleet's and the kernel matrix's own unit tests
+units-newest: tools
+	tests/tools/ansible-test $(build)/venv units --python $(python_version)
+
+# The library knows no Ansible: which ansible-core runs its tests makes no difference. All other plugins import it.
+touching_ansible = $(shell find tests/unit/plugins -name 'test_*.py' -not -path '*/module_utils/*')
+units-oldest: tools $(build)/venv-oldest/installed
+ifdef old_python
+	tests/tools/ansible-test $(build)/venv-oldest units --python 3.6
+else
+	@echo 'left out: Python 3.6, which this machine lacks'
+endif
+	tests/tools/ansible-test $(build)/venv-oldest units --python $(python_version) $(touching_ansible)
+
+harness: setup ## The tests' own tests: virtual fleet, kernel matrix, stages
 	python -m pytest --quiet -p no:cacheprovider tests/fleet/tests
 	python -m pytest --quiet -p no:cacheprovider tests/matrix/tests
+	python -m pytest --quiet -p no:cacheprovider tests/tools/tests
 
 kmod: tools ## The kernel module: compiled with warnings as errors, and checkpatch
+	@tests/tools/apt-install kmod
 	tests/tools/check-kmod
 
-spank: apt ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors
+spank: tools ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors
+	@tests/tools/apt-install spank
 	mkdir -p $(build)/spank
 	$(MAKE) -C files/spank OUT=$(build)/spank CFLAGS='-O2 -g -Werror'
 
@@ -98,30 +122,40 @@ spank-newest: setup ## The same, for the newest Slurm in Debian's archive
 install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
 	$(MAKE) -C files/spank OUT=$(build)/spank install
 
-fuzz-replay: apt ## The kernel module's list parser, on the texts that fuzzing found, and its batch, in user space
+fuzz-replay: tools ## The kernel module's list parser, on the texts that fuzzing found, and its batch, in user space
+	@tests/tools/apt-install fuzz-replay
 	$(MAKE) -C tests/kernel/fuzz replay
 	$(MAKE) -C tests/kernel/bench native
 
-fuzz: apt ## Fuzz the approved list's parser in user space (MINUTES=5)
-	tests/tools/apt-install tests/requirements/fuzz-packages.txt
+fuzz: tools ## Fuzz the approved list's parser in user space (MINUTES=5)
+	@tests/tools/apt-install fuzz fuzz-replay
 	$(MAKE) -C tests/kernel/fuzz fuzz
 
-sanity: tools $(build)/venv-2.16/installed ## ansible-test sanity, on the newest and the oldest ansible-core and Python
+sanity: ## ansible-test sanity, on the newest and the oldest ansible-core and Python
+	@$(MAKE) --jobs=2 --output-sync=line sanity-newest sanity-oldest
+
+sanity-newest: tools
 	tests/tools/ansible-test $(build)/venv sanity
+
+sanity-oldest: tools $(build)/venv-oldest/installed
 ifdef old_python
-	tests/tools/ansible-test $(build)/venv-2.16 sanity --test compile --test import --python 3.6
+	tests/tools/ansible-test $(build)/venv-oldest sanity --test compile --test import --python 3.6
 else
-	@echo 'skipped: sanity on Python 3.6, which this machine lacks'
+	@echo 'left out: Python 3.6, which this machine lacks'
 endif
 
-kernel-tests: setup ## The kernel module's interface tests, on a virtual node with 6.1 (KERNELS='6.1-rt 6.12-cloud')
+images: setup ## What virtual nodes boot: their images, and the kernels of `make kernel-tests`
+	tests/tools/ready-images $(SCENARIOS:%=molecule/%/nodes.yml)
+	python tests/matrix/matrix ready $(KERNELS)
+
+kernel-tests: setup ## The kernel module's interface tests, on a virtual node (KERNELS='6.1-rt 6.12-cloud')
 	python tests/matrix/matrix test $(KERNELS)
 
 test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and with the result on docs/results/kernels.md
 	python tests/matrix/matrix test --page
 
 test-kasan: setup ## The kernel module under attack, on a kernel with sanitizers; docs/results/sanitizers.md
-	tests/tools/apt-install tests/sanitizer/packages.txt
+	@tests/tools/apt-install test-kasan
 	python tests/sanitizer/sanitizer --page
 
 test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtual node with simulated registers
@@ -129,7 +163,11 @@ test-clients: setup ## LIKWID and msr-tools on the module's devices, on a virtua
 
 bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64 CPUs; docs/results/registers.md (CPUS=16)
 	python tests/bench/fake_node.py
+	python tests/bench/msr_job.py
 	python tests/bench/nodes.py $(CPUS)
+
+bench-fleet: tools ## What a fleet costs the controller, against ping, with stub hosts; docs/results/fleet.md (HOSTS='20 60')
+	python tests/bench/fleet.py $(HOSTS)
 
 bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
 	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \
@@ -139,26 +177,54 @@ bench-kernel: setup ## What the batch costs, and the ways without it; docs/resul
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
 	    python tests/kernel/bench/bench.py $(ROUNDS)
 
-molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default')
+bench-audit: tools ## How large a fleet an audit takes; docs/results/audit.md
+	PYTHONPATH=$(build)/collections python tests/bench/audit.py
 
+test-page: tools ## The page of an audit in Chromium (PICTURES=docs/pictures takes those of docs/audit.md)
+	@tests/tools/apt-install test-page
+	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider tests/browser
+
+test-fresh: setup ## `make demo` and `make test` on bare Debian systems (RELEASES=trixie COMMANDS=demo)
+	python tests/tools/fresh.py $(RELEASES:%=--release=%) $(COMMANDS)
+
+molecule: $(scenarios) ## Virtual nodes: converge, idempotence, verify (SCENARIOS='fresh default' CORE=oldest)
+
+brief_default := check converge verify
 brief_slurm := converge verify
+# Which ansible-core a scenario uses, `newest` or `oldest`: each has some
+core_audit := oldest
+core_default := newest
+core_fresh := newest
+core_lists := oldest
+core_registers := oldest
+core_slurm := newest
 molecule-%: setup
+	@tests/tools/ready-images molecule/$*/nodes.yml
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
-	    tests/tools/molecule-steps $* $(or $(and $(MSR_SAFE_BRIEF),$(brief_$*)),test)
+	    tests/tools/molecule-steps $(or $(CORE),$(core_$*),newest) $* \
+	    $(or $(and $(MSR_SAFE_BRIEF),$(brief_$*)),test)
 
 ## Maintain it
 
-.PHONY: setup tools pins clean
-setup: tools ## What the other targets need: Debian packages, virtual environments
-	@tests/tools/apt-install tests/fleet/packages.txt
+.PHONY: setup tools pins architecture readmes clean
+readmes: tools ## Write the roles' README.md from their argument specifications anew
+	python tests/tools/role_readmes.py
 
-pins: apt ## Resolve tests/requirements/*.in into *.txt anew
+architecture: ## Draw the library's rooms in docs/architecture.md anew
+	$(python) tests/tools/architecture.py
+
+setup: tools $(build)/venv-oldest/installed ## What the other targets need: Debian packages, virtual environments
+	@tests/tools/apt-install fleet kmod spank fuzz-replay lint
+
+pins: tools ## Resolve tests/requirements/*.in into *.txt anew
 	for input in tests/requirements/*.in; do \
 	    $(python) -m venv --clear $(build)/pins; \
 	    $(build)/pins/bin/pip install --quiet --requirement $$input; \
 	    { echo '# SPDX-License-Identifier: GPL-3.0-or-later'; \
 	      echo "# Written by \`make pins\` from $${input##*/}"; \
-	      $(build)/pins/bin/pip freeze; } >$${input%.in}.txt; \
+	      grep ';' $$input || true; \
+	      $(build)/pins/bin/pip freeze | grep --invert-match --file <(sed --quiet 's/==.*;.*/==/p' $$input); \
+	    } >$${input%.in}.txt; \
 	done
 	rm -rf $(build)/pins
 
@@ -167,7 +233,7 @@ clean: ## Remove build/
 
 .PHONY: apt
 apt:
-	@tests/tools/apt-install tests/requirements/debian-packages.txt
+	@tests/tools/apt-install tools
 
 tools: apt $(build)/venv/installed | $(collection)
 

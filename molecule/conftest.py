@@ -3,10 +3,11 @@
 
 import base64
 import json
-import os
+import shlex
 import subprocess
 
 import pytest
+from steps import BRIEF, run_ansible, run_steps, turning_turbo_off
 
 # Each file leaves the nodes as the next one expects them.
 ORDER = ('test_converged', 'test_prediction', 'test_save_and_restore', 'test_refusals', 'test_reboot', 'test_removal')
@@ -19,25 +20,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    if os.environ.get('MSR_SAFE_BRIEF') == '1':
+    if BRIEF:
         for item in items:
             if item.get_closest_marker('slow'):
                 item.add_marker(pytest.mark.skip(reason=SLOW))
     items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
-
-
-class Result:
-    """What one run of Ansible did and said."""
-
-    def __init__(self, process):
-        self.succeeded = process.returncode == 0
-        self.output = process.stdout
-
-    def changed(self, node):
-        """Return the number of changed tasks that the recap gives for a node."""
-        recap = self.output.partition('PLAY RECAP')[2]
-        line = next(line for line in recap.splitlines() if line.split(':')[0].strip() == node)
-        return int(line.partition('changed=')[2].split()[0])
 
 
 @pytest.fixture(scope='session')
@@ -45,41 +32,71 @@ def inventory(request):
     return request.config.getoption('--ansible-inventory')
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def node(host):
     """The name of the node under test."""
     return host.backend.host.name
 
 
-def run(command):
-    process = subprocess.run(
-        command,
-        env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0', ANSIBLE_CALLBACK_RESULT_FORMAT='json'),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return Result(process)
+@pytest.fixture(scope='session')
+def ssh(request):
+    """Run a command on a node; return what it printed. Raises RuntimeError where it fails or the node is away."""
+    options = ['-F', request.config.getoption('--ssh-config'), '-o', 'ControlMaster=auto', '-o', 'ConnectTimeout=10']
+
+    def run(node, command):
+        done = subprocess.run(['ssh', *options, node, command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f'{node}: {shlex.quote(command)}: {done.stderr}')
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def everywhere(inventory, tmp_path_factory):
+    """Take named steps on all nodes at once, in one run of Ansible: {node: {name: outcome}}."""
+
+    def take(nodes='all', **steps):
+        outcomes = run_steps(list(steps.values()), tmp_path_factory.mktemp('steps'), inventory, nodes)
+        return {node: dict(zip(steps, each)) for node, each in outcomes.items()}
+
+    return take
+
+
+@pytest.fixture(scope='module')
+def on_node(inventory, node, tmp_path_factory):
+    """Take steps on the node, in one run of Ansible; return their outcomes, or the only one."""
+
+    def take(*steps):
+        outcomes = run_steps(steps, tmp_path_factory.mktemp('steps'), inventory, node)[node]
+        return outcomes if len(steps) > 1 else outcomes[0]
+
+    return take
+
+
+@pytest.fixture(scope='session')
+def playbook_on(inventory):
+    """Run a playbook of the collection on nodes, a pattern, with the settings of a scenario and more variables."""
+
+    def run(nodes, scenario, name, *arguments, **variables):
+        settings = ['-e', f'@{scenario}/settings.yml', '-e', json.dumps(variables)]
+        command = ['ansible-playbook', f'hpc.msr_safe.{name}', '-i', inventory, '-l', nodes, *settings, *arguments]
+        return run_ansible(command)
+
+    return run
 
 
 @pytest.fixture
-def playbook(request, inventory, node):
+def playbook(request, playbook_on, node):
     """Run a playbook of the collection on the node, with the scenario's settings and more variables."""
     scenario = request.path.parent.parent
-
-    def run_playbook(name, *arguments, **variables):
-        settings = ['-e', f'@{scenario}/settings.yml', '-e', json.dumps(variables)]
-        return run(['ansible-playbook', f'hpc.msr_safe.{name}', '-i', inventory, '-l', node, *settings, *arguments])
-
-    return run_playbook
+    return lambda name, *arguments, **variables: playbook_on(node, scenario, name, *arguments, **variables)
 
 
 @pytest.fixture
 def play(inventory, node):
     """Run a playbook, a file, on the node."""
-    return lambda path, *arguments: run(['ansible-playbook', str(path), '-i', inventory, '-l', node, *arguments])
+    return lambda path, *arguments: run_ansible(['ansible-playbook', path, '-i', inventory, '-l', node, *arguments])
 
 
 @pytest.fixture
@@ -88,7 +105,7 @@ def module(inventory, node):
 
     def run_module(name, *arguments, **options):
         given = ['-a', json.dumps(options)] if options else []
-        return run(['ansible', node, '-i', inventory, '-m', f'hpc.msr_safe.{name}', *given, *arguments])
+        return run_ansible(['ansible', node, '-i', inventory, '-m', f'hpc.msr_safe.{name}', *given, *arguments])
 
     return run_module
 
@@ -96,18 +113,7 @@ def module(inventory, node):
 @pytest.fixture
 def turbo_off(host):
     """Be a job: as a member of the group, turn turbo off on a CPU through its device."""
-
-    def set_turbo_off(cpu):
-        host.run_expect([0], 'usermod --append --groups msr user')
-        script = (
-            'import os, struct; '
-            f"device = os.open('/dev/cpu/{cpu}/msr_safe', os.O_RDWR); "
-            "old = struct.unpack('<Q', os.pread(device, 8, 0x1A0))[0]; "
-            "os.pwrite(device, struct.pack('<Q', old | 1 << 38), 0x1A0)"
-        )
-        host.run_expect([0], f'sudo -u user python3 -c "{script}"')
-
-    return set_turbo_off
+    return lambda cpu: host.run_expect([0], turning_turbo_off(cpu))
 
 
 @pytest.fixture

@@ -13,27 +13,32 @@ SOURCE = pathlib.Path(__file__).resolve().parent
 LISTS = SOURCE.parent
 sys.path.insert(0, str(LISTS.parent / 'plugins'))
 
-from module_utils.approved_list import KINDS, MAX_ADDRESS, MAX_MASK, Entry  # noqa: E402
-from module_utils.units import UNITS  # noqa: E402
+from module_utils.approved_lists.approved_list import KINDS, Entry  # noqa: E402
+from module_utils.numbers import MAX_ADDRESS, MAX_MASK  # noqa: E402
+from module_utils.registers.units import UNITS  # noqa: E402
 
 # Each tier has what the one before it has.
 TIERS = collections.OrderedDict(
     (
-        ('monitor', 'read only: clocks, temperatures, status, counters; no energy counters (PLATYPUS)'),
+        ('shared', 'read only, and nothing that tells what other jobs do: clocks, temperatures, limits, status'),
+        ('monitor', 'shared, and counters, still read only; no energy counters (PLATYPUS)'),
         ('perf', 'monitor, and energy counters; performance counters can be programmed'),
         ('power', 'perf, and power limits, frequency, turbo, energy bias, prefetchers can be set'),
     )
 )
 SCOPES = ('cpu', 'core', 'die', 'package', 'board')
 
-Cpu = collections.namedtuple('Cpu', 'signature name products source registers')
-Register = collections.namedtuple('Register', 'address pattern number kind scope masks fields group source')
+READ_ONLY_TIERS = ('shared', 'monitor')
+VENDORS = ('GenuineIntel', 'AuthenticAMD', 'HygonGenuine')
+
+Cpu = collections.namedtuple('Cpu', 'signature name vendor products source registers')
+Register = collections.namedtuple('Register', 'address pattern number kind scope masks site fields group source')
 Register.__doc__ = """A register of a CPU.
 
 pattern, number: its name is the pattern with the number in the place of {};
-masks: its write mask in each tier that lists it; fields: its Fields, where we
-know them; group and source: where the entry stands in the YAML files, and where
-its fact comes from.
+masks: its write mask in each tier that lists it; site: the bits that a site may
+open beyond that; fields: its Fields, where we know them; group and source:
+where the entry stands in the YAML files, and where its fact comes from.
 """
 Field = collections.namedtuple('Field', 'name high low unit')
 
@@ -45,13 +50,17 @@ class SourceError(Exception):
 def load_cpus():
     """Return all CPUs with their registers."""
     groups, layouts = load_groups(), load_yaml(SOURCE / 'fields.yml')
-    return [load_cpu(signature, cpu, groups, layouts) for signature, cpu in load_yaml(SOURCE / 'cpus.yml').items()]
+    return [
+        load_cpu(signature, cpu, groups, layouts)
+        for first, cpu in load_yaml(SOURCE / 'cpus.yml').items()
+        for signature in (first, *cpu.get('also', ()))
+    ]
 
 
 def load_yaml(path):
     """Return what a YAML file says."""
     with open(str(path), encoding='utf-8') as stream:
-        return yaml.safe_load(stream)
+        return yaml.load(stream, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # the same, in C
 
 
 def load_groups():
@@ -70,9 +79,12 @@ def load_cpu(signature, cpu, groups, layouts):
     try:
         registers = [with_fields(register, layouts) for use in cpu['groups'] for register in expand_use(use, groups)]
         check_registers(registers)
+        if cpu['vendor'] not in VENDORS:
+            raise SourceError('no vendor is called %s' % cpu['vendor'])
     except SourceError as error:
         raise SourceError('%s: %s' % (signature, error)) from error
-    return Cpu(signature, cpu['name'], cpu['products'], cpu['source'], sorted(registers, key=address_of))
+    registers.sort(key=address_of)
+    return Cpu(signature, cpu['name'], cpu['vendor'], cpu['products'], cpu['source'], registers)
 
 
 def address_of(register):
@@ -126,10 +138,11 @@ def expand_lines(name, group):
             yield Register(
                 address=line['at'] + number * line.get('stride', 1),
                 pattern=line['name'].format(i='{}'),
-                number=number,
+                number=line.get('first', 0) + number,
                 kind=line.get('kind', 'configuration'),
                 scope=line.get('scope', group['scope']),
                 masks=masks_of(line),
+                site=line.get('site', 0),
                 fields=fields_of(line),
                 group=name,
                 source=group['source'],
@@ -141,7 +154,7 @@ def masks_of(line):
     masks = collections.OrderedDict()
     mask = 0
     tiers = list(TIERS)
-    for tier in tiers[tiers.index(line.get('from', 'monitor')) :]:
+    for tier in tiers[tiers.index(line.get('from', tiers[0])) :]:
         mask = line.get(tier, mask)
         masks[tier] = mask
     return masks
@@ -150,16 +163,18 @@ def masks_of(line):
 def with_fields(register, layouts):
     """Return a register with the fields of its name, where its group does not give its own."""
     for name, layout in layouts.items():
-        if not register.fields and fnmatch.fnmatchcase(name_of(register), name):
+        if register.fields is None and fnmatch.fnmatchcase(name_of(register), name):
             return register._replace(fields=fields_of(layout))
-    return register
+    return register._replace(fields=register.fields or [])
 
 
 def fields_of(line):
-    """Return the Fields of ``fields: {NAME: [high, low, unit], NAME: [bit]}``."""
+    """Return the Fields of ``fields: {NAME: [high, low, unit], NAME: [bit]}``; None where a line does not say."""
+    if 'fields' not in line:
+        return None
     return [
         Field(name, bits[0], bits[0] if len(bits) == 1 else bits[1], bits[2] if len(bits) > 2 else None)
-        for name, bits in line.get('fields', {}).items()
+        for name, bits in line['fields'].items()
     ]
 
 
@@ -180,8 +195,11 @@ def check_register(register):
         (register.address <= MAX_ADDRESS, 'address'),
         (register.kind in KINDS, 'kind'),
         (register.scope in SCOPES, 'scope'),
-        (register.masks.get('monitor', 0) == 0, 'mask: the tier monitor is read only'),
-        (all(0 <= mask <= MAX_MASK for mask in register.masks.values()), 'mask'),
+        (
+            not any(register.masks.get(tier) for tier in READ_ONLY_TIERS),
+            'mask: the tiers shared and monitor are read only',
+        ),
+        (all(0 <= mask <= MAX_MASK for mask in (register.site, *register.masks.values())), 'mask'),
         (register.source, 'source'),
         (are_apart(register.fields), 'fields: they overlap or are outside of 63 to 0'),
         (all(field.unit in (None, *UNITS) for field in register.fields), 'unit of a field'),

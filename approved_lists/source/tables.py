@@ -66,10 +66,18 @@ def deviation_table(deviations):
     return markdown_table(rows)
 
 
+def addresses_of(deviation):
+    """Return the addresses that a deviation is about."""
+    if 'step' not in deviation:
+        return list(range(deviation['first'], deviation.get('last', deviation['first']) + 1))
+    base, stride, boxes = deviation['step']
+    return [base + box * stride + offset for box in range(boxes) for offset in deviation['offsets']]
+
+
 def spell_addresses(deviation):
-    """Return the addresses of a deviation: ``186-18D``."""
-    first, last = deviation['first'], deviation.get('last', deviation['first'])
-    return '%X' % first if first == last else '%X-%X' % (first, last)
+    """Return the addresses of a deviation: ``186-18D``, or ``E01-FB4`` of boxes."""
+    addresses = addresses_of(deviation)
+    return '%X' % addresses[0] if len(addresses) == 1 else '%X-%X' % (addresses[0], addresses[-1])
 
 
 def spell_mask(mask):

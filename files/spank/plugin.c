@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Copyright (c) 2026 hpc.msr_safe contributors */
 /*
- * The SPANK plugin: has msr-job run in a job's prolog and epilog, which saves
- * and restores registers with msrsave, and gives users two options.
+ * The SPANK plugin: has msr-job run in a job's prolog and epilog, which
+ * brings registers back to the node's baseline, and gives users three options.
  *
  * In plugstack.conf:
  *
@@ -28,6 +28,9 @@
 
 SPANK_PLUGIN(msr_safe, 1)
 
+/* EL8 and SLES 15 have GCC 8, which wants a name for each parameter. */
+#define UNUSED __attribute__((unused))
+
 #ifdef WANTED_VERSION
 /* Slurm loads no plugin of another release, and starts no job without one. */
 _Static_assert(SLURM_VERSION_NUMBER >> 8 == WANTED_VERSION >> 8,
@@ -42,19 +45,27 @@ _Static_assert(SLURM_VERSION_NUMBER >> 8 == WANTED_VERSION >> 8,
 
 /* What slurmd tells a prolog, and msr-job wants to know. */
 static const char *const passed[] = {
-	"SLURM_JOB_ID",	     "SLURM_JOB_UID", "SLURM_JOB_USER",
-	"SLURM_JOB_ACCOUNT", "SLURM_JOB_PARTITION", "SLURMD_NODENAME",
-	"SLURM_CONF",	     NULL,
+	"SLURM_JOB_ID",
+	"SLURM_JOB_UID",
+	"SLURM_JOB_USER",
+	"SLURM_JOB_ACCOUNT",
+	"SLURM_JOB_PARTITION",
+	"SLURM_JOB_RESTART_COUNT",
+	"SLURM_JOB_OVERSUBSCRIBE",
+	"SLURMD_NODENAME",
+	"SLURM_CONF",
+	NULL,
 };
 
 /* What the user asked for. */
 static char asked_profile[MAX_PROFILE + 1];
 static bool asked_report;
+static char asked_values[MAX_VALUES + 1];
 
 /* Why the job may not run on this node, if so: read as root, told as the user. */
 static char refusal[1024];
 
-static int take_profile(int, const char *name, int)
+static int take_profile(int value UNUSED, const char *name, int remote UNUSED)
 {
 	if (!name || !is_profile_name(name)) {
 		slurm_error("--msr-profile: '%s' is no name of a profile: use a-z, 0-9, - and _",
@@ -65,7 +76,20 @@ static int take_profile(int, const char *name, int)
 	return ESPANK_SUCCESS;
 }
 
-static int take_report(int, const char *, int)
+/* What they mean is for the node to say, where bounds and registers are. */
+static int take_values(int value UNUSED, const char *text, int remote UNUSED)
+{
+	if (!text || !is_values(text)) {
+		slurm_error("--msr-set: '%s' is not like power_limit=180W,turbo=off",
+			    text ? text : "");
+		return FAILED;
+	}
+	snprintf(asked_values, sizeof(asked_values), "%s", text);
+	return ESPANK_SUCCESS;
+}
+
+static int take_report(int value UNUSED, const char *text UNUSED,
+		       int remote UNUSED)
 {
 	asked_report = true;
 	return ESPANK_SUCCESS;
@@ -75,6 +99,12 @@ static struct spank_option profile_option = {
 	"msr-profile", "NAME",
 	"let the job use the registers of this profile (msr-safe)", 1, 0,
 	take_profile,
+};
+
+static struct spank_option values_option = {
+	"msr-set", "NAME=VALUE,...",
+	"have registers set for the job: power_limit=180W,turbo=off (msr-safe)",
+	1, 0, take_values,
 };
 
 static struct spank_option report_option = {
@@ -141,12 +171,12 @@ static void begin_arguments(struct arguments *arguments, int argc,
 			add_argument(arguments, "--%s", argv[i]);
 }
 
-static void log_line(const char *line, void *)
+static void log_line(const char *line, void *context UNUSED)
 {
 	slurm_info("msr-safe: %s", line);
 }
 
-static void tell_user(const char *line, void *)
+static void tell_user(const char *line, void *context UNUSED)
 {
 	slurm_spank_log("msr-safe: %s", line);
 }
@@ -164,11 +194,12 @@ static int run(struct arguments *arguments, line_taker *take)
 	return status;
 }
 
-int slurm_spank_init(spank_t spank, int, char *[])
+int slurm_spank_init(spank_t spank, int argc UNUSED, char *argv[] UNUSED)
 {
 	if (spank_context() == S_CTX_SLURMD)
 		return ESPANK_SUCCESS;
 	if (spank_option_register(spank, &profile_option) ||
+	    spank_option_register(spank, &values_option) ||
 	    spank_option_register(spank, &report_option)) {
 		slurm_error("msr-safe: cannot register its options");
 		return FAILED;
@@ -220,7 +251,8 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char *argv[])
  * To fail the prolog instead would drain the node and queue the job again, and
  * so let any user drain the cluster.
  */
-int slurm_spank_task_init(spank_t, int, char *[])
+int slurm_spank_task_init(spank_t spank UNUSED, int argc UNUSED,
+			  char *argv[] UNUSED)
 {
 	if (!*refusal)
 		return ESPANK_SUCCESS;
@@ -262,16 +294,19 @@ int slurm_spank_task_exit(spank_t spank, int argc, char *argv[])
 int slurm_spank_job_prolog(spank_t spank, int argc, char *argv[])
 {
 	struct arguments arguments;
-	char *name = NULL;
+	char *name = NULL, *values = NULL;
 
 	begin_arguments(&arguments, argc, argv, "prolog");
 	if (spank_option_getopt(spank, &profile_option, &name) ==
 	    ESPANK_SUCCESS && name)
 		add_argument(&arguments, "--profile=%s", name);
+	if (spank_option_getopt(spank, &values_option, &values) ==
+	    ESPANK_SUCCESS && values)
+		add_argument(&arguments, "--set=%s", values);
 	return run(&arguments, log_line) ? FAILED : ESPANK_SUCCESS;
 }
 
-int slurm_spank_job_epilog(spank_t, int argc, char *argv[])
+int slurm_spank_job_epilog(spank_t spank UNUSED, int argc, char *argv[])
 {
 	struct arguments arguments;
 

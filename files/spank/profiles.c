@@ -18,6 +18,16 @@ bool is_profile_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length;
 }
 
+bool is_values(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,=";
+	size_t length = strlen(text);
+
+	return length <= MAX_VALUES && strchr(text, '=') &&
+	       strspn(text, letters) == length;
+}
+
 /* Take the name out of a line `[profile NAME]`, as configparser(3py) reads it. */
 static const char *profile_of(char *line)
 {

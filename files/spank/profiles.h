@@ -6,9 +6,13 @@
 #include <stdbool.h>
 
 #define MAX_PROFILE 32
+#define MAX_VALUES 200
 
 /* Whether a text is the name of a profile at all: a-z, 0-9, - and _. */
 bool is_profile_name(const char *name);
+
+/* Whether a text can be values that a job wants set: NAME=VALUE,... */
+bool is_values(const char *text);
 
 /*
  * Say whether the site's settings have a profile, and name those there are

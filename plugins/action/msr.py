@@ -18,5 +18,5 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         settings = [arguments] + [each for each in arguments.get('settings') or [] if isinstance(each, dict)]
-        arguments['definitions'] = definitions_of([each['register'] for each in settings if each.get('register')])
+        arguments['_definitions'] = definitions_of([each['register'] for each in settings if each.get('register')])
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -17,5 +17,5 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        arguments['definitions'] = definitions_of(check_type_list(arguments.get('registers') or []))
+        arguments['_definitions'] = definitions_of(check_type_list(arguments.get('registers') or []))
         return self._execute_module(module_args=arguments, task_vars=task_vars)

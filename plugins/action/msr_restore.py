@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         if arguments.get('controller_directory'):
             path = snapshot_file(self, task_vars)
-            arguments.update(controller_directory=path, content=self.content_of(path))
+            arguments.update(controller_directory=path, _content=self.content_of(path))
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     def content_of(self, path):

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Carry out planned changes: in check mode from the plan alone, otherwise on the node with the files it needs."""
+"""Carry out planned changes: in check mode from the plan alone, otherwise on the node with the files they need."""
 
 from __future__ import annotations
-
-import os
-import tempfile
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.collection import WITH_PAYLOAD, Collection
 from ..module_utils.errors import MsrSafeError
-
-COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from ..module_utils.provisioning.change import deferrals, describe_change, due
+from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.policy import wanted_policy
+from ..plugin_utils.sending import send
+from ..plugin_utils.wanted import observation_options, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -27,61 +27,60 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
+                'deferred': {'type': 'list', 'elements': 'str', 'default': []},
+                'verify': {'type': 'dict'},
             }
         )
-        changes = [
-            change
-            for change in arguments['changes']
-            if arguments['stages'] is None or change['stage'] in arguments['stages']
-        ]
+        stages, verify = arguments['stages'], arguments['verify']
+        changes = [change for change in arguments['changes'] if stages is None or change['stage'] in stages]
         if self._task.check_mode or not changes:
-            result.update(changed=bool(changes), done=[change['title'] for change in changes])
+            result.update(
+                changed=bool(changes),
+                done=[describe_change(change) for change in changes],
+                deferred=arguments['deferred'],
+            )
         else:
             try:
-                result.update(self.carry_out(changes, task_vars))
+                settings = verify and wanted_settings(verify, self._loader)
+                if settings:
+                    settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
+                result.update(self.carry_out(changes, settings, task_vars))
             except MsrSafeError as error:
                 raise AnsibleActionFail(str(error)) from None
+        # What was done is for people to read, not only with -v
+        result['_ansible_verbose_always'] = True
         if self._task.diff:
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, task_vars):
-        """Send each change that has a payload by itself, and runs of those without together."""
-        done = []
-        for group in by_payload(changes):
-            payload = COLLECTION.payload_of(group[0])
-            result = self._execute_module(
-                module_name='hpc.msr_safe.msr_safe_apply',
-                module_args={'changes': group, 'archive': payload and self.send(payload)},
-                task_vars=task_vars,
-            )
-            done += result.get('done', [])
-            if result.get('failed'):
-                break
-        return dict(result, done=done, changed=bool(done))
-
-    def send(self, payload):
-        """Put bytes into a file on the node; return its path there."""
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payload')
-        with tempfile.NamedTemporaryFile() as local:
-            local.write(payload)
-            local.flush()
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        return remote
+    def carry_out(self, changes, settings, task_vars):
+        """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
+        payloads = COLLECTION.payloads(changes)
+        result = self._execute_module(
+            module_name='hpc.msr_safe.msr_safe_apply',
+            module_args={
+                'changes': changes,
+                'verify': observation_options(settings) if settings else None,
+                '_payloads': send(self, pack_tree(payloads)) if payloads else None,
+            },
+            task_vars=task_vars,
+        )
+        observed = result.pop('observed', None)
+        if observed:
+            result['deferred'] = require_nothing_left(observed, settings)
+        return result
 
 
-def by_payload(changes):
-    """Return the changes in order, in lists that one module execution each carries out."""
-    groups = []
-    for change in changes:
-        if groups and change['action'] not in WITH_PAYLOAD and groups[-1][0]['action'] not in WITH_PAYLOAD:
-            groups[-1].append(change)
-        else:
-            groups.append([change])
-    return groups
+def require_nothing_left(observed, settings):
+    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else."""
+    changes, _wanted, _warnings = plan(observed, settings)
+    if due(changes):
+        raise MsrSafeError(
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),
+            'Another program on the node undoes what the role does, after it did it: no file of others is known here '
+            'that would.',
+        )
+    return deferrals(changes)
 
 
 def difference(change):

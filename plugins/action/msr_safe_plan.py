@@ -4,55 +4,14 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.collection import TIERS, Collection
-from ..module_utils.devices import DEVICES
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.layout import STATE
-from ..module_utils.plan import due_stages, plan_absent, plan_present
-
-COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
-
-ARGUMENT_SPEC = {
-    'state': {'choices': ['present', 'absent'], 'default': 'present'},
-    'kernel_release': {'type': 'str'},
-    'build_directory': {'type': 'path', 'default': STATE},
-    'artifacts': {'type': 'path'},
-    'majors': {
-        'type': 'dict',
-        'default': {},
-        'apply_defaults': True,
-        'options': {device: {'type': 'int', 'default': 0} for device in DEVICES},
-    },
-    'group': {'type': 'str', 'default': 'msr'},
-    'modes': {
-        'type': 'dict',
-        'default': {},
-        'apply_defaults': True,
-        'options': {device: {'type': 'str', 'default': mode} for device, mode in MODES.items()},
-    },
-    'tier': {'choices': list(TIERS), 'default': 'power'},
-    'directories': {'type': 'list', 'elements': 'path', 'default': []},
-    'allow_unsafe': {'type': 'list', 'elements': 'str', 'default': []},
-    'shared': {'type': 'bool', 'default': False},
-    'overrides': {
-        'type': 'list',
-        'elements': 'dict',
-        'default': [],
-        'options': {
-            'register': {'type': 'str'},
-            'address': {'type': 'str'},
-            'write_mask': {'type': 'str'},
-            'state': {'choices': ['present', 'absent'], 'default': 'present'},
-            'comment': {'type': 'str'},
-        },
-    },
-}
+from ..module_utils.provisioning.change import deferrals, due, due_stages
+from ..plugin_utils.policy import wanted_policy
+from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -61,37 +20,53 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        _dummy, settings = self.validate_argument_spec(ARGUMENT_SPEC)
+        options = dict(self._task.args)
+        if boolean(options.pop('of_role', False)):
+            options.update(options_of_role(task_vars, self._templar.template))
+        settings = wanted_settings(options, self._loader)
+        settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         try:
-            return {**result, **self.plan(settings, task_vars)}
+            result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
             raise AnsibleActionFail(str(error)) from None
+        if result['pending']:
+            result['options'] = options
+        return result
 
     def plan(self, settings, task_vars):
         observed = self.observe(settings, task_vars, lists=False)
-        if settings['state'] == 'absent':
-            changes = plan_absent(observed)
-            return {'changed': False, 'observed': observed, 'changes': changes, 'due': due_stages(changes)}
-        wanted, warnings = COLLECTION.wanted(observed, settings)
-        changes = plan_present(observed, wanted)
+        changes, wanted, warnings = plan(observed, settings)
         if self._task.diff and 'approve' in due_stages(changes):
-            changes = plan_present(self.observe(settings, task_vars, lists=True), wanted)
-        return {
+            changes, wanted, warnings = plan(self.observe(settings, task_vars, lists=True), settings)
+        result = {
             'changed': False,
-            'observed': observed,
-            'changes': changes,
+            'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
-            'approved_list': wanted['approved_list'],
-            'artifact': wanted['artifact'],
+            'deferred': deferrals(changes),
+            'pending': bool(changes),
             'warnings': warnings,
         }
+        if observed['policy']:
+            result['warnings'] += observed['policy']['notes']
+        if wanted:
+            result['approved_list'] = {
+                name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
+            }
+        return result
 
     def observe(self, settings, task_vars, lists):
+        options = observation_options(settings)
+        options.update(lists=lists, _policy=options.pop('policy'))
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
-            module_args={'kernel_release': settings['kernel_release'], 'group': settings['group'], 'lists': lists},
+            module_args=options,
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:
             raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
+
+
+def shown(change, with_texts):
+    """Return a change as it is kept for the next task: the texts of the diff are many kB a host."""
+    return change if with_texts else dict(change, before='', after='')

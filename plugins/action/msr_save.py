@@ -10,8 +10,8 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.save import plan_save, save
-from ..module_utils.snapshot import parse_snapshot
+from ..module_utils.snapshots.save import plan_save, save
+from ..module_utils.snapshots.snapshot import parse_snapshot
 from ..plugin_utils.register_definitions import definitions_of_cpu
 from ..plugin_utils.snapshot_file import snapshot_file
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         if 'needs_definitions' in result:
             definitions = definitions_of_cpu(result['needs_definitions'])
             result = self._execute_module(
-                module_args=dict(self._task.args, definitions=definitions), task_vars=task_vars
+                module_args=dict(self._task.args, _definitions=definitions), task_vars=task_vars
             )
         text = result.pop('snapshot', None)
         if text is not None:

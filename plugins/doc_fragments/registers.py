@@ -35,7 +35,7 @@ options:
   cpus:
     description:
       - The CPUs, as a cpulist (V(0-3,8)), or a word.
-      - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
+      - V(all) are those that are online, V(one_per_package), V(one_per_die) and V(one_per_core) the first one of each.
     type: str
     default: all
 """

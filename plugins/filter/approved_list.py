@@ -19,7 +19,7 @@ options:
   tier:
     description: How much a shipped list approves.
     type: str
-    choices: [monitor, perf, power]
+    choices: [shared, monitor, perf, power]
     default: power
   directories:
     description: Directories on the controller with the site's own lists, searched before the shipped ones.
@@ -56,14 +56,11 @@ _value:
   type: str
 """
 
-import os
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.collection import Collection
 from ..module_utils.errors import MsrSafeError
-
-COLLECTION = Collection(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from ..module_utils.provisioning.collection import COLLECTION
 
 
 def approved_list(cpu, tier='power', directories=(), overrides=(), allow_unsafe=(), shared=False):

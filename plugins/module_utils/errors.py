@@ -2,6 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The error a user can act on."""
 
+import collections
+
 
 class MsrSafeError(Exception):
     """What went wrong and where, and what to do about it.
@@ -19,3 +21,16 @@ class MsrSafeError(Exception):
         if self.remedy is None:
             return self.problem
         return '%s\n%s' % (self.problem, self.remedy)
+
+
+def for_all(things, function):
+    """Return what a function returns for each thing. Raises one MsrSafeError with all that it refuses, each once."""
+    results, refusals = [], collections.OrderedDict()
+    for thing in things:
+        try:
+            results.append(function(thing))
+        except MsrSafeError as error:
+            refusals[str(error)] = error
+    if refusals:
+        raise MsrSafeError('\n'.join(refusals))
+    return results

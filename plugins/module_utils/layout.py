@@ -2,6 +2,9 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Where things of hpc.msr_safe are on a node."""
 
+# Heads each file that is written here
+NOTICE = 'Written by Ansible (hpc.msr_safe). Change the variables of the role, not this file.'
+
 LIBRARY = '/usr/lib/msr-safe'
 PACKAGE = LIBRARY + '/hpc_msr_safe'
 COMMANDS = {'/usr/sbin/msrsave': 'msrsave', '/usr/sbin/msr-safe': 'msr_safe'}
@@ -15,6 +18,7 @@ HELP = {
 STATE = '/var/lib/msr-safe'
 CREATED_GROUP = STATE + '/created_group'
 SETTINGS = '/etc/msr-safe'
+POLICY = SETTINGS + '/policy.json'
 # What the role slurm installs beside, and what needs all of the above
 JOB_COMMAND = '/usr/sbin/msr-job'
 

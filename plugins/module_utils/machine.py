@@ -29,6 +29,9 @@ class Machine:
     def exists(self, path):
         return os.path.exists(self.path(path))
 
+    def is_readable(self, path):
+        return os.access(self.path(path), os.R_OK)
+
     def read(self, path):
         """Return the bytes of a file, or None where there is no such file."""
         try:

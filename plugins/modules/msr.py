@@ -41,7 +41,7 @@ options:
   cpus:
     description:
       - The CPUs, as a cpulist (V(0-3,8)), or a word.
-      - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
+      - V(all) are those that are online, V(one_per_package), V(one_per_die) and V(one_per_core) the first one of each.
     type: str
     default: all
   settings:
@@ -71,8 +71,8 @@ options:
       cpus:
         description: As O(cpus), which is the default.
         type: str
-  definitions:
-    description: What our table says of the registers. Filled in on the controller.
+  _definitions:
+    description: Not for users. What our table says of the registers, filled in on the controller.
     type: list
     elements: dict
     default: []
@@ -131,15 +131,15 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.cpu import read_cpu
-from ..module_utils.definitions import known_registers
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import carried_out, carry_out_writes, render_problems, summarize_problems
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
+from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
-from ..module_utils.setting import plan_settings, render_changes, summarize_changes
-from ..module_utils.units import WORDS
-from ..module_utils.write import carried_out, carry_out_writes, render_problems, summarize_problems
+from ..module_utils.registers.units import WORDS
+from ..module_utils.settings.definitions import known_registers
+from ..module_utils.settings.setting import name_owner, plan_settings, render_changes, summarize_changes
 
 SETTING = {
     'register': {'type': 'str'},
@@ -163,7 +163,7 @@ def main():
                     SETTING, register={'type': 'str', 'required': True}, value={'type': 'str', 'required': True}
                 ),
             },
-            definitions={'type': 'list', 'elements': 'dict', 'default': []},
+            _definitions={'type': 'list', 'elements': 'dict', 'default': []},
             allow_partial={'type': 'bool', 'default': False},
             lock_timeout={'type': 'float', 'default': PATIENCE},
         ),
@@ -200,12 +200,12 @@ def main():
 
 def set_registers(machine, options, check_mode):
     """Plan, carry out unless in check mode, and return the plan with what was written and every problem met."""
-    registers = known_registers(machine, options['definitions'], read_cpu(machine))
+    registers = known_registers(machine, options['_definitions'], read_cpu(machine))
     settings = [dict(each, cpus=each['cpus'] or options['cpus']) for each in options['settings'] or [options]]
     plan = plan_settings(machine, settings, registers)
     if check_mode:
         return plan
-    problems = plan.problems + carry_out_writes(machine, plan.writes)
+    problems = plan.problems + name_owner(machine, plan, carry_out_writes(machine, plan.writes))
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems)
 
 

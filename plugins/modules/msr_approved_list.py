@@ -11,7 +11,7 @@ version_added: 2.0.0
 description:
   - Replaces the list of registers that users of the node may read and write, at once and whole.
   - A list with an error is refused with its line, and the one that was active stays active.
-  - A list that would hand out the machine is refused with the reason.
+  - A list that would hand out the machine, or that is for another CPU, is refused with the reason.
   - With C(--check --diff) it says what would change, register by register, under the manuals' names.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
@@ -42,6 +42,13 @@ options:
     type: list
     elements: str
     default: []
+  for_this_cpu_anyway:
+    description:
+      - Activate a list although its header, or most of its addresses, say that it is for another CPU.
+      - Bits of it that this CPU does not have do whatever they do.
+    type: bool
+    default: false
+    version_added: 2.0.0
 """
 
 EXAMPLES = r"""
@@ -102,9 +109,9 @@ differences:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.activation import carry_out_activation, is_due, plan_activation
+from ..module_utils.approved_lists.activation import carry_out_activation, is_due, plan_activation
+from ..module_utils.approved_lists.difference import describe_difference
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.list_difference import describe_difference
 from ..module_utils.machine import Machine
 
 
@@ -116,6 +123,7 @@ def main():
             'src': {'type': 'path'},
             'persist': {'type': 'bool', 'default': True},
             'allow_unsafe': {'type': 'list', 'elements': 'str', 'default': []},
+            'for_this_cpu_anyway': {'type': 'bool', 'default': False},
         },
         mutually_exclusive=[('content', 'src')],
         required_if=[('state', 'present', ('content', 'src'), True)],
@@ -124,12 +132,18 @@ def main():
     machine, options = Machine(), module.params
     content = '' if options['state'] == 'absent' else options['content']
     try:
-        activation = plan_activation(machine, content, options['src'], options['persist'], options['allow_unsafe'])
-        if is_due(activation) and not module.check_mode:
-            carry_out_activation(machine, activation)
+        activation = plan_activation(
+            machine,
+            content,
+            options['src'],
+            options['persist'],
+            options['allow_unsafe'],
+            options['for_this_cpu_anyway'],
+        )
+        notes = carry_out_activation(machine, activation) if is_due(activation) and not module.check_mode else []
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
-    for warning in activation.warnings:
+    for warning in activation.warnings + notes:
         module.warn(warning)
     module.exit_json(
         changed=is_due(activation),

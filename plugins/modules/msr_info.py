@@ -24,11 +24,11 @@ options:
   cpus:
     description:
       - The CPUs, as a cpulist (V(0-3,8)), or a word.
-      - V(all) are those that are online, V(one_per_package) and V(one_per_core) the first one of each.
+      - V(all) are those that are online, V(one_per_package), V(one_per_die) and V(one_per_core) the first one of each.
     type: str
     default: all
-  definitions:
-    description: What our table says of O(registers). Filled in on the controller.
+  _definitions:
+    description: Not for users. What our table says of O(registers), filled in on the controller.
     type: list
     elements: dict
     default: []
@@ -71,7 +71,7 @@ registers:
       description: The address.
       type: str
     kind:
-      description: V(configuration), V(counter) or V(status).
+      description: V(configuration), V(counter), V(status) or V(governed).
       type: str
     scope:
       description: What has one such register - V(cpu), V(core), V(die), V(package) or V(board); empty if unknown.
@@ -91,7 +91,7 @@ registers:
       name: MSR_PKG_POWER_LIMIT
       address: "0x00000610"
       kind: configuration
-      scope: package
+      scope: die
       readings:
         - value: "0x00158528001b84b0"
           cpus: 0-63
@@ -101,12 +101,12 @@ registers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.cpu import read_cpu, select_cpus
-from ..module_utils.definitions import known_registers
+from ..module_utils.access.registers import slowness
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.interpretation import interpret_registers
+from ..module_utils.hardware.cpu import read_cpu, select_cpus
 from ..module_utils.machine import Machine
+from ..module_utils.settings.definitions import known_registers
+from ..module_utils.settings.interpretation import interpret_registers
 
 
 def main():
@@ -114,14 +114,14 @@ def main():
         argument_spec={
             'registers': {'type': 'list', 'elements': 'str', 'required': True},
             'cpus': {'type': 'str', 'default': 'all'},
-            'definitions': {'type': 'list', 'elements': 'dict', 'default': []},
+            '_definitions': {'type': 'list', 'elements': 'dict', 'default': []},
         },
         supports_check_mode=True,
     )
     machine, options = Machine(), module.params
     try:
         warning = slowness(machine)
-        registers = known_registers(machine, options['definitions'], read_cpu(machine))
+        registers = known_registers(machine, options['_definitions'], read_cpu(machine))
         cpus = select_cpus(machine, options['cpus'])
         result = interpret_registers(machine, options['registers'], cpus, registers)
     except MsrSafeError as error:

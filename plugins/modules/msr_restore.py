@@ -12,6 +12,8 @@ description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
   - Counters and status registers are left alone, unless O(kinds) names them.
+  - Registers that the kernel itself rewrites while it manages frequencies (V(governed)) are written, and that they hold
+    something else afterwards is no failure, but RV(overruled).
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes
@@ -28,8 +30,8 @@ options:
     description: Only registers of these kinds.
     type: list
     elements: str
-    choices: [configuration, counter, status]
-    default: [configuration]
+    choices: [configuration, counter, status, governed]
+    default: [configuration, governed]
   accept:
     description:
       - What is refused otherwise.
@@ -39,8 +41,8 @@ options:
     elements: str
     choices: [other_cpu, edited_file, narrower_list]
     default: []
-  content:
-    description: The snapshot's text. Filled in from O(controller_directory) on the controller.
+  _content:
+    description: Not for users. The snapshot's text, filled in from O(controller_directory) on the controller.
     type: str
 seealso:
   - module: hpc.msr_safe.msr_save
@@ -71,7 +73,7 @@ summary:
   description: How many registers were compared on which CPUs; how many writes it took; how many could not be done.
   returned: success
   type: dict
-  sample: {"registers": 270, "cpus": "0-63", "writes": 2, "problems": 0}
+  sample: {"registers": 270, "cpus": "0-63", "writes": 2, "problems": 0, "overruled": 0}
 restored:
   description: The registers that were written, or would be in check mode, with the CPUs.
   returned: always
@@ -89,19 +91,29 @@ problems:
   type: list
   elements: dict
   sample: [{"address": "0x000001A0", "name": "IA32_MISC_ENABLE", "error": "CPU is offline", "cpus": "3"}]
+overruled:
+  description: The registers that hold something else, since the kernel rewrites them, with the CPUs and the driver.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - address: "0x00000199"
+      name: IA32_PERF_CTL
+      error: "intel_pstate owns it and rewrites it: use cpupower, or a policy (…)"
+      cpus: 0-63
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.approved_list import KINDS
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
 from ..module_utils.machine import Machine
-from ..module_utils.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
-from ..module_utils.selection import Selection
-from ..module_utils.snapshot import parse_snapshot
-from ..module_utils.write import render_problems, render_values, summarize_problems, summarize_writes
+from ..module_utils.snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.snapshots.selection import Selection
+from ..module_utils.snapshots.snapshot import parse_snapshot
 
 
 def main():
@@ -109,17 +121,22 @@ def main():
         argument_spec={
             'path': {'type': 'path'},
             'controller_directory': {'type': 'path'},
-            'content': {'type': 'str', 'no_log': True},
+            '_content': {'type': 'str', 'no_log': True},
             'registers': {'type': 'list', 'elements': 'str', 'default': []},
             'cpus': {'type': 'str', 'default': 'all'},
-            'kinds': {'type': 'list', 'elements': 'str', 'choices': list(KINDS), 'default': ['configuration']},
+            'kinds': {
+                'type': 'list',
+                'elements': 'str',
+                'choices': list(KINDS),
+                'default': ['configuration', 'governed'],
+            },
             'accept': {'type': 'list', 'elements': 'str', 'choices': list(ACCEPTABLE), 'default': []},
             'allow_partial': {'type': 'bool', 'default': False},
             'lock_timeout': {'type': 'float', 'default': PATIENCE},
         },
         required_one_of=[('path', 'controller_directory')],
         mutually_exclusive=[('path', 'controller_directory')],
-        required_by={'controller_directory': ['content']},
+        required_by={'controller_directory': ['_content']},
         supports_check_mode=True,
     )
     machine = Machine()
@@ -136,6 +153,7 @@ def main():
         'summary': summarize(restored),
         'restored': summarize_writes(restored.writes),
         'problems': summarize_problems(restored.problems),
+        'overruled': summarize_problems(restored.overruled),
         'diff': {
             'before_header': 'registers',
             'after_header': module.params['path'] or module.params['controller_directory'],
@@ -154,7 +172,7 @@ def restore_registers(machine, options, check_mode):
         snapshot = read_snapshot(machine, options['path'], options['accept'])
     else:
         where = 'The snapshot from %s on the controller' % options['controller_directory']
-        snapshot = parse_snapshot(options['content'], where, 'edited_file' in options['accept'])
+        snapshot = parse_snapshot(options['_content'], where, 'edited_file' in options['accept'])
     selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
     restored = plan_restore(machine, snapshot, options['accept'], selection)
     return restored if check_mode else restore(machine, restored)

@@ -11,7 +11,8 @@ version_added: 2.0.0
 description:
   - Reads registers on all CPUs in one batch, by default every register that the active approved list lets be written.
   - Keeps them in a JSON file on the node, on the controller, or both.
-  - The file is written whole or not at all. It is left alone where it holds the same values already.
+  - The file is written whole or not at all. It is left alone where it holds the same already of what can be restored.
+    Bits that the approved list does not let be written, such as a temperature, may differ.
   - Fails, after saving the rest, where a register could not be read. The snapshot says which, and why.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
@@ -31,8 +32,8 @@ options:
     description: Only registers of these kinds. The approved list says what a register is.
     type: list
     elements: str
-    choices: [configuration, counter, status]
-    default: [configuration, counter, status]
+    choices: [configuration, counter, status, governed]
+    default: [configuration, counter, status, governed]
   read_only:
     description: Also save registers that cannot be written.
     type: bool
@@ -45,10 +46,10 @@ options:
     description: Also overwrite a file that is not a snapshot, was edited, or is of another host.
     type: bool
     default: false
-  definitions:
+  _definitions:
     description:
-      - The names and kinds of the CPU's registers, for a node that has no list of the role.
-      - Filled in on the controller.
+      - Not for users. The names and kinds of the CPU's registers, for a node that has no list of the role, filled in
+        on the controller.
     type: list
     elements: dict
 seealso:
@@ -116,18 +117,18 @@ unreadable:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.access import slowness
-from ..module_utils.active_list import INSTALLED_LIST
-from ..module_utils.approved_list import KINDS
-from ..module_utils.cpu import read_cpu
-from ..module_utils.definitions import unpack
+from ..module_utils.access.lock import PATIENCE, locked
+from ..module_utils.access.registers import slowness
+from ..module_utils.access.write import render_problems
+from ..module_utils.approved_lists.active import INSTALLED_LIST
+from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.lock import PATIENCE, locked
+from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
-from ..module_utils.save import backup_path, plan_save, save, take_snapshot
-from ..module_utils.selection import Selection
-from ..module_utils.snapshot import render_snapshot, summarize_unreadable
-from ..module_utils.write import render_problems
+from ..module_utils.settings.definitions import unpack
+from ..module_utils.snapshots.save import backup_path, plan_save, save, take_snapshot
+from ..module_utils.snapshots.selection import Selection
+from ..module_utils.snapshots.snapshot import render_snapshot, summarize_unreadable
 
 
 def main():
@@ -141,7 +142,7 @@ def main():
             'read_only': {'type': 'bool', 'default': False},
             'backup': {'type': 'int', 'default': 0},
             'overwrite': {'type': 'bool', 'default': False},
-            'definitions': {'type': 'list', 'elements': 'dict'},
+            '_definitions': {'type': 'list', 'elements': 'dict'},
             'allow_partial': {'type': 'bool', 'default': False},
             'lock_timeout': {'type': 'float', 'default': PATIENCE},
         },
@@ -150,7 +151,7 @@ def main():
     )
     machine = Machine()
     try:
-        if module.params['definitions'] is None and not machine.exists(INSTALLED_LIST):
+        if module.params['_definitions'] is None and not machine.exists(INSTALLED_LIST):
             module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):
             warning = slowness(machine)
@@ -167,7 +168,7 @@ def main():
 def save_registers(machine, options, check_mode):
     """Take a snapshot, keep it on the node where that is wanted, and return the result."""
     selection = Selection(options['registers'], options['kinds'], options['cpus'], options['read_only'])
-    registers = unpack(options['definitions'] or [], read_cpu(machine))
+    registers = unpack(options['_definitions'] or [], read_cpu(machine))
     snapshot = take_snapshot(machine, selection, registers)
     result = {
         'changed': False,

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import contextlib
 
-from ..module_utils.approved_list import MAX_ADDRESS, parse_literal, short_name
-from ..module_utils.cpu import list_name
-from ..module_utils.cpu_registers import registers_of
-from ..module_utils.definitions import pack
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.register_table import CPUS, GROUPS
-from ..module_utils.registers import near_words, parse_group
-from ..module_utils.units import UNITS
+from ..module_utils.hardware.cpu import list_name
+from ..module_utils.numbers import MAX_ADDRESS, parse_literal
+from ..module_utils.registers.of_cpu import registers_of
+from ..module_utils.registers.register import near_words, parse_group, short_name
+from ..module_utils.registers.table import CPUS, GROUPS
+from ..module_utils.registers.units import UNITS
+from ..module_utils.settings.definitions import pack
 
 
 def definitions_of(texts):
@@ -23,23 +23,32 @@ def definitions_of(texts):
     name that no CPU has, those that a suggestion needs.
     """
     groups = {group: list(parse_group(text)) for group, text in GROUPS.items()}
-    addresses, names = meant(texts)
     everything = [register for registers in groups.values() for register in registers]
-    unknown = names - {short_name(register.name) for register in everything}
-    for name in unknown:
-        names |= set(near_words(name, {short_name(register.name) for register in everything}))
-    wanted = {
-        register for register in everything if register.address in addresses or short_name(register.name) in names
-    }
-    units = {field.unit for register in wanted for field in register.fields if field.unit}
+    addresses, names = meant(texts, everything)
+    named = {register for register in everything if is_meant(register, addresses, names)}
+    wanted = named | registers_of_units(everything, named)
+    definitions = []
+    for group, registers in groups.items():
+        found = [register for register in registers if register in wanted]
+        if found:
+            definitions.append(pack(cpus_with(group), found))
+    return definitions
+
+
+def cpus_with(group):
+    """Return the CPUs (names of lists) that have a group of registers."""
+    return [cpu for cpu, groups in CPUS.items() if group in groups.split()]
+
+
+def is_meant(register, addresses, names):
+    return register.address in addresses or short_name(register.name) in names
+
+
+def registers_of_units(everything, registers):
+    """Return the registers that tell the units of the fields of others."""
+    units = {field.unit for register in registers for field in register.fields if field.unit}
     addresses = {address for unit in units for address in UNITS[unit].needs}
-    wanted |= {register for register in everything if register.address in addresses}
-    return [
-        pack([cpu for cpu, its_groups in CPUS.items() if group in its_groups.split()], found)
-        for group, registers in groups.items()
-        for found in [[register for register in registers if register in wanted]]
-        if found
-    ]
+    return {register for register in everything if register.address in addresses}
 
 
 def definitions_of_cpu(cpu):
@@ -48,13 +57,19 @@ def definitions_of_cpu(cpu):
     return [pack([list_name(cpu)], [register._replace(fields=()) for register in registers])]
 
 
-def meant(texts):
-    """Return ({address}, {name without prefix}) of texts; what is neither is left for the node to refuse."""
+def meant(texts, everything):
+    """Return ({address}, {name without prefix}) that texts mean; what is neither is left for the node to refuse.
+
+    Instead of a name that no register has: the names that are near it.
+    """
+    known = {short_name(register.name) for register in everything}
     addresses, names = set(), set()
     for text in map(str, texts):
-        if not text[:1].isdigit():
+        if text[:1].isdigit():
+            with contextlib.suppress(MsrSafeError):
+                addresses.add(parse_literal(text, MAX_ADDRESS, 'register:'))
+        elif short_name(text) in known:
             names.add(short_name(text))
-            continue
-        with contextlib.suppress(MsrSafeError):
-            addresses.add(parse_literal(text, MAX_ADDRESS, 'register:'))
+        else:
+            names.update(near_words(short_name(text), known))
     return addresses, names

@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'plugins'))
 
-from module_utils import batch
+from module_utils.access import batch
 from module_utils.machine import Machine
-from module_utils.restore import plan_restore, read_snapshot
-from module_utils.save import plan_save, save, take_snapshot
+from module_utils.snapshots.restore import plan_restore, read_snapshot
+from module_utils.snapshots.save import plan_save, save, take_snapshot
 
 CPUS, REGISTERS = 256, 400
 LARGEST, LONGEST = 150_000, 1.0

@@ -9,6 +9,8 @@ import pytest
 
 testinfra_hosts = ['ssh://skylake', 'ssh://milan']
 
+SCENARIO = pathlib.Path(__file__).parent.parent
+
 
 @pytest.fixture(scope='module')
 def runs():
@@ -24,7 +26,11 @@ def test_check_mode_predicted_every_change(runs, node):
     assert len(done['done'][node]) > 5
 
 
-def test_check_mode_on_a_converged_node_predicts_nothing(playbook, node):
-    result = playbook('site', '--check', '--diff')
-    assert result.succeeded, result.output
-    assert result.changed(node) == 0
+@pytest.fixture(scope='module')
+def prediction(playbook_on):
+    return playbook_on('all', SCENARIO, 'site', '--check', '--diff')
+
+
+def test_check_mode_on_a_converged_node_predicts_nothing(prediction, node):
+    assert prediction.succeeded, prediction.output
+    assert prediction.changed(node) == 0

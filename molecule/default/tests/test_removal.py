@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Removal takes every trace away, as it said it would."""
 
+import pathlib
+
+import pytest
+
 testinfra_hosts = ['ssh://skylake', 'ssh://milan']
+
+SCENARIO = pathlib.Path(__file__).parent.parent
 
 PATHS = (
     '/etc/msr-safe /etc/modprobe.d/msr-safe.conf /etc/udev/rules.d/70-msr-safe.rules '
@@ -12,16 +18,32 @@ PATHS = (
 )
 
 
-def test_removal(host, node, playbook):
-    predicted = playbook('remove', '--check')
-    assert predicted.succeeded, predicted.output
-    assert host.file('/etc/msr-safe').exists
+@pytest.fixture(scope='module')
+def prediction(playbook_on):
+    return playbook_on('all', SCENARIO, 'remove', '--check')
 
-    removed = playbook('remove')
-    assert removed.succeeded, removed.output
-    assert removed.changed(node) == predicted.changed(node)
+
+@pytest.fixture(scope='module')
+def removal(prediction, playbook_on, ssh):
+    assert [ssh(node, 'ls -d /etc/msr-safe') for node in ('skylake', 'milan')] == ['/etc/msr-safe\n'] * 2
+    return playbook_on('all', SCENARIO, 'remove')
+
+
+@pytest.fixture(scope='module')
+def second_removal(removal, playbook_on):
+    return playbook_on('all', SCENARIO, 'remove')
+
+
+def test_removal_leaves_no_trace(removal, host):
+    assert removal.succeeded, removal.output
     assert host.run(f'ls -d {PATHS} 2>/dev/null').stdout == ''
     assert not host.group('msr').exists
 
-    again = playbook('remove')
-    assert again.changed(node) == 0
+
+def test_removal_is_predicted(prediction, removal, node):
+    assert prediction.succeeded, prediction.output
+    assert removal.changed(node) == prediction.changed(node) > 0
+
+
+def test_removal_is_complete_at_once(second_removal, node):
+    assert second_removal.changed(node) == 0

@@ -18,8 +18,9 @@ import re
 import sys
 import time
 
-from hpc_msr_safe.approved_list import LITERAL, parse_list
+from hpc_msr_safe.approved_lists.approved_list import parse_list
 from hpc_msr_safe.errors import MsrSafeError
+from hpc_msr_safe.numbers import LITERAL
 from list_device import read_list, write_list
 
 REAL = [path.read_bytes().splitlines(True) for path in sorted(pathlib.Path('/root/approved_lists').glob('al_*'))]

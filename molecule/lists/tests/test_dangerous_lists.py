@@ -4,6 +4,8 @@
 import json
 
 import pytest
+import yaml
+from steps import does, role, shell
 
 testinfra_hosts = ['ssh://skylake']
 
@@ -13,17 +15,21 @@ LISTS = {
     'microcode': ('0x00000079', 'loads microcode'),
 }
 
-every_danger = pytest.mark.parametrize('danger', LISTS)
+SHOW = 'msr-safe show --json'
+
+
+def addresses_in(shown):
+    return [entry['address'] for entry in json.loads(shown)]
 
 
 @pytest.fixture
 def active(host):
     """Return a function that says which addresses are on the active list; bring back what was active."""
-    yield lambda: [entry['address'] for entry in json.loads(host.check_output('msr-safe show --json'))]
+    yield lambda: addresses_in(host.check_output(SHOW))
     host.run_expect([0], 'msr-safe load')
 
 
-@every_danger
+@pytest.mark.parametrize('danger', LISTS)
 def test_by_the_command(host, active, danger):
     address, reason = LISTS[danger]
     before = active()
@@ -37,36 +43,47 @@ def test_by_the_command(host, active, danger):
     assert active() == [address]
 
 
-@every_danger
-def test_by_the_module(module, active, danger):
+@pytest.mark.parametrize(
+    'danger', ['LSTAR', *(pytest.param(name, marks=pytest.mark.slow) for name in ('PEBS', 'microcode'))]
+)
+def test_by_the_module(on_node, active, danger):
     address, reason = LISTS[danger]
     before = active()
     options = {'content': f'{address} 0xFFFFFFFFFFFFFFFF\n', 'persist': False}
-    refused = module('msr_approved_list', **options)
+    refused, after_refusal, allowed = on_node(
+        does('msr_approved_list', **options),
+        shell(SHOW),
+        does('msr_approved_list', allow_unsafe=[address], warnings=['Allowed by msr_safe_allow_unsafe'], **options),
+    )
     assert not refused.succeeded
-    assert f'content:1: {address}' in refused.output
-    assert reason in refused.output
-    assert active() == before
-    assert module('msr_approved_list', allow_unsafe=[address], **options).succeeded
+    assert f'content:1: {address}' in refused['msg']
+    assert reason in refused['msg']
+    assert addresses_in(after_refusal) == before
+    assert allowed.succeeded
     assert active() == [address]
 
 
-def test_by_the_role_and_again_at_boot(host, playbook, active, tmp_path):
+def test_by_the_role_and_again_at_boot(request, on_node, active, tmp_path):
+    settings = yaml.safe_load((request.path.parent.parent / 'settings.yml').read_text())
     before = active()
-    (tmp_path / 'al_0655').write_text(''.join(f'{address} 0x1\n' for address, _reason in LISTS.values()))
-    settings = {'msr_safe_approved_list_directories': [str(tmp_path)]}
-    refused = playbook('site', **settings)
-    assert not refused.succeeded
-    for address, reason in LISTS.values():
-        assert address in refused.output
-        assert reason in refused.output
-    assert active() == before
-
     addresses = [address for address, _reason in LISTS.values()]
-    assert playbook('site', msr_safe_allow_unsafe=addresses, **settings).succeeded
-    assert active() == sorted(addresses)
-    host.run_expect([0], 'msr-safe clear && systemctl restart msr-safe')
-    assert active() == sorted(addresses)
-
-    assert playbook('site').succeeded
+    (tmp_path / 'al_0655').write_text(''.join(f'{address} 0x1\n' for address in addresses))
+    dangerous = {**settings, 'msr_safe_approved_list_directories': [str(tmp_path)]}
+    refused, after_refusal, allowed, after_role, _boot, after_boot, brought_back = on_node(
+        role(**dangerous),
+        shell(SHOW),
+        role(msr_safe_allow_unsafe=addresses, **dangerous),
+        shell(SHOW),
+        shell('msr-safe clear && systemctl restart msr-safe'),
+        shell(SHOW),
+        role(**settings),
+    )
+    (refusal,) = (answer for answer in refused if not answer.succeeded)
+    for address, reason in LISTS.values():
+        assert address in refusal['msg']
+        assert reason in refusal['msg']
+    assert addresses_in(after_refusal) == before
+    assert all(answer.succeeded for answer in allowed)
+    assert addresses_in(after_role) == addresses_in(after_boot) == sorted(addresses)
+    assert all(answer.succeeded for answer in brought_back)
     assert active() == before

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which list the role chooses on a node, by what the node's kernel says of its CPU."""
 
-import json
-import os
-import re
-import subprocess
-
 import pytest
+from steps import does
 
 LISTS = {
     'skylake': 'al_0655',
     'sapphire': 'al_068f',
     'granite': 'al_06ad',
+    'icelake': 'al_066a',
+    'sierra': 'al_06af',
+    'trento': 'al_1930',
     'genoa': 'al_1911',
     'turin': 'al_1a2',
 }
@@ -20,18 +19,9 @@ testinfra_hosts = ['ssh://skylake']
 
 
 @pytest.fixture(scope='module')
-def plans(inventory):
+def plans(everywhere):
     """What the role would do on each node: {node: result of msr_safe_plan}."""
-    process = subprocess.run(
-        ['ansible', 'all', '-i', inventory, '-m', 'hpc.msr_safe.msr_safe_plan'],
-        env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0', ANSIBLE_CALLBACK_RESULT_FORMAT='json'),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    starts = re.finditer(r'^(\w+) \| SUCCESS => ', process.stdout, re.MULTILINE)
-    return {start.group(1): json.JSONDecoder().raw_decode(process.stdout, start.end())[0] for start in starts}
+    return {node: outcome['plan'] for node, outcome in everywhere(plan=does('msr_safe_plan')).items()}
 
 
 @pytest.mark.parametrize('name', LISTS)

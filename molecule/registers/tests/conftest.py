@@ -1,67 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules as their users run them: first in check mode, then for real, and both have to say the same."""
+"""The node under test: what it has is taken away for a test, and what a test changes is brought back."""
 
 import contextlib
-import json
 import pathlib
 import subprocess
 
 import pytest
 
 KMOD = pathlib.Path(__file__).parents[3] / 'files/kmod'
-CALLBACK_PLUGINS = pathlib.Path(__file__).parent.parent / 'callback_plugins'
 PRESET = KMOD / 'simulation/skylake-sp.registers'
 SNAPSHOT = '/root/snapshot.json'
-TURBO_OFF = 1 << 38
-
-# What a module says it did, or would do
-DEEDS = {'changed', 'changes', 'restored', 'diff', 'registers', 'cpus'}
 
 
-class Answer(dict):
-    """What a module returned; succeeded: it did not fail."""
-
-    def __init__(self, run):
-        said = [line for line in run.output.splitlines() if line.startswith('{')]
-        assert said, run.output
-        super().__init__(json.loads(said[-1]))
-        self.succeeded, self.output = run.succeeded, run.output
-        assert 'Traceback' not in run.output
-
-
-@pytest.fixture
-def call(module, monkeypatch):
-    """Call a module once, and return its Answer. Warnings are errors, unless some are expected."""
-    monkeypatch.setenv('ANSIBLE_CALLBACK_PLUGINS', str(CALLBACK_PLUGINS))
-    monkeypatch.setenv('ANSIBLE_LOAD_CALLBACK_PLUGINS', 'true')
-    monkeypatch.setenv('ANSIBLE_STDOUT_CALLBACK', 'answer')
-
-    def call_once(name, *arguments, warnings=(), **options):
-        answer = Answer(module(name, *arguments, **options))
-        assert [word for word in answer.get('warnings', []) if not any(each in word for each in warnings)] == []
-        assert not answer.get('deprecations')
-        return answer
-
-    return call_once
-
-
-@pytest.fixture
-def predicted(call):
-    """Call a module in check mode, then for real; assert that the prediction held, and return the outcome."""
-
-    def call_twice(name, **options):
-        prediction = call(name, '--check', '--diff', **options)
-        outcome = call(name, '--diff', **options)
-        if outcome.succeeded:
-            # In the diff of two snapshots is when each was taken
-            deeds = DEEDS - {'diff'} if name == 'msr_save' else DEEDS
-            assert {deed: prediction.get(deed) for deed in deeds} == {deed: outcome.get(deed) for deed in deeds}
-        return outcome
-
-    return call_twice
-
-
-@pytest.fixture
+@pytest.fixture(scope='module')
 def rdmsr(host):
     """Read a register with msr-tools and the kernel's own driver: not one of ours."""
 
@@ -71,10 +22,14 @@ def rdmsr(host):
     return read
 
 
+@pytest.fixture(scope='session')
+def first_snapshot(ssh):
+    ssh('skylake', f'msrsave --overwrite {SNAPSHOT}')
+
+
 @pytest.fixture
-def snapshot(host, call):
-    """The registers, saved, and at the end of the test as they were saved."""
-    assert call('msr_save', path=SNAPSHOT, overwrite=True).succeeded
+def snapshot(host, first_snapshot):
+    """The registers, saved; at the end of the test they are as they were."""
     yield SNAPSHOT
     host.run_expect([0], f'msrsave -r {SNAPSHOT}')
 

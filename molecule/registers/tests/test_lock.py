@@ -8,6 +8,7 @@ import os
 import pathlib
 
 import pytest
+from steps import does
 
 testinfra_hosts = ['ssh://skylake']
 
@@ -29,14 +30,16 @@ def holder(host):
 @pytest.mark.parametrize(
     ('name', 'options'),
     [
-        ('msr_save', {'path': '/root/locked.json'}),
         ('msr_restore', {'path': '/root/snapshot.json'}),
-        ('msr', {'register': 'MISC_ENABLE', 'field': 'TURBO_MODE_DISABLE', 'value': 1}),
+        pytest.param('msr_save', {'path': '/root/locked.json'}, marks=pytest.mark.slow),
+        pytest.param(
+            'msr', {'register': 'MISC_ENABLE', 'field': 'TURBO_MODE_DISABLE', 'value': 1}, marks=pytest.mark.slow
+        ),
     ],
 )
-def test_who_holds_the_lock_is_named(call, host, snapshot, holder, name, options):
+def test_who_holds_the_lock_is_named(on_node, host, snapshot, holder, name, options):
     try:
-        answer = call(name, **options, lock_timeout=1)
+        answer = on_node(does(name, **options, lock_timeout=1))
         assert not answer.succeeded
         assert f'python3 (pid {holder}) holds the lock, for more than 1 s now' in answer['msg']
         assert not host.file('/root/locked.json').exists
@@ -52,11 +55,11 @@ def test_the_command_waits_for_its_turn(host, snapshot, holder):
 
 
 @pytest.mark.slow
-def test_a_module_is_found_by_its_name(call, host, snapshot, holder, module):
+def test_a_module_is_found_by_its_name(on_node, host, snapshot, holder):
     """While it waits it has the lock's device open, and ps shows it under the name that others are told."""
     script = f'until grep -lx msr_restore /proc/[0-9]*/comm >/root/found; do sleep 0.1; done; kill {holder}'
     host.run_expect([0], f"systemd-run --quiet bash -c '{script}'")
-    assert call('msr_restore', path=snapshot).succeeded
+    assert on_node(does('msr_restore', path=snapshot)).succeeded
     assert '/comm' in host.file('/root/found').content_string
 
 

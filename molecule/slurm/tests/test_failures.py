@@ -17,14 +17,16 @@ def settings(node):
 
 @pytest.fixture
 def stuck(node):
-    """Have the job's snapshot ask for a value that a register cannot have: QEMU drops writes to most."""
+    """Have the baseline ask for a value that a register cannot have: QEMU drops writes to most."""
+    path = '/var/lib/msr-safe/baseline'
+    node.run(f'cp {path} {path}.test')
 
     def spoil(job):
         node.run(
             f"python3 - <<'EOF'\n"
             f'import sys; sys.path.insert(0, "/usr/lib/msr-safe")\n'
-            f'from hpc_msr_safe.snapshot import parse_snapshot, render_snapshot\n'
-            f'path = "/run/msr-safe/jobs/{job}/registers"\n'
+            f'from hpc_msr_safe.snapshots.snapshot import parse_snapshot, render_snapshot\n'
+            f'path = "{path}"\n'
             f'snapshot = parse_snapshot(open(path).read(), path)\n'
             f'register = snapshot["registers"]["0x000001A4"]\n'
             f'register["values"] = {{"0x0000000000000001": "0-3"}}\n'
@@ -32,7 +34,8 @@ def stuck(node):
             f'EOF\n'
         )
 
-    return spoil
+    yield spoil
+    node.run(f'test ! -e {path}.test || mv {path}.test {path}')
 
 
 def test_epilog(cluster, node, changing_job, baseline, stuck):
@@ -43,8 +46,9 @@ def test_epilog(cluster, node, changing_job, baseline, stuck):
     reason = cluster.run('scontrol show node c1')
     assert f'Reason=msr-safe: job {job}: not restored: 0x000001A4' in reason
     assert 'on CPU 0-3: the register did not take the value' in reason
-    # All else was restored; the administrator brings back the baseline, and resumes
+    # All else was restored; the administrator finds the cause, brings back the baseline, and resumes
     assert node.turbo() == baseline
+    node.run('mv /var/lib/msr-safe/baseline.test /var/lib/msr-safe/baseline')
     node.run('msr-job reset')
     cluster.run('scontrol update nodename=c1 state=resume')
     assert cluster.next_job_reads() == baseline
@@ -59,21 +63,20 @@ def test_epilog_tolerated(cluster, node, changing_job, baseline, stuck, settings
     cluster.wait_end(job)
     assert 'drain' not in cluster.run('sinfo -h -n c1 -o %T')
     assert '0x000001A4' in node.run('grep "not restored" /var/log/slurm/slurmd.log')
-    node.run('msr-job reset')
+    node.run('mv /var/lib/msr-safe/baseline.test /var/lib/msr-safe/baseline; msr-job reset')
 
 
 @pytest.mark.slow
 def test_prolog(cluster, node, baseline):
-    """A profile whose list is malformed."""
-    path = '/etc/msr-safe/profiles/power'
+    """A baseline that is damaged: no job starts from it."""
+    path = '/var/lib/msr-safe/baseline'
     text = node.read(path)
     node.write(path, text + 'nonsense\n')
     try:
         job = cluster.submit('', '--msr-profile=power')
         wait_until(lambda: 'drain' in cluster.run('sinfo -h -n c1 -o %T'))
         reason = cluster.run('scontrol show node c1')
-        assert f'Reason=msr-safe: job {job}: {path}' in reason
-        assert 'nonsense' in reason
+        assert f'Reason=msr-safe: job {job}: {path} is damaged' in reason
         assert cluster.state(job) == 'PENDING'
         cluster.run(f'scancel {job}')
     finally:
@@ -82,14 +85,31 @@ def test_prolog(cluster, node, baseline):
 
 
 @pytest.mark.slow
-def test_a_second_writer_on_a_node_is_refused(cluster, node, baseline):
-    job = cluster.submit('time.sleep(600)\n', '--partition=shared')
-    wait_until(lambda: node.turbo() != baseline)
-    done = cluster.srun('echo reached', '--partition=shared')
+def test_a_profile_whose_list_is_malformed(cluster, node, baseline):
+    """Who asks for it is told so; a user who asked for it on node after node would drain them all."""
+    path = '/etc/msr-safe/profiles/power'
+    text = node.read(path)
+    node.write(path, text + 'nonsense\n')
+    try:
+        done = cluster.srun('echo reached', '--msr-profile=power')
+    finally:
+        node.write(path, text)
     assert done.returncode != 0
-    assert f'msr-safe: job {job} on this node may write registers' in done.stdout
-    assert '--exclusive' in done.stdout
-    cluster.run(f'scancel {job}')
+    assert "msr-safe: the list of the profile 'power' is broken" in done.stdout
+    assert 'drain' not in cluster.run('sinfo -h -n c1 -o %T')
+
+
+@pytest.mark.slow
+def test_a_second_writer_on_a_node_is_refused(cluster, node, baseline):
+    """Where nodes are shared, nobody writes; who asks for nothing has company."""
+    first = cluster.submit('', '--partition=shared')
+    cluster.wait_end(first)
+    assert 'Permission denied' in node.read('/home/user/out')
+    done = cluster.srun('echo reached', '--partition=shared', '--msr-profile=power')
+    assert done.returncode != 0
+    assert "msr-safe: jobs with the profile 'power' may write registers, and need a node of their own" in done.stdout
+    assert '--exclusive, or --partition=main' in done.stdout
+    assert cluster.srun('echo reached', '--partition=shared').stdout == 'reached\n'
     assert cluster.next_job_reads() == baseline
 
 

@@ -1,39 +1,96 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-job: what Slurm's prolog and epilog, and the boot of a node, do to the registers."""
+"""msr-job: what the begin and the end of jobs, and the boot of a node, do to the registers."""
 
-import argparse
-import contextlib
 import os
-import syslog
+import sys
+import time
 
-from ..baseline import BASELINE, save_baseline
 from ..errors import MsrSafeError
-from ..job_cycle import Refused, await_epilogs, begin, end, report, reset
-from ..job_record import jobs_locked, read_records, refusal_of
-from ..job_settings import CHOICES, PATH, read_settings
+from ..jobs.counters import count
+from ..jobs.cycle import Ending, Refused, begin, end, renew_baseline, report, reset
+from ..jobs.job import Job
+from ..jobs.record import is_name, jobs_locked, read_record, read_records, write_refusal
+from ..jobs.settings import CHOICES, PATH, read_settings, read_settings_or_usual, usual_settings
+from ..jobs.slurm import Slurm, job_of, node_name
+from ..jobs.told import Told
 from ..machine import Machine
-from ..slurm import cancel, drain, job_of, node_name
 from ..version import VERSION
 from .command import exit_status, say
-from .table import render_table
 
 EXAMPLES = """
 examples:
   msr-job status      which jobs are on this node, and what they may do
+  msr-job check       whether all is as it should be, in one line: for HealthCheckProgram and for NHC
   msr-job baseline    make what the registers hold now the baseline, after a change of the firmware's settings
   msr-job reset       bring the registers back to the baseline, before a drained node is resumed
 
-Slurm's prolog and epilog run `msr-job prolog` and `msr-job epilog`; they name the job in the environment.
+Slurm's prolog and epilog run `msr-job prolog` and `msr-job epilog`; they name the job in the environment. Others say
+`msr-job start --job=42.server --uid=1000 --user=alice --alone`, and `msr-job end --job=42.server`.
 
 exit status:
   0  done
   1  the registers are not as they should be, or the settings are wrong
   2  the command line is wrong
+  3  start: the job may not have what it asks for
 """
+
+# Seconds that a prolog waits for the epilogs of others, and between two looks.
+EPILOGS_TIME = 60
+INTERVAL = 0.2
+# Seconds for a question to Slurm from `check`: a health check has no more.
+CHECK_TIME = 1
+
+REFUSED = 3
+FLAGS = ('syslog', 'cancel_refused', 'alone')
+WORDS = ('settings', 'profile', 'set')
+# What start and end are told, which prolog and epilog find in the environment
+TOLD = ('job', 'run', 'uid', 'user', 'account', 'partition', 'here')
+
+
+class Options:
+    """What the command line of a prolog or epilog says. It is read without argparse, which takes too long."""
+
+    def __init__(self):
+        self.settings, self.profile, self.syslog, self.cancel_refused, self.alone = PATH, '', False, False, False
+        self.set, self.broken, self.overrides, self.told = '', '', {}, {}
+
+    def read(self, arguments):
+        """Take the options of a command line; one that means nothing is told in ``broken``."""
+        for argument in arguments:
+            name, equals, value = argument.partition('=')
+            word = name[2:].replace('-', '_') if name.startswith('--') else ''
+            if word in FLAGS and not equals:
+                setattr(self, word, True)
+            elif word in WORDS and equals:
+                setattr(self, word, value)
+            elif word in TOLD and equals:
+                self.told[word] = value
+            elif word in CHOICES and equals:
+                self.overrides[word] = value
+            else:
+                self.broken = 'there is no option %s (in plugstack.conf, or in a script)' % argument
+        return self
+
+
+def main(arguments=None, machine=None, environment=None):
+    """Run the command and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    machine, environment = machine or Machine(), dict(os.environ if environment is None else environment)
+    if arguments and arguments[0] in CYCLE and not {'-h', '--help'}.intersection(arguments):
+        options = Options().read(arguments[1:])
+        return exit_status('msr-job', CYCLE[arguments[0]], machine, options, environment)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    return exit_status('msr-job', run, machine, options, environment)
 
 
 def build_parser():
+    import argparse  # Not on the way of prolog and epilog
+
     parser = argparse.ArgumentParser(
         prog='msr-job',
         description='Leaves the registers of a node as a job found them.',
@@ -54,91 +111,213 @@ def build_parser():
         command.set_defaults(run=function)
         return command
 
-    beginning = add('prolog', prolog, "activate the list of a job's profile, and save what the registers hold")
+    beginning = add('prolog', None, 'bring the registers to the baseline, and activate the list that a job gets')
     beginning.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
     beginning.add_argument('--cancel-refused', action='store_true', help='cancel a job that may not have its profile')
-    add('epilog', epilog, 'bring the registers back, and the list of the node')
+    add('epilog', None, 'bring the registers back, and the list of the node')
+    starting = add('start', None, 'as prolog, for a job that is named here: for resource managers other than Slurm')
+    starting.add_argument('--profile', metavar='NAME', default='', help='the profile that the job asks for')
+    starting.add_argument('--alone', action='store_true', help='the job has this node for itself')
+    ending = add('end', None, 'as epilog, for a job that is named here')
+    for command in (beginning, starting):
+        command.add_argument('--set', metavar='NAME=VALUE,…', default='', help='what the job wants set')
+    for command in (starting, ending):
+        command.add_argument('--job', metavar='ID', required=True, help='its number: 42.server')
+        command.add_argument('--here', metavar='ID,…', help='the jobs on this node; without, all that have a record')
+    for word in ('run', 'uid', 'user', 'account', 'partition'):
+        starting.add_argument('--' + word, help='of the job')
     reporting = add('report', tell, 'say which registers a job has changed')
-    reporting.add_argument('--job', type=int, required=True)
-    reporting.add_argument('--restore', action='store_true', help='bring them back now')
+    reporting.add_argument('--job', required=True)
+    reporting.add_argument('--restore', action='store_true', help='bring them back now, if no other job is here')
     add('baseline', take_baseline, 'make what the registers hold now the baseline of this node')
-    add('reset', bring_to_baseline, 'bring the registers to the baseline, and forget all jobs')
+    resetting = add('reset', bring_to_baseline, 'bring the registers to the baseline, and forget all jobs')
+    resetting.add_argument('--force', action='store_true', help='also where Slurm has a job on this node')
+    resetting.add_argument('--boot', action='store_true', help='do nothing where jobs are on this node')
+    checking = add('check', check, 'say whether all is as it should be, and change nothing')
+    forms = checking.add_mutually_exclusive_group()
+    forms.add_argument('--all', action='store_true', help='each thing that was looked at in a line')
+    forms.add_argument('--json', action='store_true', help='the same, for programs')
+    forms.add_argument('--prometheus', action='store_true', help='the same and counters, for a textfile collector')
     add('status', status, 'say which jobs are on this node')
     return parser
 
 
-def main(arguments=None, machine=None, environment=None):
-    """Run the command and return its exit status."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    options.environment = dict(os.environ if environment is None else environment)
-    if options.command is None:
-        parser.print_help()
-        return 2
-    return exit_status('msr-job', run, machine or Machine(), options)
-
-
-def run(machine, options):
-    """Run a subcommand while no other prolog or epilog of this node does."""
+def run(machine, options, environment):
+    """Run a subcommand while no prolog or epilog of this node does."""
     overrides = {name: getattr(options, name) for name in CHOICES}
+    if options.run is check:
+        return check(machine, options, read_settings_or_usual(machine, options.settings, overrides), environment)
     settings = read_settings(machine, options.settings, overrides)
-    if options.run is prolog:
-        wait_for_epilogs(machine, options)
+    manager = Slurm(machine, node_name(environment), settings.slurm_bin)
     with jobs_locked(machine):
-        return options.run(machine, options, settings)
+        return options.run(machine, options, settings, manager)
 
 
-def log(options, lines, priority=syslog.LOG_INFO):
+def log(options, lines, urgent=False):
     """Tell whoever runs this: Slurm's log through the plugin, or syslog."""
     for line in lines:
         if options.syslog:
-            syslog.syslog(priority, line)
+            import syslog
+
+            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, line)
         else:
             say(line + '\n')
 
 
-def wait_for_epilogs(machine, options):
-    # Where Slurm does not answer, the prolog meets that, too, and deals with it
-    with contextlib.suppress(MsrSafeError):
-        await_epilogs(machine, job_of(options.environment).id, node_name(options.environment))
+def settings_of(machine, options):
+    """Return the settings for a prolog or an epilog: such as can be had, which say what is broken."""
+    if options.broken:
+        return usual_settings(options.broken)
+    return read_settings_or_usual(machine, options.settings, options.overrides)
 
 
-def prolog(machine, options, settings):
-    job, node = job_of(options.environment), node_name(options.environment)
+def prolog(machine, options, environment):
+    """Begin a job of Slurm's. A job that is refused is no failure of the node."""
+    settings, job = settings_of(machine, options), job_of(environment)
+    manager = Slurm(machine, job.node, settings.slurm_bin)
     try:
-        log(options, begin(machine, job, options.profile, settings, node))
+        return begin_job(machine, options, settings, job, manager)
     except Refused as refusal:
-        log(options, ['job %d is refused: %s' % (job.id, one_line(refusal))])
-        refuse(machine, job, refusal, options)
-    except MsrSafeError as error:
-        return failed(machine, options, settings.prolog_failure, job.id, error)
-    return 0
+        log(options, ['job %s is refused: %s' % (job.id, one_line(refusal))])
+        refuse(machine, manager, job, refusal, options)
+        return 0
 
 
-def refuse(machine, job, refusal, options):
-    """Have the user be told: by the plugin as the job starts, or else in what Slurm knows about the job."""
-    if options.cancel_refused:
-        cancel(machine, job.id, 'msr-safe: ' + one_line(refusal))
-    else:
-        machine.write(refusal_of(job.id), one_line(refusal).encode('utf-8'), mode=0o600)
-
-
-def epilog(machine, options, settings):
-    job, node = job_of(options.environment), node_name(options.environment)
+def start(machine, options, _environment):
+    """Begin a job that the command line names. That it is refused is told by the exit status."""
+    settings, job = settings_of(machine, options), told_job(options)
+    if 'uid' not in options.told:
+        raise MsrSafeError('--uid does not say whose job it is.', 'Say: --uid=1000')
     try:
-        log(options, end(machine, job.id, settings, node))
+        return begin_job(machine, options, settings, job, Told(told_here(options)))
+    except Refused as refusal:
+        say(one_line(refusal) + '\n')
+        return REFUSED
+
+
+def begin_job(machine, options, settings, job, manager):
+    """Begin a job and return the exit status. Raises Refused."""
+    began = time.monotonic()
+    try:
+        lines = begin_patiently(machine, job, options, settings, manager)
+    except Refused:
+        tally(machine, began, 'prolog_seconds', refusals=1)
+        raise
     except MsrSafeError as error:
-        return failed(machine, options, settings.epilog_failure, job.id, error)
+        tally(machine, began, 'prolog_seconds', failures=1)
+        return failed(options, manager, settings.prolog_failure, job.id, error)
+    tally(machine, began, 'prolog_seconds', jobs=1, restores=restores_in(lines))
+    log(options, lines)
     return 0
 
 
-def failed(machine, options, policy, job, error):
+def begin_patiently(machine, job, options, settings, manager):
+    """Begin a job once the epilogs have run of those that Slurm is completing; they want the lock.
+
+    Slurm may start a prolog while the epilog of the job before, on a node of its own, has yet to run.
+    """
+    deadline = time.monotonic() + EPILOGS_TIME
+    while True:
+        with jobs_locked(machine):
+            here = set(read_records(machine))
+            try:
+                return begin(machine, job, options.profile, settings, manager, time.monotonic() < deadline, options.set)
+            except Ending:
+                pass
+        again = time.monotonic() + 25 * INTERVAL
+        while time.monotonic() < min(again, deadline) and all(read_record(machine, each) for each in here):
+            time.sleep(INTERVAL)
+
+
+def refuse(machine, manager, job, refusal, options):
+    """Have the user be told: by the plugin as the job starts, or else in what Slurm knows about the job."""
+    if not options.cancel_refused:
+        write_refusal(machine, job.id, one_line(refusal))
+        return
+    try:
+        manager.cancel(job.id, 'msr-safe: ' + one_line(refusal))
+    except MsrSafeError as error:
+        # It was cancelled on another of its nodes, or goes on without a register to write
+        log(options, ['job %s is not cancelled here: %s' % (job.id, one_line(error))])
+
+
+def epilog(machine, options, environment):
+    settings, job = settings_of(machine, options), job_of(environment)
+    return end_job(machine, options, settings, job, Slurm(machine, job.node, settings.slurm_bin))
+
+
+def finish(machine, options, _environment):
+    return end_job(machine, options, settings_of(machine, options), told_job(options), Told(told_here(options)))
+
+
+def end_job(machine, options, settings, job, manager):
+    """End a job, also where the settings are broken; return the exit status."""
+    began = time.monotonic()
+    if settings.broken:
+        log(options, ['msr-safe: the settings are broken: ' + settings.broken], urgent=True)
+    try:
+        with jobs_locked(machine):
+            lines = end(machine, job, settings, manager)
+    except MsrSafeError as error:
+        tally(machine, began, 'epilog_seconds', failures=1)
+        return failed(options, manager, settings.epilog_failure, job.id, error)
+    tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
+    log(options, lines)
+    return 0
+
+
+CYCLE = {'prolog': prolog, 'epilog': epilog, 'start': start, 'end': finish}
+
+
+def told_job(options):
+    """Return the Job that the command line is about. Raises MsrSafeError."""
+    told = options.told
+    uid = told.get('uid', '')
+    if not is_name(told.get('job', '')) or not (uid.isdigit() or not uid):
+        raise MsrSafeError('--job and --uid do not name a job.', 'Say: --job=42.server --uid=1000')
+    return Job(
+        told['job'],
+        told.get('run', ''),
+        os.uname().nodename.partition('.')[0],
+        int(uid or 0),
+        told.get('user', ''),
+        told.get('account', ''),
+        told.get('partition', ''),
+        options.alone,
+    )
+
+
+def told_here(options):
+    """Return the jobs that are said to be on the node, None where nothing is said."""
+    here = options.told.get('here')
+    return None if here is None else [job for job in here.split(',') if job]
+
+
+def tally(machine, began, part, **counts):
+    """Count what became of a job. Whatever hinders that hinders no job."""
+    counts[part] = time.monotonic() - began
+    try:
+        with jobs_locked(machine):
+            count(machine, **counts)
+    except (MsrSafeError, OSError):
+        pass
+
+
+def restores_in(lines):
+    return len([line for line in lines if ' -> ' in line])
+
+
+def failed(options, manager, policy, job, error):
     """Drain the node, or go on, as the settings say; return the exit status."""
-    reason = 'msr-safe: job %d: %s' % (job, one_line(error))
-    log(options, [reason], syslog.LOG_ERR)
+    reason = 'msr-safe: job %s: %s' % (job, one_line(error))
+    log(options, [reason], urgent=True)
     if policy == 'tolerate':
         return 0
-    drain(machine, node_name(options.environment), reason)
+    try:
+        manager.drain(reason)
+    except MsrSafeError as problem:
+        # Slurm drains it, too, for the exit status
+        log(options, ['the reason could not be told to Slurm: ' + one_line(problem)], urgent=True)
     return 1
 
 
@@ -146,36 +325,53 @@ def one_line(error):
     return ' '.join(str(error).split())
 
 
-def tell(machine, options, settings):
-    lines = report(machine, options.job, settings, options.restore)
+def tell(machine, options, settings, _manager):
+    lines, restored = report(machine, options.job, settings, options.restore)
     if not lines:
         say('no register is changed\n')
         return 0
-    say('the job changed these registers, %s:\n' % ('now restored' if options.restore else 'restored when it ends'))
+    say('the job changed these registers, %s:\n' % ('now restored' if restored else 'restored when it ends'))
     say(''.join(line + '\n' for line in lines))
     return 0
 
 
-def take_baseline(machine, options, settings):
-    jobs = list(read_records(machine))
-    if jobs:
-        raise MsrSafeError(
-            'Job %d is on this node, and may have changed registers.' % jobs[0], 'Drain the node, and wait for it.'
-        )
-    save_baseline(machine, settings)
-    log(options, ['baseline saved in ' + BASELINE])
+def take_baseline(machine, options, settings, manager):
+    renew_baseline(machine, settings, manager)
+    log(options, ['baseline saved'])
     return 0
 
 
-def bring_to_baseline(machine, options, settings):
-    log(options, ['baseline: ' + line for line in reset(machine, settings)])
+def bring_to_baseline(machine, options, settings, manager):
+    if options.boot and read_records(machine):
+        log(options, ['jobs are on this node: the registers are left as they are'])
+        return 0
+    log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
     return 0
 
 
-def status(machine, options, settings):
-    rows = [['JOB', 'UID', 'PROFILE']]
+def check(machine, options, settings, environment):
+    """Say whether the node is as it should be; exit status 1 where it is not. Waits for nobody for long."""
+    from ..jobs.health import BAD, NOT_CHECKED, Finding, examine
+    from .health import examine_plugin, render
+
+    manager = Slurm(machine, node_name(environment), settings.slurm_bin, CHECK_TIME)
+    try:
+        with jobs_locked(machine, CHECK_TIME):
+            findings = examine(machine, settings, manager)
+    except MsrSafeError as error:
+        findings = [Finding('node', NOT_CHECKED, one_line(error))]
+    findings.append(examine_plugin(machine))
+    say(render(machine, findings, options))
+    return 1 if any(finding.state == BAD for finding in findings) else 0
+
+
+def status(machine, options, settings, _manager):
+    from .table import render_table
+
+    rows = [['JOB', 'UID', 'PROFILE', 'MAY']]
     rows += [
-        [str(each.job), str(each.uid), each.profile or "(the node's list)"] for each in read_records(machine).values()
+        [each.job, str(each.uid), each.profile or "(the node's list)", 'write' if each.writes else 'read']
+        for each in read_records(machine).values()
     ]
     say(render_table(rows) if len(rows) > 1 else 'no job\n')
     return 0

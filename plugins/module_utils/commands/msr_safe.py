@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""msr-safe: the approved list of a node."""
+"""msr-safe: the approved list of a node, and commands that run with registers set."""
 
 import argparse
 import json
@@ -8,28 +8,26 @@ import os
 import re
 import sys
 
-from ..activation import allowed_at_boot, carry_out_activation, plan_activation
-from ..active_list import INSTALLED_LIST, read_active_list, read_named_list
-from ..approved_list import (
-    MAX_ADDRESS,
-    digest_list,
-    parse_list,
-    parse_literal,
-    read_list,
-    read_list_text,
-    render_list,
-)
-from ..cpu import describe_cpu, list_name, read_cpu
-from ..cpu_registers import registers_of
+from ..approved_lists.activation import allowed_at_boot, carry_out_activation, plan_activation
+from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
+from ..approved_lists.approved_list import digest_list, parse_lines, parse_list, read_list, read_list_text, render_list
+from ..approved_lists.difference import compare_lists, describe_difference
+from ..approved_lists.directory import cpu_meant_by, cpu_of_name, is_odd, select_list
+from ..approved_lists.header import cpu_of_text, require_this_cpu
+from ..approved_lists.lint import REFUSE, TIERS, WARN, lint
+from ..approved_lists.node_file import SOURCE, header_line
+from ..approved_lists.tool import missing, needs_on, parse_uses
+from ..approved_lists.tool_table import HOW, TOOLS
 from ..errors import MsrSafeError
-from ..files import SOURCE, header_line
-from ..lint import TIERS, WARN, lint
-from ..list_difference import compare_lists, describe_difference
-from ..list_directory import cpu_of_name, select_list
+from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..machine import Machine
-from ..registers import Registers, describe, describe_bits
+from ..numbers import MAX_ADDRESS, parse_literal
+from ..registers.of_cpu import is_known, registers_of
+from ..registers.register import Registers, describe, describe_bits
 from ..version import VERSION
 from .command import counted, exit_status, say
+from .policy import add_policy
+from .run import add_run
 from .table import render_table, terminal_width
 
 EXAMPLES = """
@@ -40,12 +38,14 @@ examples:
   msr-safe load /tmp/al_0655            try it, until the next boot
   msr-safe load                         back to the node's own list
   msr-safe lint lists/al_*              check a site's lists, also where no node is
+  msr-safe run --set 0x1A4=0xF -- CMD   run CMD with a register set; it is as before when CMD has ended
+  msr-safe policy                       where registers differ from the policy of this node
 
 exit status:
   0  done, or nothing to say
-  1  refused, or an error: nothing was changed
+  1  refused, or an error: nothing was changed (run: the exit status of the command)
   2  the command line is wrong
-  3  diff: the lists differ
+  3  diff: the lists differ; policy: registers do
 """
 
 
@@ -85,6 +85,9 @@ def build_parser():
         % INSTALLED_LIST,
     )
     loading.add_argument('file', metavar='FILE', nargs='?', default=INSTALLED_LIST)
+    loading.add_argument(
+        '--for-this-cpu-anyway', action='store_true', help='load a list although it is for another CPU than this one'
+    )
     add_allow_unsafe(loading)
 
     add('clear', clear, 'approve nothing, until the next boot', 'Approve nothing, until the next boot.')
@@ -99,9 +102,23 @@ def build_parser():
     linting.add_argument('file', metavar='FILE', nargs='+')
     linting.add_argument('--tier', choices=TIERS, default='power', help='what the lists are for (default: power)')
     linting.add_argument('--shared', action='store_true', help='jobs of several users share the nodes')
+    linting.add_argument(
+        '--for',
+        dest='tools',
+        metavar='PROGRAM',
+        action='append',
+        choices=sorted(TOOLS),
+        default=[],
+        help='say instead what the lists lack for a program: %s' % ', '.join(sorted(TOOLS)),
+    )
     linting.add_argument('--strict', action='store_true', help='exit status 1 for warnings, too')
-    linting.add_argument('--cpu', help='CPU that the lists are for, as 06_55 (default: what their names say)')
+    linting.add_argument(
+        '--cpu', help='CPU that the lists are for, as 06_55 (default: what their names or headers say, or this node)'
+    )
     add_allow_unsafe(linting)
+
+    add_run(commands)
+    add_policy(commands)
 
     selecting = add(
         'select',
@@ -234,8 +251,11 @@ def load(machine, options):
     allowed = options.allow_unsafe
     if options.file == INSTALLED_LIST:
         allowed = allowed + allowed_at_boot(machine)
-    activation = plan_activation(machine, path=options.file, persist=False, allow_unsafe=allowed)
-    carry_out_activation(machine, activation)
+    activation = plan_activation(
+        machine, path=options.file, persist=False, allow_unsafe=allowed, any_cpu=options.for_this_cpu_anyway
+    )
+    notes = carry_out_activation(machine, activation)
+    activation = activation._replace(warnings=activation.warnings + notes)
     for warning in [] if options.json else activation.warnings:
         say('msr-safe: warning: %s\n' % warning, sys.stderr)
     return report(options, activation, options.file)
@@ -267,10 +287,11 @@ def report(options, activation, what):
 def lint_files(machine, options):
     allowed = [parse_literal(address, MAX_ADDRESS, '--allow-unsafe:') for address in options.allow_unsafe]
     given = named_cpu(options.cpu) if options.cpu else None
+    if options.tools:
+        return lint_for_tools(machine, options, given)
     problems, lines = [], []
     for path in options.file:
-        cpu = given or cpu_of_name(os.path.basename(path))
-        found, count = lint_file(machine, path, registers_of(cpu) if cpu else Registers(()), options, allowed)
+        found, count = lint_file(machine, path, given, options, allowed)
         problems += found
         lines += [spell_problem(problem) for problem in found] or [
             '%s: %s, nothing found' % (path, counted(count, 'register'))
@@ -280,37 +301,119 @@ def lint_files(machine, options):
     return 1 if levels - {WARN} or (levels and options.strict) else 0
 
 
-def lint_file(machine, path, registers, options, allowed):
-    """Return ([problem as plain data], number of registers) of the list in a file."""
+def lint_file(machine, path, given, options, allowed):
+    """Return ([problem as plain data], number of registers) of the list in a file. given: its processor, or None."""
     try:
-        entries = registers.complete(read_list(machine, path))
+        text = read_list_text(machine, path)
     except MsrSafeError as error:
         return [malformed(path, error)], 0
-    name_of = {entry.address: entry.name for entry in entries}
-    return [
-        {
-            'file': path,
-            'line': finding.line,
-            'level': finding.level,
-            'address': '0x%08X' % finding.address,
-            'name': name_of[finding.address],
-            'message': finding.message,
-        }
-        for finding in lint(entries, options.tier, options.shared, allowed)
-    ], len(entries)
+    entries, errors = parse_lines(text, path)
+    if not entries and not errors:
+        errors = [error_of(parse_list, text, path)]
+    cpu = cpu_of_file(machine, path, text, given)
+    registers = registers_of(cpu) if cpu else Registers(())
+    entries = registers.complete(entries)
+    problems = [malformed(path, error) for error in filter(None, errors)]
+    problems += [
+        problem_of(path, finding.level, finding.message, finding.line, finding.address)
+        for finding in lint(entries, options.tier, options.shared, allowed, registers)
+    ]
+    problems += [problem_of(path, *said) for said in cpu_problems(path, text, entries, cpu, registers, allowed)]
+    name_of = {'0x%08X' % entry.address: entry.name for entry in entries}
+    return [dict(problem, name=name_of.get(problem['address'])) for problem in problems], len(entries)
+
+
+def lint_for_tools(machine, options, given):
+    """Say what lists lack for programs; return the exit status."""
+    answers, lines = [], []
+    for path in options.file:
+        text = read_list_text(machine, path)
+        cpu = cpu_of_file(machine, path, text, given)
+        if cpu is None or not is_known(cpu):
+            raise MsrSafeError('%s: which CPU it is for is not known.' % path, 'Give --cpu.')
+        entries, known = parse_list(text, path), registers_of(cpu).by_address
+        for tool in options.tools:
+            for use in parse_uses(TOOLS[tool]):
+                needs = needs_on(use, known)
+                lacking = missing(needs, entries)
+                answers += [
+                    {
+                        'file': path,
+                        'program': tool,
+                        'use': use.name,
+                        'missing': [
+                            {'address': '0x%08X' % need.address, 'bits': '0x%016X' % need.bits, 'why': need.why}
+                            for need in lacking
+                        ],
+                    }
+                ] * bool(needs)
+                lines += [spell_need(path, tool, use, need) for need in lacking]
+                lines += ['%s: %s: %s: served' % (path, tool, use.name)] * (bool(needs) and not lacking)
+    lines += ['%s: %s' % (tool, ' '.join(HOW[tool].split())) for tool in options.tools]
+    answer(options, answers, '\n'.join(lines) + '\n')
+    return 1 if any(each['missing'] for each in answers) else 0
+
+
+def spell_need(path, tool, use, need):
+    """Return what a list lacks as a line."""
+    what = 'have the write mask 0x%X' % need.bits if need.bits else 'be readable'
+    return '%s: %s: %s: 0x%08X must %s%s' % (
+        path,
+        tool,
+        use.name,
+        need.address,
+        what,
+        ': ' + need.why if need.why else '',
+    )
+
+
+def cpu_of_file(machine, path, text, given):
+    """Return the processor that a file is for: the given, that of its name, header, or of this node; or None."""
+    return given or cpu_meant_by(os.path.basename(path)) or cpu_of_text(text) or cpu_of_node(machine)
+
+
+def error_of(function, *arguments):
+    """Return the MsrSafeError that a function raises, or None."""
+    try:
+        function(*arguments)
+    except MsrSafeError as error:
+        return error
+    return None
+
+
+def cpu_of_node(machine):
+    """Return the processor of this machine where it is a node with a list of its own, or None."""
+    return read_cpu(machine) if machine.exists(INSTALLED_LIST) else None
+
+
+def cpu_problems(path, text, entries, cpu, registers, allowed):
+    """Yield (level, message) of what is wrong with the processor that a file is for."""
+    if is_odd(os.path.basename(path)):
+        yield WARN, 'the name means no CPU, so the role passes the file over. Name it as al_0655: family, then model.'
+    if cpu is None:
+        yield WARN, 'which CPU it is for is not known, so only what is dangerous on any CPU was looked for. Give --cpu.'
+        return
+    refused = error_of(require_this_cpu, text, entries, path, cpu, registers, allowed)
+    if refused:
+        yield REFUSE, str(refused).replace('\n', ' ')
+    elif not is_known(cpu):
+        yield (
+            WARN,
+            'our table does not have %s, so only what is dangerous on any CPU was looked for.' % describe_cpu(cpu),
+        )
+
+
+def problem_of(path, level, message, line=None, address=None):
+    """Return a problem of a file as plain data; its name is added later."""
+    spelt = None if address is None else '0x%08X' % address
+    return {'file': path, 'line': line, 'level': level, 'address': spelt, 'name': None, 'message': message}
 
 
 def malformed(path, error):
-    """Return the problem that a file holds no list, as plain data."""
+    """Return the problem that a file holds no list, or a line of it is wrong, as plain data."""
     place = re.match(re.escape(path) + r'(?::([0-9]+))?: ', error.problem)
-    return {
-        'file': path,
-        'line': int(place.group(1)) if place and place.group(1) else None,
-        'level': 'error',
-        'address': None,
-        'name': None,
-        'message': ' '.join(filter(None, (error.problem[place.end() if place else 0 :], error.remedy))),
-    }
+    message = ' '.join(filter(None, (error.problem[place.end() if place else 0 :], error.remedy)))
+    return problem_of(path, 'error', message, int(place.group(1)) if place and place.group(1) else None)
 
 
 def spell_problem(problem):
@@ -329,8 +432,11 @@ def named_cpu(text):
 
 def select(machine, options):
     cpu = named_cpu(options.cpu) if options.cpu else read_cpu(machine)
+    odd = []
     if options.directory:
-        path, hidden = select_list(cpu, options.directory)
+        path, hidden, odd = select_list(cpu, options.directory)
+        text = read_list_text(machine, path)
+        require_this_cpu(text, parse_list(text, path), path, cpu, registers_of(cpu))
         why = why_selected(cpu, path, options.directory)
     elif options.cpu:
         raise MsrSafeError('This node has the list of its own CPU only.', 'Name the directories that hold lists.')
@@ -338,9 +444,10 @@ def select(machine, options):
         path, hidden, why = INSTALLED_LIST, [], why_installed(machine)
     lines = ['%s' % path, 'for   %s' % describe_cpu(cpu), 'why   %s' % why]
     lines += ['over  %s' % other for other in hidden]
+    lines += ['not   %s: its name means no CPU' % other for other in odd]
     answer(
         options,
-        {'cpu': cpu, 'list': list_name(cpu), 'path': path, 'why': why, 'passed_over': hidden},
+        {'cpu': cpu, 'list': list_name(cpu), 'path': path, 'why': why, 'passed_over': hidden, 'odd': odd},
         '\n'.join(lines) + '\n',
     )
     return 0

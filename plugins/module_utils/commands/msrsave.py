@@ -6,17 +6,17 @@ import argparse
 import json
 import sys
 
-from ..access import slowness
-from ..approved_list import KINDS
-from ..cpu import SELECTIONS
-from ..lock import PATIENCE, locked
+from ..access.lock import PATIENCE, locked
+from ..access.registers import slowness
+from ..access.write import describe_row, render_problems, summarize_problems, summarize_writes
+from ..approved_lists.approved_list import KINDS
+from ..hardware.cpu import SELECTIONS
 from ..machine import Machine
-from ..restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
-from ..save import plan_save, save, take_snapshot
-from ..selection import CONFIGURATION, EVERYTHING
-from ..snapshot import summarize_unreadable
+from ..snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..snapshots.save import plan_save, save, take_snapshot
+from ..snapshots.selection import CONFIGURATION, EVERYTHING
+from ..snapshots.snapshot import summarize_unreadable
 from ..version import VERSION
-from ..write import describe_row, render_problems, summarize_problems, summarize_writes
 from .command import counted, exit_status, say
 
 EXAMPLES = """
@@ -24,7 +24,7 @@ examples:
   msrsave /var/lib/msr-safe/clean       save every writable register of every CPU
   msrsave -r /var/lib/msr-safe/clean    write back what differs since then
   msrsave -r -n /var/lib/msr-safe/clean say what that would write
-  msrsave -r --register PKG_POWER_LIMIT --cpus one_per_package /var/lib/msr-safe/clean
+  msrsave -r --register PKG_POWER_LIMIT --cpus one_per_die /var/lib/msr-safe/clean
 
 exit status:
   0  done, or nothing to do
@@ -56,7 +56,7 @@ def build_parser():
         action='append',
         default=[],
         choices=KINDS,
-        help='only registers of this kind (default: saving, all; restoring, configuration)',
+        help='only registers of this kind (default: saving, all; restoring, configuration and governed)',
     )
     selecting.add_argument(
         '--cpus', default='all', metavar='CPUS', help='0-3,8, or one of: %s (default: all)' % ', '.join(SELECTIONS)
@@ -149,13 +149,17 @@ def restore_from(machine, options):
     if not options.dry_run:
         restored = restore(machine, restored)
     rows, problems = summarize_writes(restored.writes), summarize_problems(restored.problems)
+    overruled = summarize_problems(restored.overruled)
     data = {
         'changed': bool(rows),
         'path': options.file,
         'summary': summarize(restored),
         'restored': rows,
         'problems': problems,
+        'overruled': overruled,
     }
+    for row in [] if options.json else overruled:
+        say('msrsave: note: %s on CPU %s: %s\n' % (describe_row(row), row['cpus'], row['error']), sys.stderr)
     lines = 'msrsave: not restored:\n%s\n' % render_problems(problems) if problems else ''
     return data, restored_text(options, rows, problems), lines
 

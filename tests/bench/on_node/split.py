@@ -25,7 +25,7 @@ def main():
     import sys
 
     sys.path.insert(0, '/usr/lib/msr-safe')
-    from hpc_msr_safe import batch
+    from hpc_msr_safe.access import batch
     from hpc_msr_safe.commands import msrsave
     from hpc_msr_safe.machine import Machine
 

@@ -12,7 +12,7 @@ from fleet.guard import down_at_our_end
 from fleet.image import ready_image
 from fleet.interrupt import Interrupted, raise_on_signals
 from fleet.node import FRESH
-from fleet.spec import read_spec
+from fleet.spec import packages_of, read_spec
 
 
 def main():
@@ -32,8 +32,10 @@ def main():
         return interrupted.exit_code
 
 
-def _image(_arguments):
-    print(ready_image().directory)
+def _image(arguments):
+    specs = read_spec(arguments.spec) if arguments.spec else []
+    image = ready_image(packages_of(specs))
+    print(image.kernel_release if arguments.kernel_release else image.directory)
 
 
 def _up(arguments):
@@ -114,7 +116,9 @@ def _parser():
         command.set_defaults(run=run)
         return command
 
-    add('image', _image, 'build the node image, if it is not in the cache, and print its path')
+    image = add('image', _image, 'build the node image, if it is not in the cache, and print its path')
+    image.add_argument('--spec', metavar='FILE', help='with the packages that these nodes ask for')
+    image.add_argument('--kernel-release', action='store_true', help="print the release of the nodes' kernel instead")
     add('up', _up, 'boot the nodes of a spec; they stay when this command ends', spec, state)
     run = add('run', _run, 'boot the nodes of a spec, run a command, and take them down however it ends', spec, state)
     run.add_argument('command', metavar='COMMAND', nargs='+', help='finds FLEET_STATE, _INVENTORY, _SSH_CONFIG set')

@@ -13,7 +13,8 @@ from fleet.kernel import boot_files
 from fleet.lock import locked
 from fleet.node import FRESH, QEMU, Node
 from fleet.progress import say
-from fleet.spec import read_spec, render_spec
+from fleet.spec import packages_of, read_spec, render_spec
+from fleet.wire import Wire
 
 SPACE_PER_NODE = 1 << 30  # bytes: two snapshots, and what a test writes
 
@@ -35,7 +36,9 @@ class Fleet:
         if not self._spec.exists():
             raise FleetError(f'there is no fleet in {self.directory}. Start one: fleet up --spec FILE --state DIR')
         image = Image(self._image.resolve())
-        nodes = {spec.name: Node(spec, image, self.directory / 'nodes' / spec.name) for spec in read_spec(self._spec)}
+        specs = read_spec(self._spec)
+        wire = Wire(tuple(spec.name for spec in specs if spec.wire))
+        nodes = {spec.name: Node(spec, image, self.directory / 'nodes' / spec.name, wire) for spec in specs}
         unknown = [name for name in names if name not in nodes]
         if unknown:
             raise FleetError(f'there is no node {", ".join(unknown)}; there are {", ".join(nodes)}.')
@@ -47,7 +50,7 @@ class Fleet:
         self.directory.mkdir(parents=True, exist_ok=True)
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():
-            image = ready_image(sorted({package for spec in specs for package in spec.packages}))
+            image = ready_image(packages_of(specs))
             for spec in specs:
                 boot_files(image, spec.kernel)  # a kernel that is not there costs nobody a fleet that runs
             if self._is(specs, image):
@@ -147,7 +150,7 @@ class Fleet:
             say(f'{node.name}: {"resuming " + snapshot if snapshot else "booting"}')
             node.start(snapshot)
         reachable = [node for node in self.nodes() if node.port]  # ssh reads nothing of a file with a port 0
-        self.inventory.write_text(render_inventory(reachable))
+        self.inventory.write_text(render_inventory(reachable, self.directory))
         self.ssh_config.write_text(render_ssh_config(reachable, self.directory))
         wait_until_booted(nodes, self.ssh_config, self.timeout, resumed=snapshot is not None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fleet.errors import FleetError
 
-PACKAGES = Path(__file__).resolve().parent.parent / 'packages.txt'
+PACKAGES = Path(__file__).resolve().parents[2] / 'requirements/packages.txt'
 
 # Debian keeps mkfs out of an ordinary user's PATH
 os.environ['PATH'] += ':/usr/sbin:/sbin'
@@ -17,7 +17,8 @@ def require_programs(*programs):
     """Raise FleetError unless all of these are installed."""
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
-        packages = ' '.join(line for line in PACKAGES.read_text().splitlines() if not line.startswith('#'))
+        rows = [line.split() for line in PACKAGES.read_text().splitlines()]
+        packages = ' '.join(row[1] for row in rows if row[:1] == ['fleet'])
         raise FleetError(
             f'{" and ".join(missing)} not found. Install what the fleet needs: sudo apt-get install {packages}'
         )

@@ -38,6 +38,11 @@ class Image:
         return self.directory / 'initrd.img'
 
     @property
+    def kernel_release(self):
+        """The `uname -r` of its nodes."""
+        return (self.directory / 'kernel-release').read_text().strip()
+
+    @property
     def key(self):
         """The private ssh key of root and user in the image; the public one has the suffix .pub."""
         return self.directory / 'id_ed25519'
@@ -67,7 +72,9 @@ def _build(recipe, image):
         _bootstrap(recipe, tree, new)
         say('image: writing the disk')
         _write_disk(tree, new.disk, recipe.disk_size)
-        shutil.copyfile(next(tree.glob('boot/vmlinuz-*')), new.directory / 'vmlinuz')
+        kernel = next(tree.glob('boot/vmlinuz-*'))
+        (new.directory / 'kernel-release').write_text(kernel.name.partition('-')[2] + '\n')
+        shutil.copyfile(kernel, new.directory / 'vmlinuz')
         shutil.copyfile(tree / 'boot/drivers.cpio-fleet', new.directory / 'drivers.cpio')
         shutil.copyfile(tree / 'boot/initrd.img-fleet', new.initrd)
     new.directory.rename(image.directory)

@@ -18,6 +18,7 @@ from fleet.image import Image
 from fleet.kernel import boot_files
 from fleet.process import find_process, kill_process
 from fleet.spec import NodeSpec
+from fleet.wire import NO_WIRE, Wire
 
 QEMU = 'qemu-system-x86_64'
 ACCELERATORS = {'tcg': 'tcg,thread=multi', 'kvm': 'kvm'}
@@ -33,6 +34,7 @@ class Node:
     spec: NodeSpec
     image: Image
     directory: Path
+    wire: Wire = NO_WIRE
 
     @property
     def name(self):
@@ -108,6 +110,8 @@ class Node:
         """Remove the disk of a node that is off; its logs stay."""
         for name in ('disk.qcow2', 'vmlinuz', 'initrd.img', 'port', 'monitor', 'pid'):
             (self.directory / name).unlink(missing_ok=True)
+        for socket in self.directory.glob('wire*'):
+            socket.unlink()
 
     def snapshot(self, name):
         """Save the running state, disk and memory, under a name. Raises FleetError."""
@@ -178,7 +182,7 @@ class Node:
         return [
             *('-pidfile', self._pid_file),
             *('-netdev', f'user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:22'),
-            *(('-netdev', f'socket,id=wire,mcast={self._wire}:7000,localaddr=127.0.0.1') if self.spec.wire else ()),
+            *self.wire.arguments(self.name),
             *('-qmp', 'unix:monitor,server=on,wait=off'),
         ]
 
@@ -186,12 +190,6 @@ class Node:
     def _mac(self):
         """A locally administered address, the name's own."""
         return ':'.join(['52', '54', '00', *re.findall('..', hashlib.sha256(self.name.encode()).hexdigest()[:6])])
-
-    @property
-    def _wire(self):
-        """The multicast group of the fleet: its datagrams, on this host only, are the wire."""
-        digest = hashlib.sha256(str(self.directory.absolute().parent).encode()).digest()
-        return f'239.{digest[0]}.{digest[1]}.{digest[2]}'
 
     def _forwarded_port(self, qemu):
         """The host port that QEMU forwards, as soon as it does."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+GRACE = 5  # seconds for a command to end when we are interrupted
+
 _started = time.monotonic()
 
 
@@ -41,7 +43,11 @@ def run_with_progress(what, command, log, milestone, environment=None, interval=
                     say(f'{what}: {step}')
                     next_word = time.monotonic() + interval
         except BaseException:
-            process.terminate()  # and wait, as `with` does
+            process.terminate()
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:  # unshare waits for its child, deaf to this
+                process.kill()
             raise
     return process.returncode
 

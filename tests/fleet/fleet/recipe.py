@@ -42,7 +42,8 @@ def read_recipe(packages=()):
     """The recipe in tests/fleet/recipe with more packages, and the host's mirror."""
     root = SOURCE / 'root'
     files = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob('*')) if path.is_file()}
-    return Recipe(_options(packages), mirror.SUITE, tuple(mirror.sources()), files)
+    release = mirror.node_release()
+    return Recipe(_options(packages), release, tuple(mirror.sources(release)), files)
 
 
 def _options(more):

@@ -90,3 +90,8 @@ def _parse_node(number, node):
 def render_spec(nodes):
     """The YAML text that parse_spec reads back."""
     return yaml.safe_dump({'nodes': [asdict(node) for node in nodes]}, sort_keys=False)
+
+
+def packages_of(nodes):
+    """The Debian packages that the image of these nodes has besides its own, each once."""
+    return sorted({package for node in nodes for package in node.packages})

@@ -3,6 +3,8 @@
 
 import io
 
+import pytest
+from fleet import progress
 from fleet.progress import run_with_progress
 
 
@@ -28,3 +30,13 @@ def test_silence_is_broken(capsys):
 
 def test_a_variable_is_added_to_the_environment(capsys):
     assert run('echo $COLOUR $HOME', capsys, environment={'COLOUR': 'red'})[1].startswith(b'red /')
+
+
+def test_a_command_that_is_deaf_ends_with_us(monkeypatch):
+    monkeypatch.setattr(progress, 'GRACE', 0.2)
+
+    def interrupted(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_with_progress('work', ['sh', '-c', 'trap "" TERM; echo; sleep 60'], io.BytesIO(), interrupted)

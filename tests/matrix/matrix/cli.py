@@ -30,8 +30,15 @@ def main():
     except Interrupted as interrupted:
         print(f'kernels: {interrupted}', file=sys.stderr)
         return interrupted.exit_code
+    if arguments.run is _ready:
+        return 0
     print(f'\n{render(trials)}')
     return 0 if all(trial.is_good for trial in trials) else 1
+
+
+def _ready(trials, _arguments):
+    for trial in trials:
+        trial.kernel.make_ready()
 
 
 def _compile(trials, _arguments):
@@ -58,6 +65,7 @@ def _parser():
         command.add_argument('kernels', metavar='KERNEL', nargs='*', help='only these')
         return command
 
+    add('ready', _ready, 'make what the others need of the kernels, unless it is in the cache')
     add('compile', _compile, 'compile the module, warnings being errors')
     test = add('test', _test, 'compile the module, and run the interface tests on a node that boots the kernel')
     test.add_argument('--state', metavar='DIR', default=ROOT / 'build/fleet/kernels', help='directory of the fleet')

@@ -110,11 +110,4 @@ def read_kernels(names=()):
 
 def sources(suite):
     """The host's mirrors, for a suite: where its kernel comes from."""
-    repositories = [f'{mirror.SUITE} main', f'{mirror.SUITE}-security main']
-    if suite == 'sid':
-        repositories.pop()  # there is no security support
-    return [
-        source.replace(mirror.SUITE, suite)
-        for source in mirror.sources()
-        if any(source.endswith(f' {repository}') for repository in repositories)
-    ]
+    return [source for source in mirror.sources(suite) if f' {suite}-updates ' not in source]

@@ -79,6 +79,7 @@ class Suite:
             outcome = _read_report(self._run(f'cat {REPORT}', stdout=subprocess.PIPE).stdout)
         except (FleetError, xml.etree.ElementTree.ParseError) as error:
             raise FleetError(f'the tests did not come to their end. See {log}, and the console of the node.') from error
+        print(*_durations(log.read_text(errors='replace')), sep='\n', flush=True)
         messages = self._run(f'cat {PLACE}/dmesg', stdout=subprocess.PIPE).stdout.decode(errors='replace')
         log.with_suffix('.dmesg').write_text(messages)
         outcome.complaints = complaints(messages)
@@ -103,6 +104,11 @@ def _files():
         return found[0]
 
     return begun
+
+
+def _durations(log):
+    """The lines in which pytest says which tests took longest."""
+    return [line for line in log.splitlines() if re.match(r'\d+\.\d\ds (?:call|setup|teardown) ', line)]
 
 
 def _read_report(text):

@@ -14,8 +14,6 @@ from fleet.lock import locked
 from fleet.progress import run_with_progress, say
 
 FRAGMENT = Path(__file__).resolve().parent.parent / 'kernel.config'
-PACKAGE = 'linux-source-6.1'
-SOURCE = Path(f'/usr/src/{PACKAGE}.tar.xz')
 SPACE_TO_BUILD = 8 << 30  # bytes: source and objects
 
 BUILD = r"""
@@ -56,8 +54,16 @@ def ready_kernel():
     return kernel
 
 
+def _source():
+    """The source that is installed, the newest if there are several. Raises FleetError."""
+    sources = sorted(Path('/usr/src').glob('linux-source-*.tar.xz'))
+    if not sources:
+        raise FleetError('there is no kernel source in /usr/src. Install it: tests/tools/apt-install test-kasan')
+    return sources[-1]
+
+
 def _digest():
-    query = ['dpkg-query', '--show', PACKAGE]
+    query = ['dpkg-query', '--show', _source().name.removesuffix('.tar.xz')]
     version = subprocess.run(query, check=True, capture_output=True).stdout
     return hashlib.sha256(version + BUILD.encode() + FRAGMENT.read_bytes()).hexdigest()[:12]
 
@@ -68,7 +74,7 @@ def _build(kernel):
     new = SanitizerKernel(unfinished(kernel.directory))
     new.tree.mkdir()
     log = kernel.directory.parent / 'sanitizer.log'
-    environment = {'SOURCE': str(SOURCE), 'FRAGMENT': str(FRAGMENT)}
+    environment = {'SOURCE': str(_source()), 'FRAGMENT': str(FRAGMENT)}
     build = ['sh', '-ec', f'cd "$0" && {BUILD.strip()}', str(new.tree)]
     with log.open('wb') as output:
         code = run_with_progress('sanitizer kernel', build, output, _compiled(), environment, interval=30)

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 import yaml
-from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_list import parse_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approved_list import parse_list
 
 LISTS = pathlib.Path(__file__).resolve().parents[3] / 'approved_lists'
 
@@ -89,13 +89,21 @@ SEEDS = {
 }  # fmt: skip
 
 
+def addresses_of(deviation):
+    """Return the addresses of a row: one, a run, or the same offsets in each box."""
+    if 'step' in deviation:
+        base, stride, count = deviation['step']
+        return [base + number * stride + offset for number in range(count) for offset in deviation['offsets']]
+    return range(deviation['first'], deviation.get('last', deviation['first']) + 1)
+
+
 def deviations(name):
     """Return what the deviation table says of a list: our mask (None: not listed) by address."""
     return {
         address: deviation['ours']
         for deviation in yaml.safe_load((LISTS / 'source' / 'deviations.yml').read_text(encoding='utf-8'))
         if name in deviation['lists'] and deviation['why']
-        for address in range(deviation['first'], deviation.get('last', deviation['first']) + 1)
+        for address in addresses_of(deviation)
         if address in SEEDS[name]
     }
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[3]
+TABLE = pathlib.PurePath('plugins', 'module_utils', 'registers', 'table.py')
 
 
 @pytest.fixture
@@ -57,9 +58,7 @@ def test_check_shows_an_edited_table(collection):
 
 
 def test_check_shows_an_edited_registers_table(collection):
-    replace(
-        collection / 'plugins' / 'module_utils' / 'register_table.py', 'PL1_POWER_LIMIT 14:0', 'PL1_POWER_LIMIT 13:0'
-    )
+    replace(collection / TABLE, 'PL1_POWER_LIMIT 14:0', 'PL1_POWER_LIMIT 13:0')
     assert generate(collection, '--check')[0] == 1
 
 
@@ -83,8 +82,8 @@ def test_more_boxes_are_one_number(collection):
     assert '0x00000FCB 0x0000000000000000 # MSR_C28_PMON_CTR3 (counter)\n' in (
         collection / 'approved_lists' / 'al_0655'
     ).read_text(encoding='utf-8')
-    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0-28 0x10\n' in (
-        collection / 'plugins' / 'module_utils' / 'register_table.py'
+    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0xFFFFFFFFFFFF monitor 0-28 0x10\n' in (
+        collection / TABLE
     ).read_text(encoding='utf-8')
 
 
@@ -99,8 +98,10 @@ def test_more_boxes_are_one_number(collection):
         ('registers/intel-core.yml', 'MSR_PPERF', 'IA32_APERF', 'IA32_APERF is in'),
         ('registers/intel-core.yml', 'kind: counter', 'kind: counting', 'wrong kind'),
         ('registers/intel-core.yml', 'scope: cpu', 'scope: thread', 'wrong scope'),
-        ('registers/intel-core.yml', 'power: 0xFFFF}', 'monitor: 0xFFFF}', 'the tier monitor is read only'),
-        ('registers/intel-core.yml', 'power: 0xFFFF}', 'power: 0x1FFFFFFFFFFFFFFFF}', 'wrong mask'),
+        ('registers/intel-core.yml', 'power: 0x1F}', 'monitor: 0x1F}', 'the tiers shared and monitor are read only'),
+        ('registers/intel-core.yml', 'power: 0x1F}', 'power: 0x1FFFFFFFFFFFFFFFF}', 'wrong mask'),
+        ('registers/intel-core.yml', 'site: 0xF}', 'site: 0x1FFFFFFFFFFFFFFFF}', 'wrong mask'),
+        ('cpus.yml', 'vendor: GenuineIntel', 'vendor: Intel', 'no vendor is called Intel'),
         ('registers/amd.yml', '0xC0010015', '0x1C0010015', 'wrong address'),
         ('registers/intel-core.yml', 'source: SDM vol. 4 table 2-2 (arch', 'source: ""\n  was: (arch', 'wrong source'),
         ('fields.yml', '[55, 49, window]', '[55, 48, window]', 'they overlap'),
@@ -118,7 +119,7 @@ def test_contradiction_is_named(collection, path, old, new, message):
 def test_explain_says_what_the_source_knows():
     code, output = generate(COLLECTION, '--explain', 'al_068f', '0x199')
     assert code == 0
-    assert output.splitlines()[0] == 'al_068f 0x00000199 IA32_PERF_CTL: configuration, one per core'
+    assert output.splitlines()[0] == 'al_068f 0x00000199 IA32_PERF_CTL: governed, one per core'
     assert '  tier power: write mask 0x000000000000FFFF' in output
     assert '  bits 15:8 FREQ (ratio)' in output
     assert 'SDM vol. 4' in output

@@ -3,8 +3,15 @@
 """Fixtures of the library's tests: a fake node, and files as nodes have them."""
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils import active_list, batch
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import FakeFcntl, FakeListOs, FakeNode
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch, lease
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import active as active_list
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import list_in_force
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
+    FakeFcntl,
+    FakeLeaseOs,
+    FakeListOs,
+    FakeNode,
+)
 
 
 @pytest.fixture
@@ -14,6 +21,9 @@ def node(tmp_path, monkeypatch):
     fake.list_device = FakeListOs(fake)
     monkeypatch.setattr(batch, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(active_list, 'os', fake.list_device)
+    monkeypatch.setattr(list_in_force, 'os', fake.list_device)
+    monkeypatch.setattr(lease, 'fcntl', FakeFcntl(fake))
+    monkeypatch.setattr(lease, 'os', FakeLeaseOs(fake))
     return fake
 
 

@@ -48,6 +48,8 @@ class FakeNode:
         self.faults = set()  # (cpu, address) on which the processor faults
         self.stuck = set()  # addresses that take no value
         self.batches = []  # of each ioctl: [(cpu, 'read' or 'write', address)]
+        self.keeps_leases = True
+        self.leases = {}  # descriptor -> {(cpu, address): what it held}
         self.before_batch = []  # functions that run before the next ioctls, one each
         self.describe_cpu(*SKYLAKE)
         self.set_online('0-3')
@@ -143,6 +145,9 @@ class FakeNode:
     # The batch device
 
     def ioctl(self, descriptor, request, argument):
+        if request == 0x63A4 and self.keeps_leases:
+            self.leases[descriptor] = {}
+            return 0
         if request != 0xC01063A2:
             raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
         if self.before_batch:
@@ -154,7 +159,7 @@ class FakeNode:
         mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
         operations = [BatchOperation(memory, 32 * index) for index in range(count)]
         self.batches.append([operation.described() for operation in operations])
-        error = self.check(operations, mode) or self.carry_out(operations)
+        error = self.check(operations, mode) or self.carry_out(operations, self.leases.get(descriptor))
         if error:
             raise OSError(error, os.strerror(error))
         return 0
@@ -177,7 +182,7 @@ class FakeNode:
             first = first or error
         return first
 
-    def carry_out(self, operations):
+    def carry_out(self, operations, lease=None):
         first = 0
         for operation in operations:
             key = (operation.cpu, operation.address)
@@ -189,9 +194,25 @@ class FakeNode:
                 operation.set_value(self.registers.get(key, 0))
             elif operation.address not in self.stuck:
                 mask = self.active()[operation.address]
+                if lease is not None:
+                    lease.setdefault(key, self.registers.get(key, 0))
                 self.registers[key] = (self.registers.get(key, 0) & ~mask) | (operation.value & mask)
             operation.set_error(0)
         return first
+
+
+class FakeLeaseOs:
+    """Stands for the module os where a lease closes: what was changed through it comes back."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def close(self, descriptor):
+        self.node.registers.update(self.node.leases.pop(descriptor, {}))
+        os.close(descriptor)
 
 
 class BatchOperation:

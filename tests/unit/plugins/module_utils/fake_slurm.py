@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""Slurm's commands and msrsave on a fake node: the latter is the real one."""
+"""Slurm's commands on a fake node, and the jobs that slurmd would run there."""
 
-import contextlib
-import io
-
-from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msrsave
+from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
 
 PROFILES = {
     'monitor': '0x000000CE 0x0 # MSR_PLATFORM_INFO\n',
@@ -19,15 +16,21 @@ SETTINGS = """
 users = alice
 accounts = physics
 """
+BOUNDED = ['timeout', '--kill-after=1']
 
 
 class FakeSlurm:
-    """What squeue, scontrol and scancel answer, and what they were asked."""
+    """What squeue, scontrol and scancel answer, and what they were asked.
+
+    Jobs of the partition main have the node for themselves, those of shared do not.
+    """
 
     def __init__(self, node):
         self.node = node
-        self.jobs = set()
-        self.ending = {}  # jobs that are completing: what happens when Slurm was asked about them
+        self.jobs = {}  # job -> its state as squeue prints it
+        self.alone = set()  # jobs that scontrol shows as exclusive
+        self.ended = {}  # jobs that are completing: what happens once Slurm was asked about them
+        self.answers = {}  # name of a command -> (exit code, output)
         self.asked = []
         node.machine.run = self.run
         self.configure()
@@ -35,23 +38,55 @@ class FakeSlurm:
             node.put('/etc/msr-safe/profiles/' + name, text)
 
     def configure(self, **settings):
+        settings.setdefault('exclusive', 'main')
         lines = ['%s = %s' % item for item in settings.items()]
         self.node.put('/etc/msr-safe/jobs.conf', SETTINGS.format(job='\n'.join(lines)))
 
     def run(self, arguments):
-        self.asked.append(' '.join(arguments))
-        if arguments[0] == '/usr/sbin/msrsave':
-            said = io.StringIO()
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                code = msrsave.main(arguments[1:], self.node.machine)
-            return code, said.getvalue()
-        if arguments[0] == 'squeue':
-            said = ''.join('%d %s\n' % (job, 'CG' if job in self.ending else 'R') for job in self.jobs)
-            while self.ending:
-                self.ending.popitem()[1]()
-            return 0, said
+        assert arguments[:2] == BOUNDED and int(arguments[2]) <= 5, 'a command without a time limit: %s' % arguments
+        name, arguments = arguments[3], arguments[4:]
+        self.asked.append(' '.join([name, *arguments]))
+        if name in self.answers:
+            return self.answers[name]
+        if name == 'squeue':
+            (job,) = [each.partition('=')[2] for each in arguments if each.startswith('--jobs=')]
+            state = self.jobs.get(job)
+            self.ended.pop(job, lambda: None)()
+            return (0, state + '\n') if state else (1, 'slurm_load_jobs error: Invalid job id specified\n')
+        if name == 'scontrol' and 'show' in arguments:
+            return 0, 'JobId=%s OverSubscribe=%s\n' % (arguments[-1], 'NO' if arguments[-1] in self.alone else 'OK')
         return 0, ''
 
     def saw(self, words):
         """Return whether a command that contains these words was run."""
         return any(words in command for command in self.asked)
+
+    def job(self, subcommand, number, *arguments, **who):
+        """Run a subcommand for a job; return its exit status. It is on the node until told otherwise."""
+        self.jobs.setdefault(str(number), 'R')
+        environment = {
+            'SLURM_JOB_ID': str(number),
+            'SLURM_JOB_UID': str(who.get('uid', 1000)),
+            'SLURM_JOB_USER': who.get('user', 'alice'),
+            'SLURM_JOB_ACCOUNT': who.get('account', ''),
+            'SLURM_JOB_PARTITION': who.get('partition', 'main'),
+            'SLURMD_NODENAME': 'n1',
+        }
+        for name in ('restart_count', 'oversubscribe'):
+            if name in who:
+                environment['SLURM_JOB_' + name.upper()] = str(who[name])
+        return msr_job.main([subcommand, *arguments], self.node.machine, environment)
+
+    def command(self, *arguments):
+        return msr_job.main(list(arguments), self.node.machine, {'SLURMD_NODENAME': 'n1'})
+
+    def refusal(self, number):
+        """Return why a job is refused, as the plugin would tell it; None if it is not."""
+        path = '/run/msr-safe/jobs/%d/refused' % number
+        return self.node.get(path) if self.node.has(path) else None
+
+    def step(self, number, name='n1'):
+        """Have a step of a job listen."""
+        self.node.put(
+            '/proc/net/unix', '0: 00000002 00000000 00010000 0001 01 77 /var/spool/%s_%s.0\n' % (name, number)
+        )

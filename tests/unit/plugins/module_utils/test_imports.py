@@ -1,44 +1,60 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""What travels to a node with a call of a module: all that it imports, be it inside a function."""
+"""What the library's files import: of lower floors only; and what travels to a node with a call of a module."""
 
-import ast
 import os
+import pathlib
+import sys
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils import machine
 
-LIBRARY = os.path.dirname(machine.__file__)
-MODULES = os.path.join(os.path.dirname(LIBRARY), 'modules')
+ROOT = pathlib.Path(os.path.abspath(machine.__file__)).parents[2]
+sys.path.insert(0, str(ROOT / 'tests' / 'tools'))
+
+from architecture import imports_upwards, travels_with  # noqa: E402
+
+MODULES = [
+    'msr',
+    'msr_info',
+    'msr_save',
+    'msr_restore',
+    'msr_policy',
+    'msr_audit_info',
+    'msr_safe_info',
+    'msr_safe_apply',
+]
 
 
-def imports_of(path):
-    """Return the names of the library's files that a file imports."""
-    with open(path) as stream:
-        tree = ast.parse(stream.read())
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = (node.module or '').replace('module_utils', '').strip('.')
-            names.update([base] if base else [alias.name for alias in node.names])
-    return names
+def test_imports_point_down():
+    assert list(imports_upwards(ROOT)) == []
 
 
-def travels_with(module):
-    found, waiting = set(), imports_of(os.path.join(MODULES, module + '.py'))
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        waiting |= imports_of(os.path.join(LIBRARY, name + '.py')) - found
-    return found
+def test_an_import_that_points_up_would_be_seen(tmp_path):
+    library = tmp_path / 'plugins' / 'module_utils'
+    for path, text in {
+        'errors.py': 'from .hardware import cpu\n',
+        'hardware/__init__.py': '',
+        'hardware/cpu.py': 'def describe():\n    from ..provisioning.plan import STAGES\n',
+        'provisioning/plan.py': 'from ..hardware.cpu import describe\n',
+        'attic/thing.py': '',
+    }.items():
+        (library / path).parent.mkdir(parents=True, exist_ok=True)
+        (library / path).write_text(text)
+
+    assert sorted(imports_upwards(tmp_path)) == [
+        'attic/thing.py: attic is on no floor',
+        'errors.py (ground) imports hardware/cpu.py (hardware)',
+        'hardware/cpu.py (hardware) imports provisioning/plan.py (provisioning)',
+    ]
 
 
-@pytest.mark.parametrize('module', ['msr', 'msr_info', 'msr_save', 'msr_restore', 'msr_safe_info', 'msr_safe_apply'])
+@pytest.mark.parametrize('module', MODULES)
 def test_the_table_of_all_cpus_stays_on_the_controller(module):
-    travelling = travels_with(module)
-    assert 'machine' in travelling
-    assert 'register_table' not in travelling
+    travelling = travels_with(ROOT, module)
+    assert 'machine.py' in travelling
+    assert 'registers/table.py' not in travelling
 
 
 def test_it_would_be_seen():
-    assert 'register_table' in travels_with('msr_approved_list')
+    assert 'registers/table.py' in travels_with(ROOT, 'msr_approved_list')

@@ -4,10 +4,10 @@
 import json
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.cpu_registers import registers_of
-from ansible_collections.hpc.msr_safe.plugins.module_utils.definitions import unpack
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.register_table import CPUS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.table import CPUS
+from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.definitions import unpack
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import (
     definitions_of,
     definitions_of_cpu,
@@ -26,8 +26,9 @@ def travelled(*texts):
 
 
 def found(registers, text):
+    """Return what a node learns of a register: not which bits a list may open, nor the tier."""
     try:
-        return registers.find(text)
+        return registers.find(text)[:5]
     except MsrSafeError as error:
         return str(error)
 
@@ -41,7 +42,7 @@ def test_a_node_finds_what_the_table_has(signature, text):
     expected = found(table, text)
     if not isinstance(expected, str):
         assert found(registers, text) == expected
-        assert registers.needed_to_decode([expected]) == table.needed_to_decode([expected])
+        assert registers.needed_to_decode([registers.find(text)]) == table.needed_to_decode([table.find(text)])
     else:
         assert 'has no register' in found(registers, text)
 
@@ -56,7 +57,7 @@ def test_what_is_no_number_is_left_to_the_node():
 
 
 def test_only_what_is_needed_travels():
-    assert len(json.dumps(definitions_of(['PKG_POWER_LIMIT', 'MISC_ENABLE', 'THERM_STATUS']))) < 4000
+    assert len(json.dumps(definitions_of(['PKG_POWER_LIMIT', 'MISC_ENABLE', 'THERM_STATUS']))) < 6000
 
 
 @every_cpu

@@ -42,7 +42,7 @@ def test_completion_has_every_option(command):
 
 def test_the_man_page_has_every_command_and_exit_status():
     text = text_of('man', 'msr-safe.8')
-    for command in ('show', 'diff', 'load', 'clear', 'lint', 'select'):
+    for command in ('show', 'diff', 'load', 'clear', 'lint', 'policy', 'select'):
         assert '.B %s\n' % command in text
     for status in range(4):
         assert '.B %d\n' % status in text

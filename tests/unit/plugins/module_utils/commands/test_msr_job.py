@@ -5,7 +5,6 @@
 import os
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils import job_cycle
 from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
@@ -22,32 +21,14 @@ def slurm(node):
 
 
 @pytest.fixture
-def job(node, slurm):
+def job(slurm):
     """Run a subcommand for a job; return its exit status."""
-
-    def run(subcommand, number, *arguments, **who):
-        slurm.jobs.add(number)
-        environment = {
-            'SLURM_JOB_ID': str(number),
-            'SLURM_JOB_UID': str(who.get('uid', 1000)),
-            'SLURM_JOB_USER': who.get('user', 'alice'),
-            'SLURM_JOB_ACCOUNT': who.get('account', ''),
-            'SLURM_JOB_PARTITION': 'main',
-            'SLURMD_NODENAME': 'n1',
-        }
-        return msr_job.main([subcommand, *arguments], node.machine, environment)
-
-    return run
+    return slurm.job
 
 
 @pytest.fixture
-def command(node, slurm):
-    return lambda *arguments: msr_job.main(list(arguments), node.machine, {})
-
-
-def refusal(node, number):
-    path = '%s/%d/refused' % (RUN, number)
-    return node.get(path) if node.has(path) else None
+def command(slurm):
+    return slurm.command
 
 
 def test_a_job_that_turns_turbo_off_leaves_it_as_it_was(node, slurm, job, capsys):
@@ -60,15 +41,10 @@ def test_a_job_that_turns_turbo_off_leaves_it_as_it_was(node, slurm, job, capsys
     assert node.names(RUN) == ['lock']
 
 
-def test_msrsave_is_called_as_sites_know_it(slurm, job):
+def test_an_ordinary_job_asks_slurm_nothing(slurm, job):
     job('prolog', 42)
     job('epilog', 42)
-    assert slurm.asked == ['/usr/sbin/msrsave %s/42/registers' % RUN, '/usr/sbin/msrsave -r %s/42/registers' % RUN]
-
-
-def test_another_msrsave(slurm, job):
-    job('prolog', 42, '--msrsave=/opt/bin/msrsave')
-    assert slurm.saw('/opt/bin/msrsave')
+    assert slurm.asked == []
 
 
 def test_state_is_for_root_only(node, job):
@@ -81,7 +57,7 @@ def test_a_planted_directory_is_refused(node, job, capsys):
     os.mkdir(node.path('/tmp'), 0o777)
     os.symlink(node.path('/tmp'), node.path(RUN))
     assert job('prolog', 42) == 1
-    assert '%s is not a directory of root with mode 0700' % RUN in capsys.readouterr().err
+    assert '%s is not a directory of root with mode 0700' % RUN in capsys.readouterr().out
     assert node.names('/tmp') == []
 
 
@@ -90,7 +66,7 @@ def test_a_directory_that_others_may_use_is_refused(node, job, capsys, path, mod
     os.makedirs(node.path(RUN), mode=0o700)
     os.chmod(node.path(path), mode)
     assert job('prolog', 42) == 1
-    assert '%s is not a directory of root' % path in capsys.readouterr().err
+    assert '%s is not a directory of root' % path in capsys.readouterr().out
 
 
 def test_a_prolog_that_runs_again_does_not_save_what_the_job_changed(node, job):
@@ -111,16 +87,17 @@ def test_an_epilog_without_a_prolog_does_nothing(node, slurm, job):
 def test_a_job_whose_epilog_never_ran_is_undone_by_the_next_prolog(node, slurm, job):
     job('prolog', 42)
     node.set_register(MISC_ENABLE, TURBO_OFF)
-    slurm.jobs.remove(42)
+    del slurm.jobs['42']
     assert job('prolog', 43) == 0
     assert node.register(MISC_ENABLE) == 0
     assert node.names(RUN) == ['43', 'lock']
 
 
-def test_a_prolog_killed_before_it_saved_falls_back_on_the_baseline(node, command, job):
+def test_a_prolog_that_was_killed_is_undone_all_the_same(node, command, job):
     command('baseline')
     job('prolog', 42)
-    node.remove('%s/42/registers' % RUN)
+    node.put(RUN + '/42/job', '{')
+    node.remove(RUN + '/42/list')
     node.set_register(MISC_ENABLE, TURBO_OFF)
     assert job('epilog', 42) == 0
     assert node.register(MISC_ENABLE) == 0
@@ -135,6 +112,14 @@ def test_a_profile_is_in_force_for_the_job_only(node, job):
     assert node.active() == {MISC_ENABLE: TURBO_OFF, POWER_LIMIT: 0xFF8000}
     job('epilog', 42)
     assert node.active() == before
+
+
+def test_the_profile_of_another_cpu_is_not_put_in_force(node, slurm, job):
+    path = '/etc/msr-safe/profiles/power'
+    node.put(path, '# CPU: AuthenticAMD family 25 model 1 (Milan)\n' + node.get(path))
+    assert job('prolog', 42, '--profile=power') == 0
+    assert 'is for AuthenticAMD family 25 model 1 (al_191), and this CPU is' in slurm.refusal(42)
+    assert POWER_LIMIT not in node.active()
 
 
 def test_what_only_a_profile_approves_is_restored_too(node, job):
@@ -154,26 +139,26 @@ def test_another_list_loaded_meanwhile_does_not_keep_registers_from_being_restor
 
 
 @pytest.mark.parametrize('who', [{'user': 'alice'}, {'user': 'bob', 'account': 'physics'}])
-def test_who_a_rule_names_may(node, job, who):
+def test_who_a_rule_names_may(node, slurm, job, who):
     job('prolog', 42, '--profile=power', **who)
-    assert refusal(node, 42) is None
+    assert slurm.refusal(42) is None
 
 
 def test_who_no_rule_names_is_refused_with_words(node, slurm, job):
-    before = node.active()
     assert job('prolog', 42, '--profile=power', user='bob', account='biology') == 0
-    assert "the profile 'power' is not for user bob, account biology, partition main" in refusal(node, 42)
-    assert 'This job may have: monitor' in refusal(node, 42)
-    assert node.active() == before
+    assert "the profile 'power' is not for user bob, account biology, partition main" in slurm.refusal(42)
+    assert 'This job may have: monitor' in slurm.refusal(42)
+    assert not any(node.active().values())
     assert slurm.asked == []
     job('epilog', 42)
+    assert node.active() == parse_list(LIST)
     assert node.names(RUN) == ['lock']
 
 
 @pytest.mark.parametrize('name', ['nope', '../../etc/shadow', 'a\nb', '-x'])
-def test_a_profile_that_does_not_exist_is_refused(node, job, name):
+def test_a_profile_that_does_not_exist_is_refused(node, slurm, job, name):
     job('prolog', 42, '--profile=' + name)
-    assert refusal(node, 42) == 'there is no profile %r. There are: monitor, power.' % name
+    assert slurm.refusal(42) == 'there is no profile %r. There are: monitor, power.' % name
 
 
 def test_a_refused_job_is_cancelled_where_there_is_no_plugin(slurm, job):
@@ -188,50 +173,50 @@ def test_the_default_profile(node, slurm, job):
     assert node.active() == {0xCE: 0}
 
 
-def test_who_may_not_have_the_default_profile_has_the_list_of_the_node(node, slurm, job):
+def test_who_may_not_have_the_default_profile_reads_what_the_node_lets_be_read(node, slurm, job):
     slurm.configure(default_profile='power')
     job('prolog', 42, user='bob')
-    assert refusal(node, 42) is None
-    assert node.active() == parse_list(LIST)
+    assert slurm.refusal(42) is None
+    assert node.active() == dict.fromkeys(parse_list(LIST), 0)
 
 
 # Several jobs on a node
 
 
-def test_beside_a_job_that_may_write_others_are_refused(node, job):
+def test_beside_a_job_that_may_write_others_are_refused(node, slurm, job):
     job('prolog', 42)
     job('prolog', 43)
-    assert 'job 42 on this node may write registers' in refusal(node, 43)
+    assert 'job 42 on this node may write registers' in slurm.refusal(43)
     job('epilog', 43)
     assert node.names(RUN) == ['42', 'lock']
 
 
 def test_a_prolog_waits_for_the_epilog_of_the_job_before(node, slurm, job, monkeypatch):
     """Slurm allocated the node again before it was through with it."""
-    monkeypatch.setattr(job_cycle.time, 'sleep', lambda seconds: None)
     job('prolog', 42)
     node.set_register(MISC_ENABLE, TURBO_OFF)
-    slurm.ending[42] = lambda: job('epilog', 42)
+    slurm.jobs['42'] = 'CG'
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda seconds: job('epilog', 42))
     assert job('prolog', 43) == 0
-    assert refusal(node, 43) is None
+    assert slurm.refusal(43) is None
     assert node.register(MISC_ENABLE) == 0
     assert node.names(RUN) == ['43', 'lock']
 
 
-def test_a_prolog_does_not_wait_for_ever(node, slurm, job, monkeypatch):
-    monkeypatch.setattr(job_cycle, 'EPILOGS_TIME', 0)
-    monkeypatch.setattr(job_cycle.time, 'sleep', lambda seconds: pytest.fail('it waited'))
+def test_a_prolog_does_not_wait_for_ever(slurm, job, monkeypatch):
+    monkeypatch.setattr(msr_job, 'EPILOGS_TIME', 0)
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda seconds: pytest.fail('it waited'))
     job('prolog', 42)
-    slurm.ending[42] = lambda: None
+    slurm.jobs['42'] = 'CG'
     job('prolog', 43)
-    assert 'job 42 on this node may write registers' in refusal(node, 43)
+    assert 'job 42 on this node may write registers' in slurm.refusal(43)
 
 
 def test_jobs_that_only_read_share_a_node(node, slurm, job):
     slurm.configure(default_profile='monitor')
     job('prolog', 42)
     job('prolog', 43)
-    assert refusal(node, 43) is None
+    assert slurm.refusal(43) is None
 
 
 def test_the_last_job_restores(node, slurm, job):
@@ -241,7 +226,7 @@ def test_the_last_job_restores(node, slurm, job):
         node.set_register(MISC_ENABLE, TURBO_OFF)
     for number in (42, 44):
         job('epilog', number)
-        slurm.jobs.remove(number)
+        del slurm.jobs[str(number)]
         assert node.register(MISC_ENABLE) == TURBO_OFF
     job('epilog', 43)
     assert node.register(MISC_ENABLE) == 0
@@ -252,7 +237,7 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
     slurm.configure(shared='last')
     job('prolog', 42, '--profile=power')
     job('prolog', 43, '--profile=monitor')
-    assert 'job 42 on this node has another profile than monitor' in refusal(node, 43)
+    assert 'job 42 on this node has another profile than monitor' in slurm.refusal(43)
 
 
 # Failures
@@ -308,49 +293,28 @@ def test_a_failing_epilog_still_closes_the_list(node, job):
     assert node.active() == before
 
 
-def test_a_failing_prolog_leaves_the_node_as_it_was(node, slurm, job):
-    before = node.active()
-    node.machine.run = lambda arguments: (1, 'no device')
+def test_a_failing_prolog_lets_nobody_write(node, slurm, job):
+    slurm.command('baseline')
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    node.stuck.add(MISC_ENABLE)
     assert job('prolog', 42, '--profile=power') == 1
-    assert node.active() == before
-    assert node.names(RUN) == ['lock']
+    assert slurm.saw('state=drain reason=msr-safe: job 42: not restored: 0x000001A0')
+    assert node.active() == parse_list(LIST)
+    assert node.names(RUN) == ['lock', 'stuck']
 
 
 def test_the_reason_is_one_line(slurm, node, job):
-    slurm.node.machine.run = lambda arguments: (
-        slurm.asked.append(' '.join(arguments)) or (1, 'first\nsecond\n' + 300 * 'x')
-    )
-    job('prolog', 42)
+    node.put(BASELINE, 'first\nsecond\n' + 300 * 'x')
+    assert job('prolog', 42) == 1
     assert '\n' not in slurm.asked[-1]
     assert len(slurm.asked[-1]) < 260
 
 
-# Survivors
-
-
-def test_survivors_are_killed(node, job, monkeypatch):
-    monkeypatch.setattr(job_cycle, 'SURVIVORS_TIME', 0.2)
-    holder = {'pid': 4711, 'command': 'python3', 'path': '/dev/cpu/0/msr_safe'}
-    left = [holder]
-    monkeypatch.setattr(job_cycle, 'device_holders', lambda machine: list(left))
-    monkeypatch.setattr(job_cycle, 'uid_of', lambda machine, holder: 1000)
-    killed = []
-    monkeypatch.setattr(job_cycle.os, 'kill', lambda pid, signal: killed.append(pid) or left.clear())
-    job('prolog', 42)
-    job('epilog', 42)
-    assert killed == [4711]
-
-
-@pytest.mark.parametrize(('uid', 'mode'), [(0, 'kill'), (1001, 'kill'), (1000, 'report')])
-def test_others_are_not(node, slurm, job, monkeypatch, uid, mode):
-    monkeypatch.setattr(job_cycle, 'SURVIVORS_TIME', 0.2)
-    holder = {'pid': 4711, 'command': 'python3', 'path': '/dev/cpu/0/msr_safe'}
-    monkeypatch.setattr(job_cycle, 'device_holders', lambda machine: [holder])
-    monkeypatch.setattr(job_cycle, 'uid_of', lambda machine, holder: uid)
-    monkeypatch.setattr(job_cycle.os, 'kill', lambda pid, signal: pytest.fail('killed'))
-    slurm.configure(survivors=mode)
-    job('prolog', 42)
-    assert job('epilog', 42) == 0
+def test_where_slurmctld_is_away_the_node_still_says_that_it_failed(slurm, node, job, capsys):
+    slurm.answers['scontrol'] = (124, '')
+    node.put(BASELINE, 'nonsense')
+    assert job('prolog', 42) == 1
+    assert 'the reason could not be told to Slurm' in capsys.readouterr().out
 
 
 # Report, baseline, reset
@@ -376,11 +340,12 @@ def test_the_report_can_restore(node, job, command, capsys):
     assert node.register(MISC_ENABLE) == 0
 
 
-def test_reset_brings_back_the_baseline_and_forgets_jobs(node, job, command, capsys):
+def test_reset_brings_back_the_baseline_and_forgets_jobs(node, slurm, job, command, capsys):
     command('reset')
     job('prolog', 42, '--profile=power')
     node.set_register(MISC_ENABLE, TURBO_OFF)
     node.set_register(POWER_LIMIT, 0x320000)
+    del slurm.jobs['42']
     assert command('reset') == 0
     assert node.register(MISC_ENABLE) == node.register(POWER_LIMIT) == 0
     assert node.active() == parse_list(LIST)
@@ -388,11 +353,30 @@ def test_reset_brings_back_the_baseline_and_forgets_jobs(node, job, command, cap
     assert 'baseline: 0x000001A0' in capsys.readouterr().out
 
 
-def test_the_baseline_is_not_taken_from_a_job(node, job, command, capsys):
+@pytest.mark.parametrize('what', ['baseline', 'reset'])
+def test_a_running_job_keeps_its_registers(node, job, command, capsys, what):
     job('prolog', 42)
-    assert command('baseline') == 1
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    before = node.get(BASELINE)
+    assert command(what) == 1
     assert 'Job 42 is on this node' in capsys.readouterr().err
-    assert not node.has(BASELINE)
+    assert node.get(BASELINE) == before
+    assert node.register(MISC_ENABLE) == TURBO_OFF
+
+
+def test_no_answer_means_that_it_is_still_there(slurm, job, command, capsys):
+    job('prolog', 42)
+    slurm.answers['squeue'] = (124, '')
+    assert command('reset') == 1
+    assert command('reset', '--force') == 0
+
+
+def test_the_service_that_starts_again_leaves_jobs_alone(node, job, command, capsys):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert command('reset', '--boot') == 0
+    assert 'are left as they are' in capsys.readouterr().out
+    assert node.register(MISC_ENABLE) == TURBO_OFF
 
 
 def test_status(job, command, capsys):

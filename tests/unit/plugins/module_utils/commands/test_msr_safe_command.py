@@ -33,7 +33,7 @@ def test_version(msr_safe):
     assert msr_safe('--version') == (0, 'msr-safe %s\n' % VERSION, '')
 
 
-COMMANDS = ('show', 'diff', 'load', 'clear', 'lint', 'select')
+COMMANDS = ('show', 'diff', 'load', 'clear', 'lint', 'run', 'select')
 
 
 @pytest.mark.parametrize('arguments', [['--help'], *([command, '--help'] for command in COMMANDS)])
@@ -370,7 +370,152 @@ def test_a_cpu_that_is_none(elsewhere, lists):
     assert err.startswith('msr-safe: skylake is not a CPU.')
 
 
+def test_lint_takes_the_cpu_of_the_name_or_of_the_header(elsewhere, lists):
+    lists(al_0655='0x12345 0x1\n', mine='# CPU: GenuineIntel family 6 model 85\n0x12345 0x1\n', al_0655_old='0x690 0\n')
+    for name in ('al_0655', 'mine'):
+        status, out, _err = elsewhere('lint', name)
+        assert (status, 'our table of this CPU does not have it' in out) == (1, True)
+    status, out, _err = elsewhere('lint', 'al_0655_old')
+    assert (status, 'KASLR' in out) == (1, True)
+    assert 'al_0655_old: warn: the name means no CPU' in out
+
+
+def test_lint_says_what_it_could_not_check(elsewhere, lists):
+    lists(mine='0x199 0xFFFF\n', al_0601='0x199 0xFFFF\n')
+    assert elsewhere('lint', 'mine') == (
+        0,
+        'mine: warn: which CPU it is for is not known, '
+        'so only what is dangerous on any CPU was looked for. Give --cpu.\n',
+        '',
+    )
+    assert 'al_0601: warn: our table does not have CPU family 6 model 1 (al_061)' in elsewhere('lint', 'al_0601')[1]
+
+
+def test_lint_reports_all_problems_of_a_file(elsewhere, lists):
+    lists(al_0655='0x10\n0x186 0xFFFFFFFF\nx 1\n0x79 0x1\n')
+    status, out, _err = elsewhere('lint', 'al_0655')
+    assert status == 1
+    found = [line.split(': ')[:2] for line in out.splitlines()]
+    assert found == [
+        ['al_0655:1', 'error'],
+        ['al_0655:3', 'error'],
+        ['al_0655:2', 'warn'],
+        ['al_0655:2', 'warn'],
+        ['al_0655:4', 'refuse'],
+    ]
+
+
+INTEL_LIST = '0x10 0\n0x199 0\n0x1A0 0\n0x610 0\n0x611 0\n'
+
+
+def test_lint_refuses_a_list_whose_header_or_content_contradicts_its_name(elsewhere, lists):
+    lists(al_19_1=INTEL_LIST, al_191='# CPU: GenuineIntel family 19 model 1\n0x10 0\n')
+    for name in ('al_19_1', 'al_191'):
+        status, out, _err = elsewhere('lint', name)
+        assert status == 1
+        assert '%s: refuse: %s ' % (name, name) in out
+
+
+# What programs need
+
+
+def test_lint_says_what_a_program_lacks(elsewhere, lists):
+    rapl = '0x606 0\n0x610 0\n0x611 0\n0x614 0\n0x619 0\n'
+    lists(al_0655=rapl, al_0655_mended=rapl + '0x639 0\n')
+    status, out, _err = elsewhere('lint', '--for', 'papi', 'al_0655')
+    assert status == 1
+    assert out.splitlines()[0] == (
+        'al_0655: papi: rapl: 0x00000639 must be readable: '
+        'it ends the program at EACCES, also where the CPU has no such domain'
+    )
+    status, out, _err = elsewhere('lint', '--for', 'papi', 'al_0655_mended')
+    assert (status, out.splitlines()[0]) == (0, 'al_0655_mended: papi: rapl: served')
+    said = json.loads(elsewhere('lint', '--json', '--for', 'papi', 'al_0655')[1])
+    assert said == [
+        {
+            'file': 'al_0655',
+            'program': 'papi',
+            'use': 'rapl',
+            'missing': [
+                {
+                    'address': '0x00000639',
+                    'bits': '0x0000000000000000',
+                    'why': 'it ends the program at EACCES, also where the CPU has no such domain',
+                }
+            ],
+        }
+    ]
+
+
+def test_lint_for_a_program_asks_for_the_cpu_and_says_how_to_run_it(elsewhere, lists):
+    lists(mine='0x10 0\n')
+    status, _out, err = elsewhere('lint', '--for', 'likwid', 'mine')
+    assert (status, 'which CPU it is for is not known' in err) == (1, True)
+    status, out, _err = elsewhere('lint', '--for', 'likwid', '--cpu', '06_55', 'mine')
+    assert (status, 'ACCESSMODE=accessdaemon' in out) == (1, True)
+    assert elsewhere('lint', '--for', 'ear', '--cpu', '06_55', 'mine')[0] == 0
+
+
+# The CPU of a list
+
+FOR_MILAN = '# CPU: AuthenticAMD family 25 model 1 (Milan)\n0xC0010015 0x0\n0x10 0x0\n'
+
+
+def test_a_list_for_another_cpu_is_refused_and_the_active_one_stays(node, msr_safe):
+    before = node.get('/dev/cpu/msr_approved_list')
+    node.put('/root/list', FOR_MILAN)
+    status, out, err = msr_safe('load', '/root/list')
+    assert (status, out) == (1, '')
+    assert 'AuthenticAMD family 25 model 1' in err
+    assert 'Take al_0655' in err
+    assert node.get('/dev/cpu/msr_approved_list') == before
+    assert msr_safe('load', '--for-this-cpu-anyway', '/root/list')[0] == 0
+    assert '0xC0010015' in node.get('/dev/cpu/msr_approved_list')
+
+
+def test_at_boot_the_list_of_a_disk_that_moved_is_refused(node, msr_safe):
+    node.put('/etc/msr-safe/approved_list', FOR_MILAN)
+    status, _out, err = msr_safe('load')
+    assert status == 1
+    assert '/etc/msr-safe/approved_list is for AuthenticAMD family 25 model 1 (al_191), and this CPU is' in err
+
+
+# Counters and the kernel
+
+
+def test_load_says_what_a_job_can_do_to_the_watchdog(node, msr_safe):
+    node.put('/proc/sys/kernel/nmi_watchdog', '1\n')
+    node.put('/sys/bus/event_source/devices/cpu/type', '4\n')
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    status, _out, err = msr_safe('load', '/root/list')
+    assert status == 0
+    assert "msr-safe: warning: The kernel's NMI watchdog counts on a performance counter" in err
+    node.put('/root/list', '0x186 0x0\n')
+    assert 'watchdog' not in msr_safe('load', '/root/list')[2]
+    node.put('/proc/sys/kernel/nmi_watchdog', '0\n')
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    assert 'watchdog' not in msr_safe('load', '/root/list')[2]
+
+
+def test_load_says_which_counters_the_kernel_counts_with(node, msr_safe):
+    node.set_register(0x186, 1 << 22 | 1 << 20)
+    node.put('/root/list', '0x186 0xFFEDFFFF\n')
+    assert 'count with IA32_PERFEVTSEL0 on CPU 0-3' in msr_safe('load', '/root/list')[2]
+    node.set_register(0x186, 1 << 20)
+    said = json.loads(msr_safe('load', '--json', '/root/list')[1])
+    assert said['warnings'] == []
+
+
 # select
+
+
+def test_a_file_for_another_cpu_is_not_selected(elsewhere, lists):
+    lists(al_19_1=INTEL_LIST, al_655='0x10 0\n')
+    status, out, err = elsewhere('select', '--cpu', '19_01', '.')
+    assert (status, out) == (1, '')
+    assert 'is not known to have 4' in err
+    lists(al_19_1='0x10 0\n')
+    assert 'not   ./al_655: its name means no CPU\n' in elsewhere('select', '--cpu', '19_01', '.')[1]
 
 
 def test_selects_in_directories_and_says_why(elsewhere, lists):

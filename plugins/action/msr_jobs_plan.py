@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Look at the options on the controller, observe on the node, plan on the controller."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.errors import MsrSafeError
+from ..module_utils.provisioning.change import due_stages
+from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        try:
+            settings = wanted_settings(self._task.args)
+            observed = self.observe(settings, task_vars)
+            changes, warnings, artifact = plan(observed, settings)
+        except MsrSafeError as error:
+            raise AnsibleActionFail(str(error)) from None
+        result.update(changed=False, changes=changes, due=due_stages(changes), warnings=warnings)
+        result['slurm_version'] = observed['slurm'] and observed['slurm']['version']
+        if artifact:
+            result['artifact'] = artifact
+        return result
+
+    def observe(self, settings, task_vars):
+        answer = self._execute_module(
+            module_name='hpc.msr_safe.msr_jobs_info',
+            module_args={name: settings[name] for name in ('submit_only', *PLACES)},
+            task_vars=task_vars,
+        )
+        if 'msr_jobs' not in answer:
+            raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
+        return answer['msr_jobs']

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The batch device: many register reads or writes in one ioctl."""
+
+import errno
+import fcntl
+import os
+import struct
+from array import array
+
+from ..errors import MsrSafeError
+from ..hardware.devices import BATCH, open_device
+from .operations import READ, Results, pick, reads
+
+# _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
+IOCTL = 0xC01063A2
+ARRAY = struct.Struct('@IIP')
+# An operation, and which of its numbers a field is where the memory is seen as numbers of one width:
+#
+#     byte    0     2        4       8         12        16      24           32
+#             cpu   is read  error   address   padding   value   write mask
+#     u16     0     1        -       -         -         -       -            of 16
+#     32 bit  -     -        1       2         3         -       -            of 8
+#     u64     -     -        -       -         -         2       3            of 4
+#
+# So every operation's address is words[2::8].
+OPERATION_SIZE = 32
+
+# What the module finds before it carries out anything: then nothing was done.
+REFUSALS = frozenset((errno.ENXIO, errno.EACCES, errno.EROFS, errno.EPERM))
+# What an ioctl returns for the sake of single operations, each of which says so itself.
+OPERATION_ERRORS = REFUSALS | frozenset((errno.EIO,))
+
+
+def carry_out(machine, operations):
+    """Carry out every operation that the module allows, and return their Results.
+
+    The module refuses a batch as a whole when it refuses one operation of it;
+    the others are then sent again without those. Raises MsrSafeError where
+    the batch device may not be used.
+    """
+    descriptor = open_device(machine, BATCH, os.O_RDONLY if operations.direction == READ else os.O_RDWR)
+    try:
+        return submit_until_settled(descriptor, operations)
+    finally:
+        os.close(descriptor)
+
+
+def write_masks(machine, addresses, cpu):
+    """Return {address: write mask} of those registers that the list in force has, as a read of them on a CPU tells.
+
+    Who may use the batch device may ask this, also where the list's own device is root's.
+    """
+    descriptor = open_device(machine, BATCH, os.O_RDONLY)
+    try:
+        results = submit_until_settled(descriptor, reads(addresses, [cpu]))
+    finally:
+        os.close(descriptor)
+    told = zip(addresses, results.errors, results.masks)
+    return {address: mask for address, error, mask in told if error not in REFUSALS}
+
+
+def submit_until_settled(descriptor, operations):
+    """Submit the operations, and again those that a refused one held back."""
+    results = submit(descriptor, operations)
+    if not any(results.errors):
+        return results
+    waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
+    if waiting and len(waiting) < len(results.errors):
+        settled = submit_until_settled(descriptor, pick(operations, waiting))
+        for place, index in enumerate(waiting):
+            for column, settled_column in zip(results, settled):
+                column[index] = settled_column[place]
+    return results
+
+
+def submit(descriptor, operations):
+    """Send one batch and return its Results, whatever the ioctl returned."""
+    count = len(operations.cpus)
+    memory = array('B', bytes(OPERATION_SIZE * count))
+    halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
+    halves[0::16] = operations.cpus
+    halves[1::16] = array('H', [operations.direction]) * count
+    words[2::8] = operations.addresses
+    longs[2::4] = operations.values
+    failure = 0
+    try:
+        fcntl.ioctl(descriptor, IOCTL, ARRAY.pack(count, 0, memory.buffer_info()[0]))
+    except OSError as error:
+        failure = error.errno
+    errors = memoryview(memory).cast('i')[1::8].tolist()
+    if any(errors):
+        errors = [-error for error in errors]
+    if failure and (failure not in OPERATION_ERRORS or not any(errors)):
+        raise MsrSafeError(
+            'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
+            'The kernel log may say more: dmesg | tail.',
+        )
+    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The line of a list's header that says which CPU the list is for, and whether it is for this one."""
+
+import re
+
+from ..errors import MsrSafeError
+from ..hardware.cpu import describe_cpu, list_name
+
+# CPU: GenuineIntel family 6 model 85 (Skylake-SP)
+CPU_LINE = re.compile(r'#\s*CPU:\s*(\w+) family (\d+) model (\d+)(?:\s+\((.*)\))?\s*\Z')
+
+# Of fewer registers nobody can say whose they are; the lint looks at each.
+FEW = 4
+
+ANYWAY = 'or take it all the same: --for-this-cpu-anyway (for_this_cpu_anyway: true).'
+
+
+def cpu_line(vendor, family, model, name=''):
+    """Return the header's line, without the comment sign."""
+    return 'CPU: %s family %d model %d%s' % (vendor, family, model, ' (%s)' % name if name else '')
+
+
+def cpu_of_text(text):
+    """Return the processor that a list's header names, or None: ``{'vendor', 'family', 'model', 'name'}``."""
+    for line in text.splitlines():
+        match = CPU_LINE.match(line)
+        if match:
+            vendor, family, model, name = match.groups()
+            return {'vendor': vendor, 'family': int(family), 'model': int(model), 'name': name or ''}
+    return None
+
+
+def require_cpu_of_header(text, source, cpu):
+    """Raise MsrSafeError where a list's header says that it is for another processor than this one."""
+    header = cpu_of_text(text)
+    if header and any(header[key] != cpu[key] for key in ('vendor', 'family', 'model') if key in cpu):
+        raise MsrSafeError(
+            '%s is for %s, and this CPU is %s.' % (source, describe_cpu(header), describe_cpu(cpu)),
+            'Take %s, %s' % (list_name(cpu), ANYWAY),
+        )
+
+
+def require_this_cpu(text, entries, source, cpu, registers, allowed=()):
+    """Raise MsrSafeError where a list is for another processor than this one.
+
+    Its header says so; or it has none, and our table does not know most of its
+    addresses on this processor. registers: Registers of this processor;
+    allowed: addresses that somebody named, and so knows.
+    """
+    require_cpu_of_header(text, source, cpu)
+    if cpu_of_text(text):
+        return
+    unknown = [entry for entry in entries if entry.address not in registers.by_address and entry.address not in allowed]
+    if registers.by_address and len(unknown) >= FEW and 2 * len(unknown) > len(entries):
+        raise MsrSafeError(
+            '%s does not say which CPU it is for, and of its %d registers this CPU, %s, is not known to have %d.'
+            % (source, len(entries), describe_cpu(cpu), len(unknown)),
+            'Take %s, or add the line "# %s", %s'
+            % (list_name(cpu), cpu_line(cpu.get('vendor', 'VENDOR'), cpu['family'], cpu['model']), ANYWAY),
+        )

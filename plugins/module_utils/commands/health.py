@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The health of a node in the forms that are asked for: a line, a page, JSON, Prometheus' text."""
+
+import json
+
+from ..jobs.counters import COUNTERS, read_counters
+from ..jobs.health import BAD, GOOD, NOT_CHECKED, Finding
+from ..provisioning.slurm_node import PLUGIN_STAMP, observe_slurmd
+from .table import render_table
+
+STATES = {GOOD: 0, NOT_CHECKED: 1, BAD: 2}
+
+
+def examine_plugin(machine):
+    """Return the Finding about the SPANK plugin in the slurmd that runs, if the role installed one."""
+    if not machine.exists(PLUGIN_STAMP):
+        return Finding('plugin', GOOD, 'none is installed: scripts or another manager call msr-job')
+    slurmd = observe_slurmd(machine)
+    if slurmd is None or slurmd['loaded'] is None:
+        return Finding(
+            'plugin', NOT_CHECKED, 'slurmd does not run' if slurmd is None else 'its memory map is not to be read'
+        )
+    if slurmd['loaded'] == 'current':
+        return Finding('plugin', GOOD, 'slurmd has loaded it')
+    return Finding('plugin', BAD, 'slurmd runs without it or with an old one: systemctl restart slurmd, between jobs')
+
+
+def render(machine, findings, options):
+    """Return the findings as a text."""
+    if options.json:
+        content = {'healthy': not of_state(findings, BAD), 'findings': [each._asdict() for each in findings]}
+        return json.dumps(dict(content, counters=read_counters(machine)), indent=2) + '\n'
+    if options.prometheus:
+        return render_prometheus(findings, read_counters(machine))
+    if options.all:
+        return render_table([['WHAT', 'STATE', ''], *[list(each) for each in findings]])
+    return render_line(findings)
+
+
+def of_state(findings, state):
+    return [each for each in findings if each.state == state]
+
+
+def render_line(findings):
+    """Return what is bad in a line, or that all is good and what was not checked."""
+    bad, unchecked = of_state(findings, BAD), of_state(findings, NOT_CHECKED)
+    if bad:
+        return 'msr-safe: %s\n' % '; '.join('%s: %s' % (each.what, each.said) for each in bad)
+    rest = ', but for what was not checked: ' + ', '.join(each.what for each in unchecked) if unchecked else ''
+    return 'msr-safe: all is as it should be%s\n' % rest
+
+
+def render_prometheus(findings, counters):
+    """Return the text format of Prometheus: states (0 good, 1 not checked, 2 bad) and counters."""
+    lines = ['# HELP msr_safe_state Of each thing that was looked at: 0 good, 1 not checked, 2 bad.']
+    lines += ['# TYPE msr_safe_state gauge']
+    lines += ['msr_safe_state{what="%s"} %d' % (each.what, STATES[each.state]) for each in findings]
+    for name, words in COUNTERS.items():
+        metric = 'msr_safe_%s_total' % name
+        lines += ['# HELP %s %s' % (metric, words), '# TYPE %s counter' % metric, '%s %.10g' % (metric, counters[name])]
+    return '\n'.join(lines) + '\n'

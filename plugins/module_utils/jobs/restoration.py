@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The restoration of registers to the baseline, and which could not be restored."""
+
+import collections
+import contextlib
+import json
+
+from ..access.write import (
+    carried_out,
+    carry_out_writes,
+    describe_row,
+    problem_of,
+    render_problems,
+    summarize_problems,
+    summarize_writes,
+)
+from ..approved_lists.approved_list import parse_entries
+from ..approved_lists.counters import forbidden_bits
+from ..errors import MsrSafeError
+from ..hexadecimal import format_address
+from .bare_list import bare, reading
+from .baseline import REMEDY, columns_of, compare_with_baseline, read_baseline, take_baseline
+from .image import build_image, write_image
+from .list_in_force import put_in_force
+from .record import STUCK, write_file
+
+# Somebody may write what was just restored: a descriptor that nobody finds, the kernel.
+ROUNDS = 3
+
+Restored = collections.namedtuple('Restored', 'lines problems addresses')
+Restored.__doc__ = """What was written, a line each, the Problems met, and the addresses of all that was looked at."""
+
+
+def to_baseline(machine, settings, lists, adopts=False):
+    """Bring all registers that a job could change to the baseline, and return what was done as Restored.
+
+    A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves these registers
+    approved for reading.
+    """
+    entries = lists.every(of_jobs=not adopts)
+    if not any(entry.mask for entry in entries):
+        return Restored([], [], [])
+    baseline = read_baseline(machine)
+    if baseline is None:
+        if not adopts:
+            raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
+        put_in_force(machine, reading(bare(entries)))
+        baseline = take_baseline(machine, entries)
+    if not adopts:
+        of_jobs = {entry.address for entries in lists.lists_of_jobs() for entry in entries}
+        known = baseline['registers']
+        # A profile may be new since they began; the next prolog takes its registers into the baseline
+        entries = [each for each in entries if each.address in of_jobs or format_address(each.address) in known]
+    restored = bring_back(machine, baseline, entries, adopts)
+    if adopts and not restored.problems:
+        make_image(machine, settings, lists, baseline, entries)
+    return restored
+
+
+def make_image(machine, settings, lists, baseline, entries):
+    """Make the image of the node, unless some registers of it are on some CPUs only."""
+    found = columns_of(machine, baseline, entries)
+    if found:
+        cpus, columns = found
+        for name in ('', *settings.profiles):
+            with contextlib.suppress(MsrSafeError):
+                lists.of(name)
+        forbidden = {text: forbidden_in(text) for text in lists.known.values()}
+        forbidden.update((reading(text), {}) for text in lists.known.values())
+        write_image(machine, settings, build_image(lists.known, forbidden, entries, cpus, columns))
+
+
+def forbidden_in(text):
+    """Return the bits that registers are not to have while a list is in force: {address: bits}."""
+    found = {entry.address: forbidden_bits(entry) for entry in parse_entries(text, 'the list')}
+    return {address: bits for address, bits in found.items() if bits}
+
+
+def changed_by(machine, lists):
+    """Return what jobs on the node changed so far, a line each. Their lists stay in force."""
+    entries = [entry for entries in lists.lists_of_jobs() for entry in entries]
+    names = {entry.address: entry for entry in lists.every()}
+    entries = [names[entry.address]._replace(mask=entry.mask) for entry in entries]
+    return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries).writes)
+
+
+def bring_back(machine, baseline, entries, adopts=False):
+    """Bring the registers of a list to the baseline, and return what was done as Restored.
+
+    Nothing is approved for writing while registers are compared, and they are compared until all are as they should
+    be. Leaves the list in force for reading. adopts: as of compare_with_baseline.
+    """
+    done, problems = [], []
+    for number in range(ROUNDS + 1):
+        put_in_force(machine, reading(bare(entries)))
+        difference = compare_with_baseline(machine, baseline, entries, adopts)
+        stuck = {(problem.address, problem.cpu) for problem in problems}
+        due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
+        problems = problems or difference.problems
+        if not due:
+            break
+        if number == ROUNDS:
+            problems = problems + [problem_of(write, write.cpu, 'something else writes it, too') for write in due]
+            break
+        put_in_force(machine, bare(entries))
+        met = carry_out_writes(machine, due)
+        problems = problems + met
+        done += carried_out(due, met)
+    return Restored(describe_writes(done), problems, [entry.address for entry in entries])
+
+
+def describe_writes(writes):
+    return [
+        '%s  %s -> %s  on CPU %s' % (describe_row(row), row['before'], row['after'], row['cpus'])
+        for row in summarize_writes(writes)
+    ]
+
+
+def describe_problems(problems):
+    return '; '.join(render_problems(summarize_problems(problems)).split('\n'))
+
+
+def known_problems(machine):
+    """Return what is known to be stuck: [{'address', 'name', 'error', 'cpus', 'job'}]."""
+    try:
+        return json.loads(machine.read_text(STUCK) or '[]')
+    except ValueError:
+        return []
+
+
+def note_problems(machine, job, restored):
+    """Remember what could not be restored, until it could."""
+    looked_at = {format_address(address) for address in restored.addresses}
+    rows = [row for row in known_problems(machine) if row['address'] not in looked_at]
+    rows += [dict(row, job=job) for row in summarize_problems(restored.problems)]
+    if rows:
+        write_file(machine, STUCK, json.dumps(rows) + '\n')
+    else:
+        machine.remove(STUCK)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Slurm: what it says about a job, and what it is asked to do."""
+
+import contextlib
+import os
+
+from ..errors import MsrSafeError
+from .job import ENDING, GONE, HERE, Job
+
+# slurmctld keeps a reason of any length; people read it in one line of sinfo.
+REASON_LENGTH = 200
+# Seconds for one command: slurmctld may be away, and a command would wait for it.
+COMMAND_TIME = 5
+
+# The sockets of this kernel on which processes listen: those of steps are <SlurmdSpoolDir>/<node>_<job>.<step>
+SOCKETS = '/proc/net/unix'
+
+
+def job_of(environment):
+    """Return the Job that a prolog's or epilog's environment is about. Raises MsrSafeError.
+
+    The run is told by SLURM_JOB_RESTART_COUNT, since Slurm 22.05; SLURM_JOB_OVERSUBSCRIBE is there since 23.02.
+    """
+    try:
+        return Job(
+            str(int(environment['SLURM_JOB_ID'])),
+            environment.get('SLURM_JOB_RESTART_COUNT', ''),
+            node_name(environment),
+            int(environment['SLURM_JOB_UID']),
+            environment.get('SLURM_JOB_USER', ''),
+            environment.get('SLURM_JOB_ACCOUNT', ''),
+            environment.get('SLURM_JOB_PARTITION', ''),
+            environment.get('SLURM_JOB_OVERSUBSCRIBE') == 'NO',
+        )
+    except (KeyError, ValueError) as error:
+        raise MsrSafeError(
+            'SLURM_JOB_ID and SLURM_JOB_UID do not name a job (%s).' % error,
+            'This is for slurmd to run, as prolog or epilog.',
+        ) from error
+
+
+def node_name(environment):
+    return environment.get('SLURMD_NODENAME') or os.uname().nodename.partition('.')[0]
+
+
+class Slurm:
+    """Slurm as a node's prolog and epilog may ask it: seldom, and never for long."""
+
+    def __init__(self, machine, node, directory='', seconds=COMMAND_TIME):
+        self.machine, self.node, self.directory, self.seconds = machine, node, directory, seconds
+
+    def command(self, name, *arguments):
+        """Run a command of Slurm's; return its output. Raises MsrSafeError."""
+        code, output = self.try_command(name, *arguments)
+        if code != 0:
+            reason = 'no answer within %d s' % self.seconds if code == 124 else output.strip()
+            raise MsrSafeError('%s failed (exit %d): %s' % (' '.join([name, *arguments]), code, reason))
+        return output
+
+    def try_command(self, name, *arguments):
+        program = '%s/%s' % (self.directory, name) if self.directory else name
+        return self.machine.run(['timeout', '--kill-after=1', str(self.seconds), program, *arguments])
+
+    def states_of(self, records):
+        """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.
+
+        A job with a step is here; of others Slurm is asked, one by one. What it does not answer for is here.
+        """
+        return {record.job: HERE if self.has_step(record) else self.ask_state(record) for record in records}
+
+    def has_step(self, record):
+        """Return whether a step of a job listens on this host."""
+        return '/%s_%s.' % (record.node, record.job) in (self.machine.read_text(SOCKETS) or '')
+
+    def ask_state(self, record):
+        code, output = self.try_command(
+            'squeue', '--local', '--noheader', '--format=%t', '--jobs=' + record.job, '--nodelist=' + record.node
+        )
+        if code != 0:
+            return GONE if 'Invalid job id' in output else HERE
+        state = output.strip()
+        return GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
+
+    def is_alone(self, job):
+        """Return whether Slurm gave a job its nodes as a whole; False where it does not answer."""
+        code, output = self.try_command('scontrol', '--oneliner', 'show', 'job', job.id)
+        return code == 0 and 'OverSubscribe=NO' in output.split()
+
+    def drain(self, reason):
+        """Let no more jobs onto this node."""
+        self.command('scontrol', 'update', 'nodename=' + self.node, 'state=drain', 'reason=' + shorten(reason))
+
+    def cancel(self, job, why):
+        """End a job, with the reason in what ``scontrol show job`` tells. Raises MsrSafeError where it cannot be ended.
+
+        On its other nodes it may be over by now.
+        """
+        with contextlib.suppress(MsrSafeError):
+            self.command('scontrol', 'update', 'jobid=' + job, 'admincomment=' + shorten(why))
+        self.command('scancel', job)
+
+
+# squeue leaves a job out that is not on the node; these are of one that it has not forgotten yet.
+GONE_STATES = ('', 'PD', 'CD', 'F', 'CA', 'TO', 'NF', 'OOM', 'BF', 'DL', 'PR', 'RQ', 'RH', 'SE')
+
+
+def shorten(text):
+    """Return a text as one line that is not too long."""
+    line = ' '.join(text.split())
+    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 3] + '...'

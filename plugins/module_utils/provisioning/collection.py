@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The collection on the controller: the trees it sends to nodes and the lists it ships."""
+
+import os
+
+from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
+from ..approved_lists.counters import programs_counters
+from ..approved_lists.directory import select_list
+from ..approved_lists.header import cpu_line, require_this_cpu
+from ..approved_lists.lint import TIERS, require_safe
+from ..approved_lists.node_file import approved_list_text
+from ..errors import MsrSafeError
+from ..hardware.cpu import describe_cpu, list_name
+from ..hardware.module_file import examine_module_file
+from ..hardware.watchdog import describe_risk
+from ..machine import Machine
+from ..numbers import MAX_ADDRESS, parse_literal
+from ..registers.of_cpu import addresses_of_names, code_name, registers_of
+from ..version import VERSION
+from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
+from .change import payload_of
+from .observation import commands_files, digest_commands
+from .plan import is_wanted_module
+from .sign import how_to_sign
+from .tree import digest_tree, pack_tree, read_tree
+
+# What the plan takes from the settings as it is
+OF_SETTINGS = (
+    'kernels',
+    'majors',
+    'group',
+    'modes',
+    'reload',
+    'take_over',
+    'install_packages',
+    'nmi_watchdog',
+    'policy',
+)
+
+
+class Collection:
+    """The files of the collection below ``root``, the directory of its galaxy.yml."""
+
+    def __init__(self, root):
+        self.root = root
+        self._digests = None
+
+    def directory(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def module_source(self):
+        """Return the tree of what is compiled on nodes: without simulated registers, which are for tests."""
+        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile'))
+        return {
+            name: content
+            for name, content in tree.items()
+            if not name.endswith('.mod.c') and not name.startswith('simulation' + os.sep)
+        }
+
+    def library(self):
+        """Return the tree that becomes the commands' Python package, with their man pages and completion."""
+        tree = read_tree(self.directory('plugins', 'module_utils'), ('.py',))
+        for part in ('man', 'completion'):
+            for name, content in read_tree(self.directory('files', part)).items():
+                tree['help/%s/%s' % (part, name)] = content
+        return tree
+
+    def list_directories(self, tier, site_directories):
+        """Return the directories of approved lists in the order of search: the site's, then ours."""
+        if tier not in TIERS:
+            raise MsrSafeError('There is no tier %s of approved lists.' % tier, 'Choose one of %s.' % ', '.join(TIERS))
+        shipped = self.directory('approved_lists') if tier == 'power' else self.directory('approved_lists', tier)
+        return [*list(site_directories), shipped]
+
+    def approved_list(self, cpu, settings):
+        """Return (the list for a processor, warnings).
+
+        settings: those of ``wanted`` that are about the list. Shape of the
+        list: ``{'path', 'source', 'file_text', 'sha256', 'registers': int}``;
+        file_text is what the node's file is to hold. Raises MsrSafeError.
+        """
+        path, hidden, odd = select_list(cpu, self.list_directories(settings['tier'], settings['directories']))
+        registers = registers_of(cpu)
+        text = read_list_text(Machine(), path)
+        entries = parse_list(text, path)
+        allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
+        require_this_cpu(text, entries, path, cpu, registers, allowed)
+        entries, unknown = apply_overrides(
+            entries, settings['overrides'], registers.by_address.values(), addresses_of_names()
+        )
+        entries = registers.complete(entries)
+        source = os.path.basename(path)
+        if settings['overrides']:
+            source += ' with overrides'
+        warnings = require_safe(entries, source, settings['tier'], settings['shared'], allowed, registers)
+        warnings += ['%s is passed over for %s: both are for this CPU.' % (other, path) for other in hidden]
+        warnings += [
+            '%s is passed over: its name means no CPU. '
+            'Name it al_ + family in two hexadecimal digits + model: %s for %s.'
+            % (other, list_name(cpu), describe_cpu(cpu))
+            for other in odd
+        ]
+        warnings += ['The override of %s has no effect: this CPU has no such register.' % name for name in unknown]
+        return {
+            'path': path,
+            'source': source,
+            'file_text': approved_list_text(
+                entries, source, allowed, cpu_line(cpu['vendor'], cpu['family'], cpu['model'], code_name(cpu))
+            ),
+            'sha256': digest_list(entries),
+            'registers': len(entries),
+        }, warnings
+
+    @property
+    def digests(self):
+        """Return the digests of what is installed on nodes: ``{'source_digest', 'commands_digest'}``.
+
+        They are made once in the life of this process, and its forks: Ansible has one for each host and task.
+        """
+        if self._digests is None:
+            library = self.library()
+            self._digests = {
+                'source_digest': digest_tree(self.module_source()),
+                'commands_digest': digest_commands(library, commands_files(library)),
+            }
+        return self._digests
+
+    def wanted(self, observed, settings, approved_list):
+        """Return the wanted state for plan_present.
+
+        observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list.
+        """
+        sign = how_to_sign(settings)
+        requirements = {'source_digest': self.digests['source_digest'], 'sign': sign}
+        return dict(
+            self.digests,
+            version=VERSION,
+            build_directory=settings['build_directory'],
+            sign=sign,
+            artifact=artifact(settings['artifacts'], observed, requirements),
+            artifacts={
+                kernel['kernel_release']: artifact(settings['artifacts'], kernel, requirements)
+                for kernel in observed['kernels']
+            },
+            approved_list=approved_list,
+            **{name: settings[name] for name in OF_SETTINGS},
+        )
+
+    def watchdog_warnings(self, observed, wanted):
+        """Return what is to be said of the kernel's NMI watchdog where the wanted list lets users program counters."""
+        entries = parse_list(wanted['approved_list']['file_text'], wanted['approved_list']['source'])
+        risk = describe_risk(observed['nmi_watchdog']) if wanted['nmi_watchdog'] == 'keep' else ''
+        return [risk] if risk and programs_counters(entries) else []
+
+    def payload(self, change):
+        """Return the bytes that travel to the node with a change, or None where it needs none. Raises MsrSafeError."""
+        kind = payload_of(change)
+        if kind == MODULE_SOURCE:
+            return pack_tree(self.module_source())
+        if kind == LIBRARY:
+            return pack_tree(self.library())
+        if kind == BUILT_MODULE:
+            return read_artifact(change['artifact'])
+        return None
+
+    def payloads(self, changes):
+        """Return what travels to the node with changes: {place of the change: bytes}, for those that need something."""
+        payloads = {str(place): self.payload(change) for place, change in enumerate(changes)}
+        return {place: payload for place, payload in payloads.items() if payload is not None}
+
+
+def artifact(directory, observed, requirements):
+    """Return what a builder built for a kernel of a node, or is to build, as it is kept on the controller.
+
+    Shape: ``{'path', 'module': as read_module_file, None where the node has no need of it}``; None where no directory
+    is given, as then each node builds for itself. requirements: ``{'source_digest', 'sign'}`` of wanted.
+    """
+    if directory is None:
+        return None
+    signed = '-signed' if requirements['sign'] else ''
+    name = '%s-%.12s%s' % (observed['kernel_release'], requirements['source_digest'], signed)
+    path = '%s/%s/msr-safe.ko' % (directory, name)
+    has_own = any(
+        is_wanted_module(observed['module'][place], observed, requirements) for place in ('installed', 'built')
+    )
+    return {'path': path, 'module': examine_module_file(Machine(), path) if not has_own else None}
+
+
+def read_artifact(path):
+    """Return the bytes of a module that a builder built. Raises MsrSafeError where they are gone."""
+    content = Machine().read(path)
+    if content is None:
+        raise MsrSafeError(
+            'There is no kernel module at %s on the controller.' % path, 'Run the role again: it builds one.'
+        )
+    return content
+
+
+# The collection that this file is part of
+COLLECTION = Collection(os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..', '..')))

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""A node of Slurm as the role slurm sees it: what it has of Slurm, wherever that is, and of ours."""
+
+import hashlib
+import os
+import re
+
+from ..approved_lists.active import read_installed_list
+from ..errors import MsrSafeError
+from ..hardware.cpu import read_cpu
+from ..jobs.baseline import BASELINE
+from ..jobs.profile import DIRECTORY as PROFILES
+from ..jobs.record import read_records
+from ..jobs.settings import PATH as SETTINGS
+from ..jobs.slurm_conf import read_slurm_conf
+from ..layout import JOB_COMMAND, STATE
+
+UNIT = '/etc/systemd/system/msr-safe-baseline.service'
+UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe-baseline.service'
+# Names what ran, by a link to nothing
+INVOCATION = '/run/systemd/units/invocation:msr-safe-baseline.service'
+DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
+# Says which Slurm and which source the installed plugin is of.
+PLUGIN_STAMP = STATE + '/spank_plugin'
+PLUGIN = 'msr_safe.so'
+
+# Where Slurm's programs are besides a site's own place: packages, and what sites do.
+DIRECTORIES = ('/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/slurm/bin', '/opt/slurm/sbin')
+CONFIGURATIONS = ('/etc/slurm/slurm.conf', '/etc/slurm-llnl/slurm.conf', '/usr/local/etc/slurm.conf')
+# Of a node without a slurm.conf of its own, whose slurmd asks slurmctld for all configuration.
+CONFIGLESS = ('/run/slurm/conf/slurm.conf',)
+UNITS = (
+    '/etc/systemd/system/slurmd.service',
+    '/usr/lib/systemd/system/slurmd.service',
+    '/lib/systemd/system/slurmd.service',
+)
+PLUGIN_DIRECTORIES = (
+    '/usr/lib/x86_64-linux-gnu/slurm-wlm',
+    '/usr/lib64/slurm',
+    '/usr/lib/slurm',
+    '/usr/local/lib/slurm',
+)
+# Of Slurm's own plugins, those that every build has.
+OWN_PLUGINS = ('select_linear.so', 'task_none.so', 'proctrack_linuxproc.so', 'select_cons_tres.so')
+
+# Seconds for one of Slurm's commands.
+COMMAND_TIME = 10
+
+
+def observe_slurm_node(machine, submit_only, places):
+    """Return what a node has of Slurm and of ours, as plain data. Never changes anything.
+
+    places: where a site says things are, '' where it does not: ``{'bindir', 'plugstack', 'prolog', 'epilog'}``. The
+    shape is the RETURN of msr_jobs_info.
+    """
+    slurm = observe_slurm(machine, places['bindir'], 'sbatch' if submit_only else 'slurmd')
+    plugstack = places['plugstack'] or (slurm['plugstack'] if slurm else '')
+    paths = [SETTINGS, JOB_COMMAND, UNIT, DROP_IN, plugstack, places['prolog'], places['epilog']]
+    profiles = ['%s/%s' % (PROFILES, name) for name in machine.list(PROFILES)]
+    plugin = slurm and slurm['plugin_directory'] and '%s/%s' % (slurm['plugin_directory'], PLUGIN)
+    content = plugin and machine.read(plugin)
+    return {
+        'cpu': None if submit_only else read_cpu(machine),
+        'slurm': slurm,
+        'plugstack': plugstack,
+        'files': {path: text_of(machine, path) for path in [*paths, *profiles] if path},
+        'plugin': {
+            'path': plugin,
+            'sha256': hashlib.sha256(content).hexdigest() if content else None,
+            'stamp': machine.read_text(PLUGIN_STAMP),
+            'loads': observe_options(machine, slurm) if content else None,
+        },
+        'service_enabled': os.path.lexists(machine.path(UNIT_ENABLED)),
+        'service_ran': os.path.lexists(machine.path(INVOCATION)),
+        'systemd': machine.exists('/run/systemd/system'),
+        'jobs': list(read_records(machine)),
+        'slurmd': observe_slurmd(machine),
+        'writable': writable_registers(machine),
+        'traces': [path for path in ('/run/msr-safe', BASELINE, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
+    }
+
+
+def text_of(machine, path):
+    """Return a file's text as it is, None where there is none."""
+    content = machine.read(path)
+    return None if content is None else content.decode('utf-8', 'replace')
+
+
+def writable_registers(machine):
+    """Return how many registers the node's own list lets be written; None where it is malformed."""
+    try:
+        return len([entry for entry in read_installed_list(machine) if entry.mask])
+    except MsrSafeError:
+        return None
+
+
+def observe_slurm(machine, bindir, program):
+    """Return what is known about the node's Slurm, None where there is none.
+
+    Shape: ``{'version', 'bindir', 'conf': path or None, 'configless': bool, 'values', 'partitions': as SlurmConf,
+    'plugin_directory', 'plugstack': paths}``.
+    """
+    path = find_program(machine, bindir, program)
+    if path is None:
+        return None
+    unit = unit_text(machine)
+    code, output = machine.run(['timeout', str(COMMAND_TIME), path, '-V'])
+    version = re.search(r'(\d+\.\d+\.\d+\S*)', output)
+    prefix = os.path.dirname(os.path.dirname(path))
+    conf = find_conf(machine, unit, prefix)
+    slurm_conf = read_slurm_conf(machine, conf)
+    values = slurm_conf.values if slurm_conf else {}
+    return {
+        'version': version.group(1) if version and code == 0 else None,
+        'bindir': find_bindir(machine, bindir, prefix),
+        'conf': conf,
+        'configless': conf in CONFIGLESS or bool(conf and conf.endswith('/conf-cache/slurm.conf')),
+        'values': values,
+        'partitions': slurm_conf.partitions if slurm_conf else {},
+        'plugin_directory': find_plugin_directory(machine, values.get('plugindir', ''), prefix),
+        'plugstack': values.get('plugstackconfig')
+        or (os.path.join(os.path.dirname(conf), 'plugstack.conf') if conf else ''),
+    }
+
+
+def unit_text(machine):
+    """Return the text of slurmd's unit, its drop-ins, and the files of variables that it names."""
+    texts = [machine.read_text(path) for path in UNITS if machine.exists(path)][:1]
+    directory = '/etc/systemd/system/slurmd.service.d'
+    texts += [machine.read_text('%s/%s' % (directory, name)) for name in machine.list(directory)]
+    text = '\n'.join(filter(None, texts))
+    files = re.findall(r'(?m)^EnvironmentFile=-?(\S+)', text)
+    return '\n'.join([text, *[machine.read_text(path) or '' for path in files]])
+
+
+def find_program(machine, bindir, program):
+    """Return the path of slurmd, or of sbatch on a host that jobs are submitted from; None where there is none."""
+    places = [os.path.join(os.path.dirname(bindir), 'sbin'), bindir] if bindir else []
+    started = re.search(r'(?m)^ExecStart=[-@:+!]*(\S+)/slurmd\b', unit_text(machine))
+    if started:
+        places += [started.group(1), os.path.join(os.path.dirname(started.group(1)), 'bin')]
+    paths = ['%s/%s' % (place, program) for place in [*places, *DIRECTORIES]]
+    return next((path for path in paths if machine.exists(path)), None)
+
+
+def find_bindir(machine, bindir, prefix):
+    """Return the directory of squeue and its like, '' where every program is looked for."""
+    if bindir:
+        return bindir
+    if machine.exists('/usr/bin/squeue') or not machine.exists(prefix + '/bin/squeue'):
+        return ''
+    return prefix + '/bin'
+
+
+def find_conf(machine, unit, prefix):
+    """Return the path of slurm.conf as slurmd finds it, or None."""
+    named = re.findall(r'SLURM_CONF=["\']?([^"\'\s]+)', unit) + re.findall(r'(?:\s|["\'=])-f\s*([^"\'\s]+)', unit)
+    places = [*named, *CONFIGURATIONS, prefix + '/etc/slurm.conf', *CONFIGLESS]
+    cached = [directory + '/conf-cache/slurm.conf' for directory in ('/var/spool/slurmd', '/var/spool/slurm/d')]
+    return next((path for path in [*places, *cached] if machine.exists(path)), None)
+
+
+def find_plugin_directory(machine, named, prefix):
+    """Return the directory of Slurm's plugins: that slurm.conf names, or where some of them are."""
+    if named:
+        return named.split(':')[0]
+    places = ['%s/%s/slurm' % (prefix, name) for name in ('lib64', 'lib')] if prefix != '/usr' else []
+    places += PLUGIN_DIRECTORIES
+    return next(
+        (place for place in places if any(machine.exists('%s/%s' % (place, name)) for name in OWN_PLUGINS)), None
+    )
+
+
+def observe_options(machine, slurm):
+    """Return whether Slurm's commands have the plugin's options; None where no command is here to tell."""
+    sbatch = '%s/sbatch' % (slurm['bindir'] or '/usr/bin')
+    if not machine.exists(sbatch) or not slurm['conf']:
+        return None
+    _code, output = machine.run(['timeout', str(COMMAND_TIME), 'env', 'SLURM_CONF=' + slurm['conf'], sbatch, '--help'])
+    return '--msr-profile' in output
+
+
+def observe_slurmd(machine):
+    """Return the slurmd that runs here: ``{'pid', 'loaded': whether it has our plugin in memory}``, or None.
+
+    It looks once, as it starts, which plugins have a prolog.
+    """
+    for pid in machine.list('/proc'):
+        if pid.isdigit() and (machine.read_text('/proc/%s/comm' % pid) or '') in ('slurmd', 'slurmd-wlm'):
+            maps = machine.read_text('/proc/%s/maps' % pid)
+            return {'pid': int(pid), 'loaded': None if maps is None else loaded_plugin(maps)}
+    return None
+
+
+def loaded_plugin(maps):
+    """Return what of our plugin a process has in memory: 'current', 'old' (another file is there now), or 'none'."""
+    lines = [line for line in maps.splitlines() if PLUGIN in line]
+    if not lines:
+        return 'none'
+    return 'old' if any(line.endswith('(deleted)') for line in lines) else 'current'

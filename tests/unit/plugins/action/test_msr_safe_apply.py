@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+from ansible_collections.hpc.msr_safe.plugins.action.msr_safe_apply import ActionModule
+
+
+class Action(ActionModule):
+    """The action plugin on a node that carries out all changes."""
+
+    def __init__(self):
+        self.given = None
+
+    def _execute_module(self, module_name, module_args, task_vars):
+        self.given = module_args
+        return {'done': [change['title'] for change in module_args['changes']]}
+
+
+def test_changes_that_need_no_files_are_carried_out_without():
+    action = Action()
+    change = {'stage': 'remove', 'action': 'remove_path', 'title': 'remove it', 'path': '/etc/msr-safe'}
+    assert action.carry_out([change], None, {})['done'] == ['remove it']
+    assert action.given['_payloads'] is None

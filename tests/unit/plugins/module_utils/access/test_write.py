@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access.write import (
+    Problem,
+    render_problems,
+    summarize_problems,
+)
+
+
+def rendered(problems):
+    return render_problems(summarize_problems(problems))
+
+
+def test_a_problem_is_a_line():
+    assert rendered([Problem(0x1A0, 'IA32_MISC_ENABLE', cpu, 'CPU is offline') for cpu in (1, 2)]) == (
+        '0x000001A0 IA32_MISC_ENABLE on CPU 1-2: CPU is offline'
+    )
+
+
+def test_what_all_registers_of_a_cpu_share_is_said_once():
+    offline = [Problem(address, '', 3, 'CPU is offline') for address in range(0x600, 0x600 + 235)]
+    locked = [Problem(0x610, 'MSR_PKG_POWER_LIMIT', 0, 'the register did not take the value: it holds 0x1')]
+    assert rendered(offline + locked) == (
+        '235 registers on CPU 3: CPU is offline\n'
+        '0x00000610 MSR_PKG_POWER_LIMIT on CPU 0: the register did not take the value: it holds 0x1'
+    )

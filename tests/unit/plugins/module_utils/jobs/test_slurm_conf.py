@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""What slurm.conf says, and what is said about it."""
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm_conf import (
+    advice_about,
+    exclusive_partitions,
+    faults_of,
+    read_slurm_conf,
+)
+
+CONF = '/etc/slurm/slurm.conf'
+PROLOG, EPILOG = '/etc/slurm/prolog.d/50-msr-safe', '/etc/slurm/epilog.d/50-msr-safe'
+GOOD = 'PrologFlags=Alloc\nProctrackType=proctrack/cgroup\nBatchStartTimeout=130\n'
+
+
+@pytest.fixture
+def conf(node):
+    def read(text, **others):
+        node.put(CONF, text)
+        for name, content in others.items():
+            node.put('/etc/slurm/%s.conf' % name, content)
+        return read_slurm_conf(node.machine, CONF)
+
+    return read
+
+
+def test_names_are_in_any_case_and_values_may_be_in_quotes(conf):
+    found = conf(
+        'selecttype = select/linear # all of it\n#PrologFlags=Alloc\nPluginDir="/opt/a b"\nNodeName=n1 CPUs=4\n'
+    )
+    assert found.values == {'selecttype': 'select/linear', 'plugindir': '/opt/a b'}
+
+
+def test_lines_go_on_and_include_others(conf):
+    found = conf(
+        'PrologFlags=Alloc, \\\n Contain\ninclude parts.conf\n', parts='PartitionName=a Nodes=ALL\ninclude parts.conf\n'
+    )
+    assert list(found.partitions) == ['a']
+
+
+def test_without_a_file(node):
+    assert read_slurm_conf(node.machine, '/etc/slurm/none') is None
+
+
+@pytest.mark.parametrize(
+    ('text', 'names'),
+    [
+        ('PartitionName=a OverSubscribe=EXCLUSIVE\nPartitionName=b OverSubscribe=FORCE:4\nPartitionName=c\n', ['a']),
+        ('PartitionName=a Shared=Exclusive\n', ['a']),
+        ('PartitionName=DEFAULT OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=b OverSubscribe=NO\n', ['a']),
+        ('SelectType=select/linear\nPartitionName=a\nPartitionName=b OverSubscribe=YES:2\n', ['a']),
+        ('PartitionName=a ExclusiveUser=YES\n', []),
+    ],
+)
+def test_partitions_whose_jobs_have_their_nodes_for_themselves(conf, text, names):
+    assert exclusive_partitions(conf(text)) == names
+
+
+@pytest.mark.parametrize(
+    ('text', 'method', 'accounts', 'words'),
+    [
+        ('', 'spank', [], 'Add PrologFlags=Alloc'),
+        ('PrologFlags=NoHold\n', 'spank', [], 'slurm.conf has PrologFlags=NoHold'),
+        (GOOD, 'scripts', [], 'Write Prolog=/etc/slurm/prolog.d/*'),
+        (
+            GOOD + 'Prolog=/site/prolog\nEpilog=/etc/slurm/epilog.d/*\n',
+            'scripts',
+            [],
+            'slurm.conf has Prolog=/site/prolog',
+        ),
+        (GOOD, 'spank', ['perf'], 'The profiles perf are for accounts'),
+        (GOOD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'Slurm lets anybody name any account'),
+    ],
+)
+def test_what_has_to_be_changed(conf, text, method, accounts, words):
+    faults = faults_of(conf(text), method, PROLOG, EPILOG, accounts, False)
+    assert words in faults[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'trusts'),
+    [('', True), ('AccountingStorageEnforce=associations,limits\n', False), ('AccountingStorageEnforce=safe\n', False)],
+)
+def test_accounts_that_are_checked_or_trusted(conf, text, trusts):
+    assert faults_of(conf(GOOD + text), 'spank', PROLOG, EPILOG, ['perf'], trusts) == []
+
+
+def test_scripts_that_slurm_runs(conf):
+    text = GOOD + 'Prolog=%s\nEpilog=/etc/slurm/epilog.d/*\n' % PROLOG
+    assert faults_of(conf(text), 'scripts', PROLOG, EPILOG, [], False) == []
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('ProctrackType=proctrack/linuxproc\n', 'processes can outlive their job'),
+        ('ProctrackType=proctrack/cgroup\n', 'slurm.conf has BatchStartTimeout=10'),
+        (GOOD + 'PrologEpilogTimeout=60\n', 'Write PrologEpilogTimeout=130'),
+        (GOOD + 'PreemptMode=SUSPEND,GANG\n', 'leaves its registers to the one that runs instead'),
+        (GOOD + 'SchedulerParameters=nohold_on_prolog_fail\n', 'tries node after node'),
+        (GOOD.replace('Alloc', 'Alloc,RunInJob'), 'in the control group of the job'),
+    ],
+)
+def test_what_should_be_known(conf, text, words):
+    assert words in ''.join(advice_about(conf(text)))
+
+
+def test_nothing_to_say(conf):
+    assert advice_about(conf(GOOD)) == []

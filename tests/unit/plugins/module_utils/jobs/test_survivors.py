@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""What is left of a job does not go on under the next."""
+
+import os
+import types
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import survivors
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
+
+REFERENCES = '/sys/module/msr_safe/refcnt'
+RECORD = Record('42', '0', 'n1', 1000, '', True, 0.0)
+
+
+@pytest.fixture
+def process(node, monkeypatch):
+    """Have a process with a device open on the node, which ends when it is killed; return whom it killed."""
+    killed = []
+    node.put('/proc/devices', 'Character devices:\n  1 mem\n240 msr_safe\n\nBlock devices:\n')
+    node.put('/proc/4711/comm', 'python3\n')
+    node.put('/proc/4711/fd/3', '')
+    node.put(REFERENCES, '1\n')
+    real = os.stat
+
+    def make(uid=1000, major=240, cgroup=''):
+        def stat(path, **options):
+            if str(path).endswith('/4711/fd/3'):
+                return types.SimpleNamespace(st_mode=0o020660, st_rdev=os.makedev(major, 2))
+            if str(path).endswith('/proc/4711'):
+                return types.SimpleNamespace(st_uid=uid)
+            return real(path, **options)
+
+        def kill(pid, _signal):
+            killed.append(pid)
+            node.remove('/proc/4711/fd/3')
+            node.put(REFERENCES, '0\n')
+
+        fake = types.SimpleNamespace(stat=stat, kill=kill, major=os.major)
+        monkeypatch.setattr(survivors, 'os', fake)
+        node.put('/proc/4711/cgroup', cgroup)
+        return killed
+
+    return make
+
+
+def test_a_process_of_its_user_is_killed(node, process):
+    killed = process()
+    lines = survivors.end_survivors(node.machine, [RECORD], kill=True)
+    assert killed == [4711]
+    assert lines == ['python3 (pid 4711) was killed: it had msr_safe open']
+
+
+def test_one_that_is_somebody_else_to_the_kernel_but_in_the_control_group_of_the_job_is_killed(node, process):
+    killed = process(uid=165536, cgroup='0::/system.slice/slurmstepd.scope/job_42/step_0/user\n')
+    survivors.end_survivors(node.machine, [RECORD], kill=True)
+    assert killed == [4711]
+
+
+@pytest.mark.parametrize('what', [{'uid': 0}, {'uid': 1001}, {'major': 1}, {'uid': 1001, 'cgroup': '0::/job_421/x\n'}])
+def test_others_are_not(node, process, what):
+    killed = process(**what)
+    assert survivors.end_survivors(node.machine, [RECORD], kill=True) == []
+    assert killed == []
+
+
+def test_a_job_of_root_is_not_all_of_root(node, process):
+    killed = process(uid=0)
+    survivors.end_survivors(node.machine, [RECORD._replace(uid=0)], kill=True)
+    assert killed == []
+
+
+def test_they_can_be_told_only(node, process):
+    killed = process()
+    assert survivors.end_survivors(node.machine, [RECORD], kill=False) == ['python3 (pid 4711) still has msr_safe open']
+    assert killed == []
+
+
+def test_where_the_module_counts_no_descriptor_nobody_is_looked_for(node, process, monkeypatch):
+    process()
+    node.put(REFERENCES, '0\n')
+    monkeypatch.setattr(survivors, 'holders', lambda machine: pytest.fail('it looked'))
+    assert survivors.end_survivors(node.machine, [RECORD], kill=True) == []
+
+
+def test_a_descriptor_that_no_process_shows_is_told(node, capsys):
+    slurm = FakeSlurm(node)
+    node.put(REFERENCES, '1\n')
+    slurm.job('prolog', 42)
+    slurm.job('epilog', 42)
+    assert capsys.readouterr().out.count('a device is open (1 times) that no process shows') == 2

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Slurm is found where it is, and what cannot be seen is not taken for seen."""
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import slurm_node
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_node import observe_slurm_node
+
+PLACES = {'bindir': '', 'plugstack': '', 'prolog': '/etc/slurm/prolog.d/50', 'epilog': '/etc/slurm/epilog.d/50'}
+DEBIAN = '/usr/lib/x86_64-linux-gnu/slurm-wlm'
+UNIT = '[Service]\nEnvironmentFile=-/etc/default/slurmd\nExecStart=/opt/slurm/23.11/sbin/slurmd -D $SLURMD_OPTIONS\n'
+
+
+@pytest.fixture
+def slurm(node):
+    """A node with Slurm as Debian has it."""
+    node.put('/usr/sbin/slurmd', '')
+    node.put('/usr/bin/squeue', '')
+    node.put('/etc/slurm/slurm.conf', 'PrologFlags=Alloc\nPartitionName=main OverSubscribe=EXCLUSIVE\n')
+    node.put(DEBIAN + '/task_none.so', '')
+    node.answers['timeout 10 /usr/sbin/slurmd -V'] = (0, 'slurm-wlm 22.05.8\n')
+    return node
+
+
+def observe(node, submit_only=False, **places):
+    return observe_slurm_node(node.machine, submit_only, dict(PLACES, **places))
+
+
+def test_from_packages(slurm):
+    assert observe(slurm)['slurm'] == {
+        'version': '22.05.8',
+        'bindir': '',
+        'conf': '/etc/slurm/slurm.conf',
+        'configless': False,
+        'values': {'prologflags': 'Alloc'},
+        'partitions': {'main': {'oversubscribe': 'EXCLUSIVE'}},
+        'plugin_directory': DEBIAN,
+        'plugstack': '/etc/slurm/plugstack.conf',
+    }
+
+
+def opt(node):
+    """Slurm below /opt, as its unit says, with its configuration elsewhere."""
+    node.put('/etc/systemd/system/slurmd.service', UNIT)
+    node.put('/etc/default/slurmd', 'SLURMD_OPTIONS="-f /srv/slurm/slurm.conf"\n')
+    node.put('/srv/slurm/slurm.conf', 'PlugStackConfig=/srv/slurm/plugstack.conf\n')
+    for name in ('sbin/slurmd', 'bin/squeue', 'bin/sbatch', 'lib/slurm/task_none.so'):
+        node.put('/opt/slurm/23.11/' + name, '')
+    node.answers['timeout 10 /opt/slurm/23.11/sbin/slurmd -V'] = (0, 'slurm 23.11.4\n')
+
+
+def test_in_opt_as_its_unit_says(node):
+    opt(node)
+    found = observe(node)['slurm']
+    assert (found['version'], found['bindir']) == ('23.11.4', '/opt/slurm/23.11/bin')
+    assert (found['conf'], found['plugstack']) == ('/srv/slurm/slurm.conf', '/srv/slurm/plugstack.conf')
+    assert found['plugin_directory'] == '/opt/slurm/23.11/lib/slurm'
+
+
+def test_where_all_guessing_ends(node):
+    node.put('/site/bin/sbatch', '')
+    node.put('/site/bin/squeue', '')
+    assert observe(node, submit_only=True)['slurm'] is None
+    node.answers['timeout 10 /site/bin/sbatch -V'] = (0, 'slurm 24.05.0-1\n')
+    found = observe(node, submit_only=True, bindir='/site/bin')['slurm']
+    assert (found['version'], found['bindir'], found['conf']) == ('24.05.0-1', '/site/bin', None)
+
+
+def test_configless(slurm):
+    slurm.remove('/etc/slurm/slurm.conf')
+    slurm.put('/run/slurm/conf/slurm.conf', 'PrologFlags=Alloc\n')
+    found = observe(slurm)['slurm']
+    assert (found['configless'], found['plugstack']) == (True, '/run/slurm/conf/plugstack.conf')
+
+
+def test_a_slurmd_that_does_not_answer_has_no_version(slurm):
+    slurm.answers['timeout 10 /usr/sbin/slurmd -V'] = (124, '')
+    assert observe(slurm)['slurm']['version'] is None
+
+
+@pytest.mark.parametrize(('said', 'loads'), [('--msr-profile=NAME', True), ('nothing', False)])
+def test_whether_slurm_loads_the_plugin(slurm, said, loads):
+    slurm.put(DEBIAN + '/msr_safe.so', 'binary')
+    slurm.put('/usr/bin/sbatch', '')
+    slurm.answers['timeout 10 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (0, said)
+    assert observe(slurm)['plugin']['loads'] is loads
+
+
+def test_without_a_command_to_ask_it_is_not_known(slurm):
+    slurm.put(DEBIAN + '/msr_safe.so', 'binary')
+    assert observe(slurm)['plugin']['loads'] is None
+
+
+@pytest.mark.parametrize(
+    ('maps', 'loaded'),
+    [
+        ('7f00 r-xp /usr/lib/slurm/msr_safe.so\n', 'current'),
+        ('7f00 r-xp /usr/lib/slurm/msr_safe.so (deleted)\n', 'old'),
+        ('7f00 r-xp /usr/lib/libc.so\n', 'none'),
+        (None, None),
+    ],
+)
+def test_what_the_running_slurmd_has_loaded(slurm, maps, loaded):
+    slurm.put('/proc/811/comm', 'slurmd\n')
+    if maps:
+        slurm.put('/proc/811/maps', maps)
+    assert observe(slurm)['slurmd'] == {'pid': 811, 'loaded': loaded}
+
+
+def test_a_service_that_ran_left_a_link_to_nothing(slurm):
+    assert observe(slurm)['service_ran'] is False
+    slurm.link('/run/systemd/units/invocation:msr-safe-baseline.service', '863d056a20a3426fbcf2c2de7f871ed1')
+    assert observe(slurm)['service_ran'] is True
+
+
+def test_a_node_without_slurmd_running(slurm):
+    assert observe(slurm)['slurmd'] is None
+
+
+def test_it_changes_nothing_but_asks(slurm):
+    observe(slurm)
+    assert slurm.ran() == ['timeout 10 /usr/sbin/slurmd -V']
+
+
+def test_profiles_that_are_there(slurm):
+    slurm.put('/etc/msr-safe/profiles/old', '0x10 0x0\n')
+    assert observe(slurm)['files']['/etc/msr-safe/profiles/old'] == '0x10 0x0\n'
+
+
+def test_our_places_are_those_of_the_library():
+    assert slurm_node.UNIT.rpartition('/')[2] == slurm_node.UNIT_ENABLED.rpartition('/')[2]
