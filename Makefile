@@ -41,7 +41,7 @@ help: ## Show this list
 ## Try it
 
 .PHONY: demo demo-down
-demo: setup ## Two virtual nodes: set up, changed by a "job", restored
+demo: setup ## Two virtual nodes: set up, changed by a "job", restored, audited
 	@tests/tools/ready-images demo/nodes.yml
 	demo/up
 
@@ -50,10 +50,10 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest molecule-audit test-page bench-audit test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest molecule-audit test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -165,6 +165,9 @@ bench: setup ## How fast registers are saved, on virtual nodes with 4, 16 and 64
 	python tests/bench/fake_node.py
 	python tests/bench/msr_job.py
 	python tests/bench/nodes.py $(CPUS)
+
+bench-fleet: tools ## What a fleet costs the controller, against ping, with stub hosts; docs/results/fleet.md (HOSTS='20 60')
+	python tests/bench/fleet.py $(HOSTS)
 
 bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4 and 16 CPUs; docs/results/slurm.md
 	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \

@@ -42,7 +42,7 @@
   // Finding and filtering
 
   const groupTexts = data.groups.map((title) => title.toLowerCase());
-  const findingTexts = data.findings.map((finding) => [finding[0], finding[2], finding[3]].join(' ').toLowerCase());
+  const findingTexts = data.findings.map((finding) => [finding[0], finding[2], finding[3], finding[7]].join(' ').toLowerCase());
   const stateTexts = data.states.map((state) => data.titles[state].toLowerCase());
   const texts = data.nodes.map((node) =>
     [node[NAME].toLowerCase(), groupTexts[node[GROUP]], stateTexts[node[STATE]], ...node[FINDINGS].map((number) => findingTexts[number])].join('\n'));
@@ -158,12 +158,12 @@
   const close = () => { if (location.hash.startsWith('#node=')) history.pushState(null, '', location.pathname + location.search); show(); };
 
   const differences = (node) => node[FINDINGS].flatMap((number) => {
-    const [category, source, subject, text, changes, state, plain] = data.findings[number];
+    const [category, source, subject, text, changes, state, plain, title] = data.findings[number];
     if (plain) {
       return [[make('th', { scope: 'row' }, category), make('td', { colspan: '4', class: 'holds t-' + state }, text + (source ? ` (${source})` : ''))]];
     }
     return changes.map(([what, should, holds, cpus], index) => [
-      make('th', { scope: 'row' }, what || subject, ...(what ? [make('small', {}, subject)] : [])),
+      make('th', { scope: 'row' }, what || subject, ...(what ? [make('small', {}, subject), ...(title && !index ? [make('small', { class: 'said' }, title.replace('->', '→'))] : [])] : [])),
       make('td', { class: 'quiet' }, should),
       make('td', { class: 'holds t-' + state }, holds),
       make('td', {}, cpus || (what ? 'all CPUs' : '')),

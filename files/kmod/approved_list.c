@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Copyright (c) 2026 hpc.msr_safe contributors
 
-#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
-#include <linux/slab.h>
+#include <linux/rcupdate.h>
 
 #include "approved_list.h"
+#include "memory.h"
 
-static struct approved_list __rcu *active;
+static struct msr_safe_list __rcu *active;
 static DEFINE_MUTEX(publish_lock);
 
-struct approved_list *approved_list_alloc(size_t count)
+/**
+ * msr_safe_list_alloc() - a list that nobody else knows yet
+ * @count: of the registers, which the caller fills in
+ *
+ * Context: May sleep.
+ * Return: a list for msr_safe_list_publish(), or NULL.
+ */
+struct msr_safe_list *msr_safe_list_alloc(size_t count)
 {
-	struct approved_list *list;
+	struct msr_safe_list *list;
 
-	list = kvmalloc(struct_size(list, registers, count), LIST_GFP);
+	list = msr_safe_alloc(struct_size(list, registers, count));
 	if (!list)
 		return NULL;
 	refcount_set(&list->users, 1);
@@ -23,9 +30,25 @@ struct approved_list *approved_list_alloc(size_t count)
 	return list;
 }
 
-struct approved_list *approved_list_get(void)
+/**
+ * msr_safe_list_in_force() - the list that decides about what happens now
+ *
+ * Context: RCU readers' side. Whatever happens before its end under this list
+ * has happened when the publisher of the next one is told that it is in force.
+ */
+const struct msr_safe_list *msr_safe_list_in_force(void)
 {
-	struct approved_list *list;
+	return rcu_dereference(active);
+}
+
+/**
+ * msr_safe_list_get() - the list in force, for as long as the caller likes
+ *
+ * Return: for msr_safe_list_put().
+ */
+const struct msr_safe_list *msr_safe_list_get(void)
+{
+	struct msr_safe_list *list;
 
 	rcu_read_lock();
 	do {
@@ -35,30 +58,55 @@ struct approved_list *approved_list_get(void)
 	return list;
 }
 
-void approved_list_put(struct approved_list *list)
+/**
+ * msr_safe_list_put() - the caller needs this list no more
+ * @list: of msr_safe_list_get(), or NULL
+ *
+ * Context: May sleep.
+ */
+void msr_safe_list_put(const struct msr_safe_list *list)
 {
-	if (list && refcount_dec_and_test(&list->users))
-		kvfree_rcu(list, rcu);
+	/* The publisher waits before it puts: no RCU reader can still find it. */
+	if (list && refcount_dec_and_test((refcount_t *)&list->users))
+		msr_safe_free(list);
 }
 
-void approved_list_publish(struct approved_list *list)
+/**
+ * msr_safe_list_publish() - put a list in force
+ * @list: by address, without duplicates; the caller gives it away
+ *
+ * When this returns no access takes place under the list before it any more:
+ * each is looked up and carried out in one RCU readers' side.
+ *
+ * Context: May sleep.
+ */
+void msr_safe_list_publish(struct msr_safe_list *list)
 {
-	struct approved_list *old;
+	struct msr_safe_list *old;
 
 	mutex_lock(&publish_lock);
 	old = rcu_replace_pointer(active, list, lockdep_is_held(&publish_lock));
 	mutex_unlock(&publish_lock);
-	approved_list_put(old);
+	synchronize_rcu();
+	msr_safe_list_put(old);
 }
 
-const struct approved_register *
-approved_list_find(const struct approved_list *list, u32 address)
+/**
+ * msr_safe_list_find() - a register on a list
+ * @list: that stays while this runs and the result is used
+ * @address: of the register
+ *
+ * Context: Any.
+ * Return: NULL if it is not on the list.
+ */
+const struct msr_safe_register *
+msr_safe_list_find(const struct msr_safe_list *list, u32 address)
 {
 	size_t low = 0, high = list->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct approved_register *reg = &list->registers[middle];
+		const struct msr_safe_register *reg = &list->registers[middle];
 
 		if (reg->address == address)
 			return reg;
@@ -70,29 +118,17 @@ approved_list_find(const struct approved_list *list, u32 address)
 	return NULL;
 }
 
-int approved_list_mask(u32 address, u64 *mask)
+int __init msr_safe_list_init(void)
 {
-	const struct approved_register *reg;
-
-	rcu_read_lock();
-	reg = approved_list_find(rcu_dereference(active), address);
-	if (reg)
-		*mask = reg->mask;
-	rcu_read_unlock();
-	return reg ? 0 : -EACCES;
-}
-
-int approved_list_init(void)
-{
-	struct approved_list *nothing = approved_list_alloc(0);
+	struct msr_safe_list *nothing = msr_safe_list_alloc(0);
 
 	if (!nothing)
 		return -ENOMEM;
-	approved_list_publish(nothing);
+	msr_safe_list_publish(nothing);
 	return 0;
 }
 
-void approved_list_exit(void)
+void msr_safe_list_exit(void)
 {
-	approved_list_publish(NULL);
+	msr_safe_list_publish(NULL);
 }

@@ -5,69 +5,91 @@
 
 #include <linux/printk.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "approved_list.h"
 #include "approved_list_draft.h"
+#include "memory.h"
 
-struct draft_entry {
+struct msr_safe_draft_entry {
 	struct rb_node node;
-	struct approved_register reg;
+	struct msr_safe_register reg;
 	unsigned int line;
 };
 
-void list_draft_start(struct list_draft *draft)
+/*
+ * What all functions of a draft have in common: they may sleep, and the caller
+ * keeps others away from the draft. The first error stays, is logged with its
+ * line, and is what all later ones return.
+ */
+
+/**
+ * msr_safe_draft_start() - a draft of nothing
+ * @draft: which holds no memory
+ */
+void msr_safe_draft_start(struct msr_safe_draft *draft)
 {
-	*draft = (struct list_draft){ .entries = RB_ROOT };
-	list_text_start(&draft->text);
+	*draft = (struct msr_safe_draft){ .entries = RB_ROOT };
+	msr_safe_text_start(&draft->text);
 }
 
-void list_draft_discard(struct list_draft *draft)
+/**
+ * msr_safe_draft_discard() - give back the memory of a draft
+ * @draft: for msr_safe_draft_start(), from now on
+ */
+void msr_safe_draft_discard(struct msr_safe_draft *draft)
 {
-	struct draft_entry *entry, *next;
+	struct msr_safe_draft_entry *entry, *next;
 
 	rbtree_postorder_for_each_entry_safe(entry, next, &draft->entries, node) {
-		kfree(entry);
+		msr_safe_free(entry);
 		cond_resched();
 	}
 	draft->entries = RB_ROOT;
 }
 
-int list_draft_fail(struct list_draft *draft, int err, const char *problem)
+/**
+ * msr_safe_draft_fail() - nothing will come of a draft
+ * @draft: without an error so far
+ * @err: negative errno
+ * @problem: in words
+ *
+ * Return: the error.
+ */
+int msr_safe_draft_fail(struct msr_safe_draft *draft, int err, const char *problem)
 {
-	pr_err_ratelimited("approved list: line %u: %s (error %d), the list in force stays\n",
-			   draft->text.line, problem, -err);
+	pr_err("approved list: line %u: %s (error %d), the list in force stays\n",
+	       draft->text.line, problem, -err);
 	draft->error = err;
-	list_draft_discard(draft);
+	msr_safe_draft_discard(draft);
 	return err;
 }
 
-static int fail_duplicate(struct list_draft *draft, const struct draft_entry *first)
+static int fail_duplicate(struct msr_safe_draft *draft, const struct msr_safe_draft_entry *first)
 {
 	char problem[64];
 
 	snprintf(problem, sizeof(problem), "address 0x%08X is on line %u already",
 		 first->reg.address, first->line);
-	return list_draft_fail(draft, -ENOTUNIQ, problem);
+	return msr_safe_draft_fail(draft, -ENOTUNIQ, problem);
 }
 
-static int add_entry(struct list_draft *draft, u32 address)
+static int add_entry(struct msr_safe_draft *draft, u32 address)
 {
 	struct rb_node **link = &draft->entries.rb_node, *parent = NULL;
-	struct draft_entry *entry;
+	struct msr_safe_draft_entry *entry;
 
 	while (*link) {
 		parent = *link;
-		entry = rb_entry(parent, struct draft_entry, node);
+		entry = rb_entry(parent, struct msr_safe_draft_entry, node);
 		if (entry->reg.address == address)
 			return fail_duplicate(draft, entry);
 		link = address < entry->reg.address ? &parent->rb_left : &parent->rb_right;
 	}
 
-	entry = kzalloc(sizeof(*entry), LIST_GFP);
+	entry = msr_safe_alloc(sizeof(*entry));
 	if (!entry)
-		return list_draft_fail(draft, -ENOMEM, "out of memory");
-	entry->reg.address = address;
+		return msr_safe_draft_fail(draft, -ENOMEM, "out of memory");
+	entry->reg = (struct msr_safe_register){ .address = address };
 	entry->line = draft->text.line;
 	rb_link_node(&entry->node, parent, link);
 	rb_insert_color(&entry->node, &draft->entries);
@@ -76,10 +98,10 @@ static int add_entry(struct list_draft *draft, u32 address)
 	return 0;
 }
 
-static int take(struct list_draft *draft, int event)
+static int take(struct msr_safe_draft *draft, int event)
 {
 	if (event < 0)
-		return list_draft_fail(draft, event, draft->text.problem);
+		return msr_safe_draft_fail(draft, event, draft->text.problem);
 	if (event == TEXT_ADDRESS)
 		return add_entry(draft, draft->text.value);
 	if (event == TEXT_MASK)
@@ -87,52 +109,81 @@ static int take(struct list_draft *draft, int event)
 	return 0;
 }
 
-int list_draft_reserve(struct list_draft *draft, size_t length)
+/**
+ * msr_safe_draft_reserve() - before text is appended
+ * @draft: to which
+ * @length: of that text, in all its chunks
+ *
+ * Return: 0, -E2BIG, or the error before.
+ */
+int msr_safe_draft_reserve(struct msr_safe_draft *draft, size_t length)
 {
 	if (draft->error)
 		return draft->error;
-	if (length > LIST_TEXT_MAX - draft->length)
-		return list_draft_fail(draft, -E2BIG, "text longer than 1 MiB");
+	if (length > MSR_SAFE_MAX_LIST_BYTES - draft->length)
+		return msr_safe_draft_fail(draft, -E2BIG, "text longer than 1 MiB");
 	draft->length += length;
 	return 0;
 }
 
-int list_draft_append(struct list_draft *draft, const char *chunk, size_t length)
+/**
+ * msr_safe_draft_append() - more text
+ * @draft: to which
+ * @chunk: with borders anywhere
+ * @length: of the chunk, for which there is a reservation
+ *
+ * Return: 0 or a negative errno.
+ */
+int msr_safe_draft_append(struct msr_safe_draft *draft, const char *chunk, size_t length)
 {
 	int err = draft->error;
 
 	while (!err && length--)
-		err = take(draft, list_text_push(&draft->text, *chunk++));
+		err = take(draft, msr_safe_text_push(&draft->text, *chunk++));
 	return err;
 }
 
-int list_draft_pause(struct list_draft *draft)
+/**
+ * msr_safe_draft_pause() - nothing follows for now
+ * @draft: whose last line may be incomplete
+ *
+ * Return: 0, or a negative errno if nothing that may follow makes it right.
+ */
+int msr_safe_draft_pause(struct msr_safe_draft *draft)
 {
-	return draft->error ?: take(draft, list_text_pause(&draft->text));
+	return draft->error ?: take(draft, msr_safe_text_pause(&draft->text));
 }
 
-int list_draft_publish(struct list_draft *draft)
+/**
+ * msr_safe_draft_publish() - the text is complete: put the list that it says in force
+ * @draft: holds no memory afterwards
+ * @count: of the registers
+ *
+ * Return: 0 if and only if it is in force, or a negative errno.
+ */
+int msr_safe_draft_publish(struct msr_safe_draft *draft, size_t *count)
 {
-	struct approved_register *reg;
-	struct approved_list *list;
+	struct msr_safe_register *reg;
+	struct msr_safe_list *list;
 	struct rb_node *node;
 	int err;
 
-	err = draft->error ?: take(draft, list_text_end(&draft->text));
+	err = draft->error ?: take(draft, msr_safe_text_end(&draft->text));
 	if (err)
 		return err;
 	if (!draft->count && draft->text.has_comments)
-		return list_draft_fail(draft, -ENOMSG, "comments, but no register");
+		return msr_safe_draft_fail(draft, -ENOMSG, "comments, but no register");
 
-	list = approved_list_alloc(draft->count);
+	list = msr_safe_list_alloc(draft->count);
 	if (!list)
-		return list_draft_fail(draft, -ENOMEM, "out of memory");
+		return msr_safe_draft_fail(draft, -ENOMEM, "out of memory");
 	reg = list->registers;
 	for (node = rb_first(&draft->entries); node; node = rb_next(node)) {
-		*reg++ = rb_entry(node, struct draft_entry, node)->reg;
+		*reg++ = rb_entry(node, struct msr_safe_draft_entry, node)->reg;
 		cond_resched();
 	}
-	approved_list_publish(list);
-	list_draft_discard(draft);
+	*count = draft->count;
+	msr_safe_list_publish(list);
+	msr_safe_draft_discard(draft);
 	return 0;
 }

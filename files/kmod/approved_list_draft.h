@@ -4,33 +4,27 @@
 #define MSR_SAFE_APPROVED_LIST_DRAFT_H
 
 #include <linux/rbtree.h>
-#include <linux/sizes.h>
 
 #include "approved_list_text.h"
-
-/* A longer text is refused. */
-#define LIST_TEXT_MAX	SZ_1M
+#include "include/uapi/msr_safe.h"
 
 /* What one writer has written so far of a list to come. */
-struct list_draft {
-	struct list_text text;
+struct msr_safe_draft {
+	struct msr_safe_text text;
 	struct rb_root entries;		/* by address */
-	struct draft_entry *newest;
+	struct msr_safe_draft_entry *newest;
 	size_t count;
 	size_t length;			/* of the text */
 	int error;			/* the first; nothing else follows it */
 };
 
-void list_draft_start(struct list_draft *draft);
-void list_draft_discard(struct list_draft *draft);
+void msr_safe_draft_start(struct msr_safe_draft *draft);
+void msr_safe_draft_discard(struct msr_safe_draft *draft);
 
-/* More text may follow. Errors stay, and are logged with their line. */
-int list_draft_reserve(struct list_draft *draft, size_t length);
-int list_draft_append(struct list_draft *draft, const char *chunk, size_t length);
-int list_draft_pause(struct list_draft *draft);
-int list_draft_fail(struct list_draft *draft, int err, const char *problem);
-
-/* The text is complete: puts the list that it says in force. */
-int list_draft_publish(struct list_draft *draft);
+int msr_safe_draft_reserve(struct msr_safe_draft *draft, size_t length);
+int msr_safe_draft_append(struct msr_safe_draft *draft, const char *chunk, size_t length);
+int msr_safe_draft_pause(struct msr_safe_draft *draft);
+int msr_safe_draft_fail(struct msr_safe_draft *draft, int err, const char *problem);
+int msr_safe_draft_publish(struct msr_safe_draft *draft, size_t *count);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "approved_list_text.h"
 
-static int fail(struct list_text *text, int err, const char *problem)
+static int fail(struct msr_safe_text *text, int err, const char *problem)
 {
 	text->problem = problem;
 	return err;
@@ -29,7 +29,7 @@ static unsigned int digit_value(char c)
 }
 
 /* A C integer literal without suffix: 0x1f, 31 or 037. */
-static int push_digit(struct list_text *text, char c)
+static int push_digit(struct msr_safe_text *text, char c)
 {
 	unsigned int digit = digit_value(c);
 
@@ -50,7 +50,7 @@ static int push_digit(struct list_text *text, char c)
 	return TEXT_NOTHING;
 }
 
-static int end_number(struct list_text *text)
+static int end_number(struct msr_safe_text *text)
 {
 	if (text->base == 16 && text->length == 2)
 		return fail(text, -EINVAL, "0x without digits");
@@ -65,12 +65,23 @@ static int end_number(struct list_text *text)
 	return TEXT_ADDRESS;
 }
 
-void list_text_start(struct list_text *text)
+/**
+ * msr_safe_text_start() - before the first character
+ * @text: is initialized
+ */
+void msr_safe_text_start(struct msr_safe_text *text)
 {
-	*text = (struct list_text){ .line = 1 };
+	*text = (struct msr_safe_text){ .line = 1 };
 }
 
-int list_text_push(struct list_text *text, char c)
+/**
+ * msr_safe_text_push() - the next character
+ * @text: which has had no error
+ * @c: any
+ *
+ * Return: an enum msr_safe_text_event, or a negative errno.
+ */
+int msr_safe_text_push(struct msr_safe_text *text, char c)
 {
 	int event = TEXT_NOTHING;
 
@@ -104,16 +115,28 @@ int list_text_push(struct list_text *text, char c)
 	return event;
 }
 
-int list_text_pause(struct list_text *text)
+/**
+ * msr_safe_text_pause() - nothing follows for now
+ * @text: which has had no error
+ *
+ * Return: 0, or a negative errno if nothing that may follow makes it right.
+ */
+int msr_safe_text_pause(struct msr_safe_text *text)
 {
 	if (text->place == IN_ADDRESS && text->value > U32_MAX)
 		return fail(text, -EINVAL, "address wider than 32 bits");
 	return TEXT_NOTHING;
 }
 
-int list_text_end(struct list_text *text)
+/**
+ * msr_safe_text_end() - nothing follows
+ * @text: which has had no error
+ *
+ * Return: as msr_safe_text_push().
+ */
+int msr_safe_text_end(struct msr_safe_text *text)
 {
-	int event = list_text_push(text, '\n');
+	int event = msr_safe_text_push(text, '\n');
 
 	/* No line began. */
 	if (event >= 0)

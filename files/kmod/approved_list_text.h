@@ -11,7 +11,7 @@
  * same source compiles in user space.
  */
 
-enum list_text_place {
+enum msr_safe_text_place {
 	BEFORE_ADDRESS,
 	IN_ADDRESS,
 	BEFORE_MASK,
@@ -20,31 +20,28 @@ enum list_text_place {
 	IN_COMMENT,
 };
 
-enum list_text_event {
+enum msr_safe_text_event {
 	TEXT_NOTHING,
 	TEXT_ADDRESS,		/* value is an entry's address */
 	TEXT_MASK,		/* value is that entry's write mask */
 };
 
-struct list_text {
+struct msr_safe_text {
 	u64 value;
 	unsigned int line;
 	unsigned int base;	/* of the number being read */
 	unsigned int length;	/* its characters so far */
-	enum list_text_place place;
+	enum msr_safe_text_place place;
 	bool has_comments;
 	const char *problem;	/* in words, once an error was returned */
 };
 
-void list_text_start(struct list_text *text);
+void msr_safe_text_start(struct msr_safe_text *text);
 
-/* Returns a list_text_event or a negative errno. */
-int list_text_push(struct list_text *text, char c);
+int msr_safe_text_push(struct msr_safe_text *text, char c);
 
-/* Nothing may follow for now: fails if nothing that may would make it right. */
-int list_text_pause(struct list_text *text);
+int msr_safe_text_pause(struct msr_safe_text *text);
 
-/* Nothing will follow. Returns as list_text_push(). */
-int list_text_end(struct list_text *text);
+int msr_safe_text_end(struct msr_safe_text *text);
 
 #endif

@@ -4,173 +4,199 @@
 /* /dev/cpu/msr_batch: many operations on many CPUs in one ioctl. */
 
 #include <linux/compat.h>
-#include <linux/ioctl.h>
+#include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <asm/thread_info.h>
 
-#include "batch.h"
+#include "access.h"
+#include "batch_layout.h"
 #include "devices.h"
-
-struct batch_array {
-	u32 numops;
-	u32 version;		/* padding to most clients: it means nothing */
-	struct operation __user *ops;
-};
-
-#define BATCH_IOCTL	_IOWR('c', 0xA2, struct batch_array)
+#include "lease.h"
+#include "sized.h"
 
 static unsigned int mdev_msr_batch;
 module_param(mdev_msr_batch, uint, 0444);
 MODULE_PARM_DESC(mdev_msr_batch, "Major number of msr_batch (0: any)");
 
-/* How operations lie in a caller's memory. Both return what was not copied. */
-struct layout {
-	unsigned long (*fetch)(struct batch *batch, const void __user *from);
-	unsigned long (*store)(const struct batch *batch, void __user *to);
-};
-
-static unsigned long fetch_native(struct batch *batch, const void __user *from)
+/* Of the file's lease, which begins once and stays until the file is closed. */
+static struct msr_safe_journal *lease_of(const struct file *file)
 {
-	return copy_from_user(batch->ops, from, batch->count * sizeof(*batch->ops));
+	/* Pairs with the cmpxchg() that begins it. */
+	return smp_load_acquire(&file->private_data);
 }
 
-static unsigned long store_native(const struct batch *batch, void __user *to)
+static long run(struct file *file, u32 count, void __user *ops,
+		const struct msr_safe_layout *layout)
 {
-	return copy_to_user(to, batch->ops, batch->count * sizeof(*batch->ops));
-}
-
-static const struct layout native_layout = { fetch_native, store_native };
-
-static long run(struct file *file, u32 count, void __user *ops, const struct layout *layout)
-{
-	struct batch batch;
+	struct msr_safe_access access;
 	int err;
 
 	if (!count)
 		return -EINVAL;
-	if (count > BATCH_MAX)
+	if (count > MSR_SAFE_MAX_OPERATIONS)
 		return -E2BIG;
-	err = batch_alloc(&batch, count);
+	err = msr_safe_access_alloc(&access, count, layout->timed);
 	if (err)
 		return err;
+	access.lease = lease_of(file);
 
-	if (layout->fetch(&batch, ops)) {
-		err = -EFAULT;
+	err = layout->fetch(&access, ops);
+	if (err)
 		goto free;
-	}
-	err = batch_run(&batch, file->f_mode);
-	if (layout->store(&batch, ops))
+	err = msr_safe_access_run(&access, file->f_mode);
+	if (layout->store(&access, ops))
 		err = -EFAULT;
 free:
-	batch_free(&batch);
+	msr_safe_access_free(&access);
 	return err;
+}
+
+static long run_timed(struct file *file, const void __user *argument)
+{
+	struct msr_safe_timed_batch array;
+	int err;
+
+	err = msr_safe_fetch_sized(&array, sizeof(array), argument);
+	if (err)
+		return err;
+	if (array.flags || array.op_size != sizeof(struct msr_safe_timed_operation))
+		return -EINVAL;
+	return run(file, array.numops, u64_to_user_ptr(array.ops), &msr_safe_timed_layout);
+}
+
+static long begin_lease(struct file *file, const void __user *argument)
+{
+	struct msr_safe_journal *lease;
+	struct msr_safe_lease asked;
+	int err;
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	err = msr_safe_fetch_sized(&asked, sizeof(asked), argument);
+	if (err)
+		return err;
+	if (asked.flags || asked.reserved)
+		return -EINVAL;
+	lease = msr_safe_lease_begin(asked.capacity);
+	if (IS_ERR(lease))
+		return PTR_ERR(lease);
+	if (!cmpxchg(&file->private_data, NULL, lease))
+		return 0;
+	msr_safe_lease_end(lease);
+	return -EEXIST;
+}
+
+static long tell_capabilities(void __user *argument)
+{
+	struct msr_safe_capabilities capabilities = {
+		.size = sizeof(capabilities),
+		.features = MSR_SAFE_HAS_COMMIT | MSR_SAFE_HAS_LEASE | MSR_SAFE_HAS_TIMED_BATCH,
+		.max_operations = MSR_SAFE_MAX_OPERATIONS,
+		.max_list_bytes = MSR_SAFE_MAX_LIST_BYTES,
+		.max_lease = MSR_SAFE_MAX_LEASE,
+		.interrupt_operations = MSR_SAFE_SLICE_OPERATIONS,
+		.interrupt_ns = MSR_SAFE_SLICE_NS,
+		.version = VERSION,
+	};
+	size_t known = sizeof(capabilities);
+	u32 users;
+
+	if (get_user(users, (const u32 __user *)argument))
+		return -EFAULT;
+	if (users < sizeof(users))
+		return -EINVAL;
+	if (users > PAGE_SIZE)
+		return -E2BIG;
+	if (msr_safe_own_cpus_only())
+		capabilities.features |= MSR_SAFE_OWN_CPUS_ONLY;
+	if (copy_to_user(argument, &capabilities, min_t(size_t, users, known)))
+		return -EFAULT;
+	if (users > known && clear_user(argument + known, users - known))
+		return -EFAULT;
+	return 0;
+}
+
+/* Those that are the same for callers of all kinds. */
+static long common_ioctl(struct file *file, unsigned int command, void __user *argument)
+{
+	switch (command) {
+	case MSR_SAFE_CAPABILITIES:
+		return tell_capabilities(argument);
+	case MSR_SAFE_LEASE:
+		return begin_lease(file, argument);
+	case MSR_SAFE_TIMED_BATCH:
+		return run_timed(file, argument);
+	default:
+		return -ENOTTY;
+	}
 }
 
 static long batch_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
-	struct batch_array array;
+	void __user *user = (void __user *)argument;
+	struct msr_safe_batch array;
 
-	if (command != BATCH_IOCTL)
-		return -ENOTTY;
-	if (copy_from_user(&array, (void __user *)argument, sizeof(array)))
+	if (command != MSR_SAFE_BATCH)
+		return common_ioctl(file, command, user);
+	if (copy_from_user(&array, user, sizeof(array)))
 		return -EFAULT;
-	return run(file, array.numops, array.ops, &native_layout);
+	return run(file, array.numops, (void __user *)array.ops, &msr_safe_native_layout);
 }
 
 #ifdef CONFIG_COMPAT
-struct batch_array32 {
+struct msr_safe_batch32 {
 	u32 numops;
 	u32 version;
 	compat_uptr_t ops;
 };
 
-#define BATCH_IOCTL32	_IOWR('c', 0xA2, struct batch_array32)
-
-/* i386 aligns 64-bit members to 4 bytes. */
-struct operation_ia32 {
-	u16 cpu;
-	u16 isrdmsr;
-	s32 err;
-	u32 msr;
-	compat_u64 msrdata;
-	compat_u64 wmask;
-};
-
-static_assert(sizeof(struct operation_ia32) == 28);
-
-static unsigned long fetch_ia32(struct batch *batch, const void __user *from)
-{
-	const struct operation_ia32 __user *user = from;
-	struct operation_ia32 op;
-	u32 i;
-
-	for (i = 0; i < batch->count; i++) {
-		if (copy_from_user(&op, &user[i], sizeof(op)))
-			return batch->count - i;
-		batch->ops[i] = (struct operation){
-			.cpu = op.cpu,
-			.isrdmsr = op.isrdmsr,
-			.msr = op.msr,
-			.msrdata = op.msrdata,
-		};
-		cond_resched();
-	}
-	return 0;
-}
-
-static unsigned long store_ia32(const struct batch *batch, void __user *to)
-{
-	struct operation_ia32 __user *user = to;
-	u32 i;
-
-	for (i = 0; i < batch->count; i++) {
-		const struct operation *op = &batch->ops[i];
-		struct operation_ia32 op32 = {
-			.cpu = op->cpu,
-			.isrdmsr = op->isrdmsr,
-			.err = op->err,
-			.msr = op->msr,
-			.msrdata = op->msrdata,
-			.wmask = op->wmask,
-		};
-
-		if (copy_to_user(&user[i], &op32, sizeof(op32)))
-			return batch->count - i;
-		cond_resched();
-	}
-	return 0;
-}
-
-static const struct layout ia32_layout = { fetch_ia32, store_ia32 };
+#define MSR_SAFE_BATCH32	_IOWR('c', 0xA2, struct msr_safe_batch32)
 
 static long batch_compat_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
-	struct batch_array32 array;
+	void __user *user = compat_ptr(argument);
+	struct msr_safe_batch32 array;
 
-	if (command != BATCH_IOCTL32)
-		return -ENOTTY;
-	if (copy_from_user(&array, compat_ptr(argument), sizeof(array)))
+	if (command != MSR_SAFE_BATCH32)
+		return common_ioctl(file, command, user);
+	if (copy_from_user(&array, user, sizeof(array)))
 		return -EFAULT;
 	/* x32 has the short pointers of i386 and the operations of x86-64. */
 	return run(file, array.numops, compat_ptr(array.ops),
-		   in_ia32_syscall() ? &ia32_layout : &native_layout);
+		   in_ia32_syscall() ? &msr_safe_ia32_layout : &msr_safe_native_layout);
 }
 #endif
 
+static int batch_open(struct inode *inode, struct file *file)
+{
+	file->private_data = NULL;
+	return 0;
+}
+
+/* However its last holder ends. */
+static int batch_release(struct inode *inode, struct file *file)
+{
+	if (lease_of(file))
+		msr_safe_lease_end(lease_of(file));
+	return 0;
+}
+
 static const struct file_operations batch_fops = {
 	.owner = THIS_MODULE,
+	.open = batch_open,
+	.release = batch_release,
 	.unlocked_ioctl = batch_ioctl,
 #ifdef CONFIG_COMPAT
 	.compat_ioctl = batch_compat_ioctl,
 #endif
 };
 
-struct char_device batch_device = {
+struct msr_safe_device msr_safe_batch_device = {
 	.class = {
 		.name = "msr_batch",
-		.devnode = char_device_devnode,
+		.devnode = msr_safe_device_devnode,
 	},
 	.fops = &batch_fops,
 	.minors = 1,

@@ -9,7 +9,7 @@
 
 #include "char_device.h"
 
-static int reserve(struct char_device *device)
+static int reserve(struct msr_safe_device *device)
 {
 	unsigned int chosen = *device->chosen;
 	int major;
@@ -25,7 +25,7 @@ static int reserve(struct char_device *device)
 	return 0;
 }
 
-static void release(struct char_device *device)
+static void release(struct msr_safe_device *device)
 {
 	if (!device->major)
 		return;
@@ -33,7 +33,7 @@ static void release(struct char_device *device)
 	device->major = 0;
 }
 
-static int reserve_those(struct char_device * const *devices, size_t count, bool chosen)
+static int reserve_those(struct msr_safe_device * const *devices, size_t count, bool chosen)
 {
 	size_t i;
 	int err;
@@ -48,7 +48,18 @@ static int reserve_those(struct char_device * const *devices, size_t count, bool
 	return 0;
 }
 
-int char_devices_reserve(struct char_device * const *devices, size_t count)
+/**
+ * msr_safe_devices_reserve() - a major number for every one of the devices, or for none
+ * @devices: none of which has one
+ * @count: of the devices
+ *
+ * The chosen ones come first, or an assigned one could take the number that was
+ * chosen for another.
+ *
+ * Context: Module init. May sleep.
+ * Return: 0, or a negative errno after a line in the log that names the parameter.
+ */
+int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t count)
 {
 	int err;
 
@@ -56,17 +67,33 @@ int char_devices_reserve(struct char_device * const *devices, size_t count)
 	if (!err)
 		err = reserve_those(devices, count, false);
 	if (err)
-		char_devices_release(devices, count);
+		msr_safe_devices_release(devices, count);
 	return err;
 }
 
-void char_devices_release(struct char_device * const *devices, size_t count)
+/**
+ * msr_safe_devices_release() - give back the major numbers
+ * @devices: some of which may have none
+ * @count: of the devices
+ *
+ * Context: Module init and exit. May sleep.
+ */
+void msr_safe_devices_release(struct msr_safe_device * const *devices, size_t count)
 {
 	while (count--)
 		release(devices[count]);
 }
 
-int char_device_add_node(struct char_device *device, unsigned int minor, const char *name)
+/**
+ * msr_safe_device_add_node() - a node, by udev or devtmpfs
+ * @device: whose class is registered
+ * @minor: of the node
+ * @name: in sysfs
+ *
+ * Context: May sleep.
+ * Return: 0 or a negative errno.
+ */
+int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor, const char *name)
 {
 	struct device *node;
 
@@ -74,31 +101,58 @@ int char_device_add_node(struct char_device *device, unsigned int minor, const c
 	return PTR_ERR_OR_ZERO(node);
 }
 
-void char_device_remove_node(struct char_device *device, unsigned int minor)
+/**
+ * msr_safe_device_remove_node() - undo msr_safe_device_add_node()
+ * @device: of the node
+ * @minor: of the node; files that are open stay
+ *
+ * Context: May sleep.
+ */
+void msr_safe_device_remove_node(struct msr_safe_device *device, unsigned int minor)
 {
 	device_destroy(&device->class, MKDEV(device->major, minor));
 }
 
-int char_device_add(struct char_device *device)
+/**
+ * msr_safe_device_add() - the class of a device with one node, and the node named as it
+ * @device: whose major is reserved
+ *
+ * Context: Module init. May sleep.
+ * Return: 0 or a negative errno.
+ */
+int msr_safe_device_add(struct msr_safe_device *device)
 {
 	int err;
 
 	err = class_register(&device->class);
 	if (err)
 		return err;
-	err = char_device_add_node(device, 0, device->class.name);
+	err = msr_safe_device_add_node(device, 0, device->class.name);
 	if (err)
 		class_unregister(&device->class);
 	return err;
 }
 
-void char_device_remove(struct char_device *device)
+/**
+ * msr_safe_device_remove() - undo msr_safe_device_add()
+ * @device: with one node
+ *
+ * Context: Module init and exit. May sleep.
+ */
+void msr_safe_device_remove(struct msr_safe_device *device)
 {
-	char_device_remove_node(device, 0);
+	msr_safe_device_remove_node(device, 0);
 	class_unregister(&device->class);
 }
 
-char *char_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
+/**
+ * msr_safe_device_devnode() - for struct class: the path in /dev of a device's only node
+ * @device: of the node
+ * @mode: of the node, or NULL
+ *
+ * Return: what the caller frees, or NULL.
+ */
+char *msr_safe_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
 {
 	if (mode)
 		*mode = 0600;

@@ -10,7 +10,7 @@
 #include "compat.h"
 
 /* A kind of device: its major number, and the sysfs class of its nodes. */
-struct char_device {
+struct msr_safe_device {
 	struct class class;
 	const struct file_operations *fops;
 	unsigned int minors;
@@ -19,21 +19,15 @@ struct char_device {
 	unsigned int major;		/* once it is reserved */
 };
 
-/*
- * Reserves a major for every one of the devices, or for none. The chosen ones
- * come first, or an assigned one could take the number chosen for another.
- */
-int char_devices_reserve(struct char_device * const *devices, size_t count);
-void char_devices_release(struct char_device * const *devices, size_t count);
+int msr_safe_devices_reserve(struct msr_safe_device * const *devices, size_t count);
+void msr_safe_devices_release(struct msr_safe_device * const *devices, size_t count);
 
-int char_device_add_node(struct char_device *device, unsigned int minor, const char *name);
-void char_device_remove_node(struct char_device *device, unsigned int minor);
+int msr_safe_device_add_node(struct msr_safe_device *device, unsigned int minor, const char *name);
+void msr_safe_device_remove_node(struct msr_safe_device *device, unsigned int minor);
 
-/* For a device with one node: its class, and the node named as the class. */
-int char_device_add(struct char_device *device);
-void char_device_remove(struct char_device *device);
+int msr_safe_device_add(struct msr_safe_device *device);
+void msr_safe_device_remove(struct msr_safe_device *device);
 
-/* For struct class: the path of such a node in /dev. */
-char *char_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode);
+char *msr_safe_device_devnode(DEVNODE_CONST struct device *device, umode_t *mode);
 
 #endif

@@ -14,6 +14,15 @@
 #define DEVNODE_CONST
 #endif
 
+#ifndef HAVE_HRTIMER_SETUP
+#define hrtimer_setup(timer, callback, clock, mode) \
+	do { \
+		struct hrtimer *timer_ = (timer); \
+		hrtimer_init(timer_, clock, mode); \
+		timer_->function = callback; \
+	} while (0)
+#endif
+
 #ifndef HAVE_RDMSRQ_SAFE
 #define rdmsrq_safe rdmsrl_safe
 #define wrmsrq_safe wrmsrl_safe

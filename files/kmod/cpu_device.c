@@ -7,13 +7,11 @@
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/uaccess.h>
 
-#include "approved_list.h"
+#include "access.h"
 #include "devices.h"
-#include "lockdown.h"
-#include "operation.h"
+#include "lease.h"
 #include "trace.h"
 
 static unsigned int mdev_msr_safe;
@@ -34,75 +32,60 @@ static unsigned int cpu_of(const struct file *file)
 	return iminor(file_inode(file));
 }
 
-static int check(struct operation *op, loff_t address)
+/* One operation, at the file's position. */
+static int run(struct msr_safe_access *access, struct file *file, loff_t address)
 {
+	struct msr_safe_op *op = access->ops;
 	int err;
 
-	if (address > U32_MAX)
+	op->cpu = cpu_of(file);
+	if (address > U32_MAX) {
+		trace_msr_safe_denied(op->cpu, address, !op->isrdmsr, -EACCES, current);
 		return -EACCES;
+	}
 	op->msr = address;
-	err = approved_list_mask(op->msr, &op->wmask);
-	if (err || op->isrdmsr)
-		return err;
-	return op->wmask ? lockdown_check_write() : -EACCES;
-}
-
-static int approve(struct operation *op, const struct file *file, loff_t address)
-{
-	int err = check(op, address);
-
-	if (err)
-		trace_register_denied(cpu_of(file), address, !op->isrdmsr, err);
-	return err;
-}
-
-struct request {
-	struct operation *op;
-	const struct task_struct *requester;
-};
-
-static void carry_out(void *info)
-{
-	struct request *request = info;
-
-	operation_carry_out(request->op, request->requester);
-}
-
-static int carry_out_on_cpu(struct operation *op, const struct file *file)
-{
-	struct request request = { op, current };
-	int err = smp_call_function_single(cpu_of(file), carry_out, &request, true);
-
-	return err ?: op->err;
+	access->read_only_err = -EACCES;
+	err = msr_safe_access_run(access, file->f_mode);
+	return err == -ECANCELED ? -EINTR : err;
 }
 
 static ssize_t cpu_read(struct file *file, char __user *buffer, size_t count, loff_t *position)
 {
-	struct operation op = { .isrdmsr = 1 };
+	struct msr_safe_access access;
 	int err;
 
-	if (count != sizeof(op.msrdata))
+	if (count != sizeof(u64))
 		return -EINVAL;
-	err = approve(&op, file, *position) ?: carry_out_on_cpu(&op, file);
+	err = msr_safe_access_alloc(&access, 1, false);
 	if (err)
 		return err;
-	return copy_to_user(buffer, &op.msrdata, count) ? -EFAULT : count;
+	access.ops[0].isrdmsr = 1;
+	err = run(&access, file, *position);
+	if (!err && copy_to_user(buffer, &access.ops[0].msrdata, count))
+		err = -EFAULT;
+	msr_safe_access_free(&access);
+	return err ?: count;
 }
 
+/* What is written comes first: to copy it may take as long as its owner likes. */
 static ssize_t cpu_write(struct file *file, const char __user *buffer, size_t count,
 			 loff_t *position)
 {
-	struct operation op = { .isrdmsr = 0 };
+	struct msr_safe_access access;
 	int err;
 
-	if (count != sizeof(op.msrdata))
+	if (count != sizeof(u64))
 		return -EINVAL;
-	err = approve(&op, file, *position);
+	err = msr_safe_access_alloc(&access, 1, false);
 	if (err)
 		return err;
-	if (copy_from_user(&op.msrdata, buffer, count))
-		return -EFAULT;
-	return carry_out_on_cpu(&op, file) ?: count;
+	access.ops[0].isrdmsr = 0;
+	if (copy_from_user(&access.ops[0].msrdata, buffer, count))
+		err = -EFAULT;
+	else
+		err = run(&access, file, *position);
+	msr_safe_access_free(&access);
+	return err ?: count;
 }
 
 static char *cpu_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
@@ -120,7 +103,7 @@ static const struct file_operations cpu_fops = {
 	.write = cpu_write,
 };
 
-struct char_device msr_device = {
+struct msr_safe_device msr_safe_cpu_device = {
 	.class = {
 		.name = "msr_safe",
 		.devnode = cpu_devnode,
@@ -135,35 +118,36 @@ static int cpu_online_node(unsigned int cpu)
 {
 	char name[sizeof("msr_safe4294967295")];
 
+	msr_safe_leases_go_on();
 	snprintf(name, sizeof(name), "msr_safe%u", cpu);
-	return char_device_add_node(&msr_device, cpu, name);
+	return msr_safe_device_add_node(&msr_safe_cpu_device, cpu, name);
 }
 
 static int cpu_offline_node(unsigned int cpu)
 {
-	char_device_remove_node(&msr_device, cpu);
+	msr_safe_device_remove_node(&msr_safe_cpu_device, cpu);
 	return 0;
 }
 
-int msr_device_add(void)
+int msr_safe_cpu_nodes_add(void)
 {
 	int err;
 
-	err = class_register(&msr_device.class);
+	err = class_register(&msr_safe_cpu_device.class);
 	if (err)
 		return err;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/msr_safe:online",
 				cpu_online_node, cpu_offline_node);
 	if (err < 0) {
-		class_unregister(&msr_device.class);
+		class_unregister(&msr_safe_cpu_device.class);
 		return err;
 	}
 	hotplug_state = err;
 	return 0;
 }
 
-void msr_device_remove(void)
+void msr_safe_cpu_nodes_remove(void)
 {
 	cpuhp_remove_state(hotplug_state);
-	class_unregister(&msr_device.class);
+	class_unregister(&msr_safe_cpu_device.class);
 }

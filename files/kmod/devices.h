@@ -5,13 +5,13 @@
 
 #include "char_device.h"
 
-extern struct char_device msr_device;
-extern struct char_device batch_device;
-extern struct char_device approved_list_device;
-extern struct char_device version_device;
+extern struct msr_safe_device msr_safe_cpu_device;
+extern struct msr_safe_device msr_safe_batch_device;
+extern struct msr_safe_device msr_safe_approved_list_device;
+extern struct msr_safe_device msr_safe_version_device;
 
 /* One node for each CPU that is online, now and later. */
-int msr_device_add(void);
-void msr_device_remove(void);
+int msr_safe_cpu_nodes_add(void);
+void msr_safe_cpu_nodes_remove(void);
 
 #endif

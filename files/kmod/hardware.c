@@ -7,7 +7,7 @@
 #include "compat.h"
 #include "hardware.h"
 
-int hardware_read(u32 address, u64 *value)
+int msr_safe_hardware_read(u32 address, u64 *value)
 {
 	u64 read;
 
@@ -17,16 +17,16 @@ int hardware_read(u32 address, u64 *value)
 	return 0;
 }
 
-int hardware_write(u32 address, u64 value)
+int msr_safe_hardware_write(u32 address, u64 value)
 {
 	return wrmsrq_safe(address, value) ? -EIO : 0;
 }
 
-int hardware_init(void)
+int msr_safe_hardware_init(void)
 {
 	return 0;
 }
 
-void hardware_exit(void)
+void msr_safe_hardware_exit(void)
 {
 }

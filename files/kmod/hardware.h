@@ -6,13 +6,14 @@
 #include <linux/types.h>
 
 /*
- * The registers of the CPU that this runs on, with interrupts off: the only
- * two functions that touch them. -EIO, and *value as it was, on a fault.
+ * The registers of the CPU that this runs on: the only two functions that touch
+ * them. Interrupts are off. Both return 0, or -EIO on a fault, and then *value
+ * is as it was.
  */
-int hardware_read(u32 address, u64 *value);
-int hardware_write(u32 address, u64 value);
+int msr_safe_hardware_read(u32 address, u64 *value);
+int msr_safe_hardware_write(u32 address, u64 value);
 
-int hardware_init(void);
-void hardware_exit(void);
+int msr_safe_hardware_init(void);
+void msr_safe_hardware_exit(void);
 
 #endif

@@ -3,7 +3,6 @@
 #ifndef MSR_SAFE_LOCKDOWN_H
 #define MSR_SAFE_LOCKDOWN_H
 
-/* 0, or -EPERM where kernel lockdown lets nobody write registers. */
-int lockdown_check_write(void);
+int msr_safe_lockdown_check_write(void);
 
 #endif

@@ -6,68 +6,78 @@
 #include <linux/module.h>
 
 #include "approved_list.h"
+#include "cpu_calls.h"
 #include "devices.h"
 #include "hardware.h"
+#include "lease.h"
 
-static struct char_device * const devices[] = {
-	&msr_device,
-	&batch_device,
-	&approved_list_device,
-	&version_device,
+static struct msr_safe_device * const devices[] = {
+	&msr_safe_cpu_device,
+	&msr_safe_batch_device,
+	&msr_safe_approved_list_device,
+	&msr_safe_version_device,
 };
 
 static int __init msr_safe_init(void)
 {
 	int err;
 
-	err = hardware_init();
+	msr_safe_calls_init();
+	err = msr_safe_hardware_init();
 	if (err)
 		return err;
-	err = approved_list_init();
+	err = msr_safe_list_init();
 	if (err)
 		goto exit_hardware;
-	err = char_devices_reserve(devices, ARRAY_SIZE(devices));
+	err = msr_safe_leases_init();
 	if (err)
 		goto exit_list;
-	err = char_device_add(&version_device);
+	err = msr_safe_devices_reserve(devices, ARRAY_SIZE(devices));
+	if (err)
+		goto exit_leases;
+	err = msr_safe_device_add(&msr_safe_version_device);
 	if (err)
 		goto release_majors;
-	err = char_device_add(&approved_list_device);
+	err = msr_safe_device_add(&msr_safe_approved_list_device);
 	if (err)
 		goto remove_version;
-	err = char_device_add(&batch_device);
+	err = msr_safe_device_add(&msr_safe_batch_device);
 	if (err)
 		goto remove_list;
-	err = msr_device_add();
+	err = msr_safe_cpu_nodes_add();
 	if (err)
 		goto remove_batch;
 	return 0;
 
 remove_batch:
-	char_device_remove(&batch_device);
+	msr_safe_device_remove(&msr_safe_batch_device);
 remove_list:
-	char_device_remove(&approved_list_device);
+	msr_safe_device_remove(&msr_safe_approved_list_device);
 remove_version:
-	char_device_remove(&version_device);
+	msr_safe_device_remove(&msr_safe_version_device);
 release_majors:
-	char_devices_release(devices, ARRAY_SIZE(devices));
+	msr_safe_devices_release(devices, ARRAY_SIZE(devices));
+exit_leases:
+	msr_safe_leases_exit();
 exit_list:
-	approved_list_exit();
+	msr_safe_list_exit();
 exit_hardware:
-	hardware_exit();
+	msr_safe_hardware_exit();
 	return err;
 }
 module_init(msr_safe_init);
 
 static void __exit msr_safe_exit(void)
 {
-	msr_device_remove();
-	char_device_remove(&batch_device);
-	char_device_remove(&approved_list_device);
-	char_device_remove(&version_device);
-	char_devices_release(devices, ARRAY_SIZE(devices));
-	approved_list_exit();
-	hardware_exit();
+	msr_safe_cpu_nodes_remove();
+	msr_safe_device_remove(&msr_safe_batch_device);
+	msr_safe_device_remove(&msr_safe_approved_list_device);
+	msr_safe_device_remove(&msr_safe_version_device);
+	msr_safe_devices_release(devices, ARRAY_SIZE(devices));
+	msr_safe_leases_exit();
+	msr_safe_calls_exit();
+	msr_safe_list_exit();
+	msr_safe_hardware_exit();
 }
 module_exit(msr_safe_exit);
 

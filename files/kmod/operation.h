@@ -7,25 +7,30 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
+#include "include/uapi/msr_safe.h"
+
+struct msr_safe_journal;
+struct msr_safe_list;
+struct msr_safe_register;
 struct task_struct;
 
-/* One access to one register of one CPU, laid out as the batch device takes it. */
-struct operation {
+/* struct msr_safe_operation of a 64-bit caller, with a use for its padding. */
+struct msr_safe_op {
 	u16 cpu;
-	u16 isrdmsr;		/* 0: write */
+	u16 isrdmsr;
 	s32 err;
 	u32 msr;
+	u32 index;		/* its place in the caller's order */
 	u64 msrdata;
-	u64 wmask;		/* the bits that a write changes */
+	u64 wmask;
 };
 
-static_assert(sizeof(struct operation) == 32);
-static_assert(offsetof(struct operation, msrdata) == 16);
+static_assert(sizeof(struct msr_safe_op) == 32);
+static_assert(offsetof(struct msr_safe_op, msrdata) == 16);
 
-/*
- * On the CPU that this runs on, whatever op->cpu; interrupts are off. The
- * requester, for whom this is done, is named in the trace.
- */
-void operation_carry_out(struct operation *op, const struct task_struct *requester);
+int msr_safe_op_approve(struct msr_safe_op *op, const struct msr_safe_list *list,
+			const struct msr_safe_register **near);
+void msr_safe_op_carry_out(struct msr_safe_op *op, struct msr_safe_journal *lease,
+			   const struct task_struct *requester);
 
 #endif

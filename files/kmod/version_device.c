@@ -20,7 +20,7 @@ static ssize_t version_read(struct file *file, char __user *buffer, size_t count
 
 static char *version_devnode(DEVNODE_CONST struct device *device, umode_t *mode)
 {
-	char *path = char_device_devnode(device, mode);
+	char *path = msr_safe_device_devnode(device, mode);
 
 	if (mode)
 		*mode = 0400;
@@ -33,7 +33,7 @@ static const struct file_operations version_fops = {
 	.read = version_read,
 };
 
-struct char_device version_device = {
+struct msr_safe_device msr_safe_version_device = {
 	.class = {
 		.name = "msr_safe_version",
 		.devnode = version_devnode,

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import tempfile
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import describe_change
+from ..module_utils.provisioning.change import deferrals, describe_change, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
 from ..plugin_utils.policy import wanted_policy
-from ..plugin_utils.wanted import plan, wanted_settings
+from ..plugin_utils.sending import send
+from ..plugin_utils.wanted import observation_options, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -28,16 +27,21 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
+                'deferred': {'type': 'list', 'elements': 'str', 'default': []},
                 'verify': {'type': 'dict'},
             }
         )
         stages, verify = arguments['stages'], arguments['verify']
         changes = [change for change in arguments['changes'] if stages is None or change['stage'] in stages]
         if self._task.check_mode or not changes:
-            result.update(changed=bool(changes), done=[describe_change(change) for change in changes])
+            result.update(
+                changed=bool(changes),
+                done=[describe_change(change) for change in changes],
+                deferred=arguments['deferred'],
+            )
         else:
             try:
-                settings = verify and wanted_settings(verify)
+                settings = verify and wanted_settings(verify, self._loader)
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
                 result.update(self.carry_out(changes, settings, task_vars))
@@ -56,37 +60,27 @@ class ActionModule(ActionBase):
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
                 'changes': changes,
-                'verify': settings and {name: settings[name] for name in ('kernel_release', 'group', 'policy')},
-                '_payloads': self.send(pack_tree(payloads)) if payloads else None,
+                'verify': observation_options(settings) if settings else None,
+                '_payloads': send(self, pack_tree(payloads)) if payloads else None,
             },
             task_vars=task_vars,
         )
         observed = result.pop('observed', None)
         if observed:
-            require_nothing_left(observed, settings)
+            result['deferred'] = require_nothing_left(observed, settings)
         return result
-
-    def send(self, content):
-        """Put bytes into a file on the node; return its path there."""
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, 'payloads')
-        with tempfile.NamedTemporaryFile() as local:
-            local.write(content)
-            local.flush()
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        return remote
 
 
 def require_nothing_left(observed, settings):
-    """Raise MsrSafeError where a node, observed after all changes, is not as wanted."""
+    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else."""
     changes, _wanted, _warnings = plan(observed, settings)
-    if changes:
+    if due(changes):
         raise MsrSafeError(
-            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, changes)),
-            'Something on the node undoes what the role does: look for other configuration of msr-safe.',
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),
+            'Another program on the node undoes what the role does, after it did it: no file of others is known here '
+            'that would.',
         )
+    return deferrals(changes)
 
 
 def difference(change):

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import due_stages
+from ..module_utils.provisioning.change import deferrals, due, due_stages
 from ..plugin_utils.policy import wanted_policy
-from ..plugin_utils.wanted import plan, wanted_settings
+from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
 class ActionModule(ActionBase):
@@ -19,12 +20,18 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        settings = wanted_settings(self._task.args)
+        options = dict(self._task.args)
+        if boolean(options.pop('of_role', False)):
+            options.update(options_of_role(task_vars, self._templar.template))
+        settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         try:
-            return {**result, **self.plan(settings, task_vars)}
+            result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
             raise AnsibleActionFail(str(error)) from None
+        if result['pending']:
+            result['options'] = options
+        return result
 
     def plan(self, settings, task_vars):
         observed = self.observe(settings, task_vars, lists=False)
@@ -33,31 +40,33 @@ class ActionModule(ActionBase):
             changes, wanted, warnings = plan(self.observe(settings, task_vars, lists=True), settings)
         result = {
             'changed': False,
-            'observed': observed,
-            'changes': changes,
+            'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
+            'deferred': deferrals(changes),
+            'pending': bool(changes),
             'warnings': warnings,
         }
         if observed['policy']:
             result['warnings'] += observed['policy']['notes']
         if wanted:
-            result['artifact'] = wanted['artifact']
             result['approved_list'] = {
                 name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
             }
         return result
 
     def observe(self, settings, task_vars, lists):
+        options = observation_options(settings)
+        options.update(lists=lists, _policy=options.pop('policy'))
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
-            module_args={
-                'kernel_release': settings['kernel_release'],
-                'group': settings['group'],
-                'lists': lists,
-                '_policy': settings['policy'],
-            },
+            module_args=options,
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:
             raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
+
+
+def shown(change, with_texts):
+    """Return a change as it is kept for the next task: the texts of the diff are many kB a host."""
+    return change if with_texts else dict(change, before='', after='')

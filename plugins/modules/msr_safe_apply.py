@@ -27,6 +27,11 @@ options:
     description: Carry out only the changes of these stages.
     type: list
     elements: str
+  deferred:
+    description: What RV(hpc.msr_safe.msr_safe_plan#module:deferred) says, to be said again.
+    type: list
+    elements: str
+    default: []
   verify:
     description:
       - The options of M(hpc.msr_safe.msr_safe_plan) that the changes were planned with.
@@ -61,13 +66,32 @@ done:
   type: list
   elements: str
   sample: ["load: load msr_safe"]
+deferred:
+  description:
+    - What is not done now and why, a line each. After changes that were verified, what is found then.
+    - A change that a job would feel is left out, too, where the job came between plan and execution.
+  returned: always
+  type: list
+  elements: str
+  sample: ["approve: activate al_0655: job 42 is on the node"]
 """
+
+import contextlib
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
 from ..module_utils.machine import Machine
-from ..module_utils.provisioning.change import carry_out_change, describe_change
+from ..module_utils.provisioning.change import (
+    carry_out_change,
+    defer,
+    deferrals,
+    describe_change,
+    describe_jobs,
+    disturbs,
+)
 from ..module_utils.provisioning.observation import observe_node
 from ..module_utils.provisioning.tree import read_packed
 
@@ -77,45 +101,55 @@ def main():
         argument_spec={
             'changes': {'type': 'list', 'elements': 'dict', 'required': True},
             'stages': {'type': 'list', 'elements': 'str'},
+            'deferred': {'type': 'list', 'elements': 'str', 'default': []},
             'verify': {'type': 'dict'},
             '_payloads': {'type': 'path'},
         },
         supports_check_mode=True,
     )
-    done = []
+    done, deferred = [], list(module.params['deferred'])
     try:
-        result = apply(module.params, module.check_mode, done)
+        result = apply(module.params, module.check_mode, done, deferred)
     except MsrSafeError as error:
-        module.fail_json(msg=str(error), done=done, changed=bool(done))
+        module.fail_json(msg=str(error), done=done, deferred=deferred, changed=bool(done))
     for note in result.pop('notes'):
         module.warn(note)
-    module.exit_json(changed=bool(done), done=done, **result)
+    module.exit_json(changed=bool(done), done=done, deferred=deferred, **result)
 
 
-def apply(options, is_check, done):
-    """Carry out the changes, adding to ``done``; return what is observed then. Raises MsrSafeError."""
+def apply(options, is_check, done, deferred):
+    """Carry out the changes, adding to ``done`` and ``deferred``; return what is observed then. Raises MsrSafeError."""
+    os.umask(0o022)  # What the role installs is for everyone to read, whatever root's shell is told
     machine = Machine()
     notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
-    for place, change in enumerate(options['changes']):
-        try:
-            if not is_check:
-                notes += carry_out_change(machine, change, payloads.get(str(place)))
-        except MsrSafeError as error:
-            raise MsrSafeError(
-                'Stage %s: %s' % (change['stage'], error.problem),
-                '\n'.join(filter(None, [error.remedy, 'What was to be done after that is left undone.'])),
-            ) from error
-        done.append(describe_change(change))
+    with prologs_held(machine, options['changes']) as jobs:
+        for place, change in enumerate(options['changes']):
+            if jobs and disturbs(change):
+                deferred += deferrals([defer(change, describe_jobs(jobs))])
+                continue
+            try:
+                if not is_check:
+                    notes += carry_out_change(machine, change, payloads.get(str(place)))
+            except MsrSafeError as error:
+                raise MsrSafeError(
+                    'Stage %s: %s' % (change['stage'], error.problem),
+                    '\n'.join(filter(None, [error.remedy, 'What was to be done after that is left undone.'])),
+                ) from error
+            done.append(describe_change(change))
     if not options['verify']:
         return {'notes': notes}
-    verify = options['verify']
-    return {
-        'notes': notes,
-        'observed': observe_node(
-            machine, verify.get('kernel_release'), verify.get('group'), policy=verify.get('policy')
-        ),
-    }
+    return {'notes': notes, 'observed': observe_node(machine, **options['verify'])}
+
+
+@contextlib.contextmanager
+def prologs_held(machine, changes):
+    """Yield the jobs on the node; no other begins or ends meanwhile, where there are changes that it would feel."""
+    if not any(map(disturbs, changes)) or not machine.exists(DIRECTORY):
+        yield []
+        return
+    with jobs_locked(machine):
+        yield list(read_records(machine))
 
 
 if __name__ == '__main__':

@@ -18,9 +18,20 @@ options:
   kernel_release:
     description: The kernel whose module file is looked at, as C(uname -r) prints it. Defaults to the running one.
     type: str
+  kernels:
+    description:
+      - Other kernels whose module files are looked at, as C(uname -r) prints them; V(installed) are all that the node
+        has, V(running) is none beside O(kernel_release).
+    type: list
+    elements: str
+    default: [running]
   group:
     description: Also tell whether this Unix group exists.
     type: str
+  build_directory:
+    description: Where the node keeps modules that it built.
+    type: path
+    default: /var/lib/msr-safe
   lists:
     description: Also return the texts of the approved lists.
     type: bool
@@ -76,14 +87,32 @@ msr_safe:
     build:
       description: What a build on the node would use, and the packages that it lacks.
       type: dict
-      sample: {"headers": null, "package_family": "debian", "missing_packages": ["linux-headers-6.1.0-53-amd64"]}
+      sample:
+        headers: null
+        headers_package: linux-headers-6.1.0-53-amd64
+        package_manager: apt-get
+        missing_packages: [linux-headers-6.1.0-53-amd64]
+    kernels:
+      description: For each other kernel that was asked for, what there is of C(build), C(vermagic) and C(module).
+      type: list
+      elements: dict
+    vermagic:
+      description: What the kernel wants its modules to say; null where none of its own can be read.
+      type: str
+    modules_disabled:
+      description: Whether the kernel loads no modules any more until the next boot.
+      type: bool
+    jobs:
+      description: The numbers of the jobs that the role slurm knows on the node.
+      type: list
+      elements: str
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str
     module:
       description:
         - The kernel module as it is loaded, installed, and built but not installed; null where it is not.
-        - C(holders) lists the processes that have a device open.
+        - C(resolved) is the file that modprobe loads, C(holders) lists the processes that have a device open.
       type: dict
       sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
     access:
@@ -129,6 +158,16 @@ msr_safe:
     service_enabled:
       description: Whether C(msr-safe.service) starts at boot.
       type: bool
+    permissions:
+      description: Files of the role whose mode or owner is not as it was installed, and the mode.
+      type: dict
+    links:
+      description: Symbolic links where files of the role belong, and their targets.
+      type: dict
+    others:
+      description: Files of others that are in the way, with their packages.
+      type: list
+      elements: dict
     traces:
       description: What O(hpc.msr_safe.msr_safe_plan#module:state=absent) would take away.
       type: dict
@@ -137,15 +176,18 @@ msr_safe:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
+from ..module_utils.layout import STATE
 from ..module_utils.machine import Machine
-from ..module_utils.provisioning.observation import observe_node
+from ..module_utils.provisioning.observation import RUNNING, observe_node
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             'kernel_release': {'type': 'str'},
+            'kernels': {'type': 'list', 'elements': 'str', 'default': [RUNNING]},
             'group': {'type': 'str'},
+            'build_directory': {'type': 'path', 'default': STATE},
             'lists': {'type': 'bool', 'default': False},
             'facts': {'type': 'bool', 'default': False},
             '_policy': {'type': 'dict'},
@@ -155,7 +197,13 @@ def main():
     options = module.params
     try:
         observed = observe_node(
-            Machine(), options['kernel_release'], options['group'], options['lists'], options['_policy']
+            Machine(),
+            options['kernel_release'],
+            options['group'],
+            options['lists'],
+            options['build_directory'],
+            options['kernels'],
+            options['_policy'],
         )
     except MsrSafeError as error:
         module.fail_json(msg=str(error))

@@ -18,6 +18,10 @@ author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes.info
 options:
+  of_role:
+    description: Take the options from the variables of the role, C(msr_safe_…), which is faster than naming each.
+    type: bool
+    default: false
   state:
     description: Whether the node is to have msr-safe, or no trace of it.
     type: str
@@ -28,15 +32,41 @@ options:
       - The kernel the module is for, as C(uname -r) prints it. Defaults to the running one.
       - For another kernel than the running one, the module is built and installed, but nothing is loaded.
     type: str
+  kernels:
+    description:
+      - For which kernels of the node the module is built and installed, beside O(kernel_release).
+      - V(running) - none. V(installed) - all that have modules of their own in C(/lib/modules), so that the next boot
+        finds its module; those before 5.10 are passed over.
+      - Otherwise releases, as C(uname -r) prints them.
+    type: list
+    elements: str
+    default: [running]
   build_directory:
     description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
     type: path
     default: /var/lib/msr-safe
+  install_packages:
+    description: Whether to install the distribution's kernel headers, gcc and make where they are missing to build.
+    type: bool
+    default: true
   artifacts:
     description:
       - Directory on the controller with the modules that a builder built, one for each kernel release and source.
       - Without it, every node builds for itself.
     type: path
+  sign_key:
+    description:
+      - The private key to sign the module with, a path on the builder, and there only. With O(sign_certificate).
+      - It is C(sign-file) of the kernel's headers that signs.
+    type: path
+  sign_certificate:
+    description: The certificate that belongs to O(sign_key), a path on the builder.
+    type: path
+  sign_command:
+    description:
+      - A command of the site's that signs the module, on the builder, instead. The module's path is put behind it.
+      - It is not run by a shell.
+    type: str
   majors:
     description:
       - Major numbers of the devices. 0, also the default, lets the kernel choose.
@@ -59,6 +89,23 @@ options:
         description: For C(/dev/cpu/msr_safe_version).
         type: int
         default: 0
+  reload:
+    description:
+      - When another module than the wanted one that is in the kernel is replaced. The rest is done in any case.
+      - V(idle) - in this run, unless a program has a device open; then it is deferred, and said which one.
+      - V(now) - in this run. Where a program has a device open, the plan is refused.
+      - V(boot) - never in a run; the next boot loads what is installed.
+      - While a job is on the node (C(msr-job status)), it is deferred whatever this says.
+    type: str
+    choices: [now, idle, boot]
+    default: idle
+  take_over:
+    description:
+      - Whether to set aside files of others that are in the way - another C(msr-safe.ko), settings of depmod and
+        modprobe, udev rules for our devices, files where ours belong. They are renamed to end in C(.set-aside).
+      - Otherwise, and where a file has lines about something else, the plan is refused and names them.
+    type: bool
+    default: false
   group:
     description: The Unix group that owns the devices. It is made, as a system group, where it does not exist.
     type: str
@@ -164,17 +211,25 @@ due:
   elements: str
   sample: [build, install, permissions, load, commands, approve, boot]
 changes:
-  description: The changes, for M(hpc.msr_safe.msr_safe_apply).
+  description:
+    - The changes that are to be done now, for M(hpc.msr_safe.msr_safe_apply).
+    - The texts that C(--diff) shows are in them only then.
   returned: success
   type: list
   elements: dict
-observed:
-  description: The node as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
+deferred:
+  description: What is not done now and why, a line each. The next run does it, or the next boot.
   returned: success
-  type: dict
-artifact:
-  description: The module that a builder built, or is to build, as a path on the controller.
-  returned: O(state=present)
+  type: list
+  elements: str
+  sample: ["approve: activate al_0655: job 42 is on the node"]
+pending:
+  description: Whether there is anything to do or deferred.
+  returned: success
+  type: bool
+options:
+  description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
+  returned: when there is anything to do or deferred
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.

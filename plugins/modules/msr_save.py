@@ -11,7 +11,8 @@ version_added: 2.0.0
 description:
   - Reads registers on all CPUs in one batch, by default every register that the active approved list lets be written.
   - Keeps them in a JSON file on the node, on the controller, or both.
-  - The file is written whole or not at all. It is left alone where it holds the same values already.
+  - The file is written whole or not at all. It is left alone where it holds the same already of what can be restored.
+    Bits that the approved list does not let be written, such as a temperature, may differ.
   - Fails, after saving the rest, where a register could not be read. The snapshot says which, and why.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:

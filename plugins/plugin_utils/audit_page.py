@@ -295,6 +295,7 @@ class Page:
                     finding.changes,
                     BY_NAME[finding.category].state,
                     int(is_plain(finding)),
+                    finding.title,
                 ]
                 for finding in self.comparison.findings
             ],

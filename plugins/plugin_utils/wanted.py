@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-import functools
+import json
+import os
+import re
 
 import yaml
 from ansible.errors import AnsibleActionFail
@@ -14,15 +16,53 @@ from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
+from .once import once
 
 # Of what documentation says of an option, what an argument spec says, too
 SPECIFIED = ('type', 'elements', 'choices', 'default', 'required')
 
+# The options that decide which list a processor gets
+ABOUT_LISTS = ('tier', 'directories', 'overrides', 'allow_unsafe', 'shared')
 
-@functools.lru_cache(maxsize=None)
-def argument_spec():
-    """Return the argument spec of msr_safe_plan: its documentation states it, nothing else does."""
-    return specified(yaml.safe_load(msr_safe_plan.DOCUMENTATION)['options'])
+
+# The variables of the role that are options of msr_safe_plan
+VARIABLES = {
+    'state': 'msr_safe_state',
+    'kernel_release': 'msr_safe_kernel_release',
+    'kernels': 'msr_safe_kernels',
+    'build_directory': 'msr_safe_build_directory',
+    'install_packages': 'msr_safe_install_packages',
+    'artifacts': 'msr_safe_artifacts',
+    'sign_key': 'msr_safe_sign_key',
+    'sign_certificate': 'msr_safe_sign_certificate',
+    'sign_command': 'msr_safe_sign_command',
+    'majors': 'msr_safe_majors',
+    'reload': 'msr_safe_reload',
+    'take_over': 'msr_safe_take_over',
+    'group': 'msr_safe_group',
+    'modes': 'msr_safe_modes',
+    'tier': 'msr_safe_approved_list_tier',
+    'directories': 'msr_safe_approved_list_directories',
+    'overrides': 'msr_safe_approved_list_overrides',
+    'allow_unsafe': 'msr_safe_allow_unsafe',
+    'shared': 'msr_safe_shared',
+    'nmi_watchdog': 'msr_safe_nmi_watchdog',
+    'policy': 'msr_safe_policy',
+}
+
+
+def options_of_role(variables, template):
+    """Return the options of msr_safe_plan that the variables of the role mean.
+
+    variables: of the host, as Ansible has them; template: a function that resolves what Jinja there is in a value. As
+    options of the task, each would be a template of its own, which every fork of Ansible would compile.
+    """
+    names = dict(VARIABLES)
+    if not template(variables['msr_safe_builder']):
+        names.pop('artifacts')
+    options = {option: template(variables[variable]) for option, variable in names.items()}
+    options['nmi_watchdog'] = options['nmi_watchdog'] or 'off'  # YAML reads off as false
+    return {option: value for option, value in options.items() if value != ''}
 
 
 def specified(options):
@@ -36,20 +76,68 @@ def specified(options):
     return spec
 
 
-def wanted_settings(options):
-    """Return the options of msr_safe_plan as its settings, checked and complete. Raises AnsibleActionFail."""
-    result = ArgumentSpecValidator(argument_spec()).validate(options)
+# The documentation states it, nothing else does. Parsed when Ansible imports this, not in each of its forks
+ARGUMENT_SPEC = specified(yaml.safe_load(msr_safe_plan.DOCUMENTATION)['options'])
+
+
+def wanted_settings(options, loader):
+    """Return the options of msr_safe_plan as its settings, checked and complete. Raises AnsibleActionFail.
+
+    loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
+    """
+    result = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
     if result.error_messages:
-        raise AnsibleActionFail('\n'.join(result.error_messages))
-    return result.validated_parameters
+        raise AnsibleActionFail('\n'.join(map(with_variable, result.error_messages)))
+    settings = result.validated_parameters
+    settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
+    if settings['artifacts']:
+        settings['artifacts'] = loader.path_dwim(settings['artifacts'])
+    if not os.path.isabs(settings['build_directory']):
+        raise AnsibleActionFail(
+            'build_directory: %s is not absolute. It is on the host that builds: write the whole path.'
+            % settings['build_directory']
+        )
+    return settings
+
+
+def with_variable(message):
+    """Return an error of an option with the variable of the role that it comes from."""
+    variables = [name for option, name in VARIABLES.items() if re.search(r'\b%s\b' % option, message)]
+    return '%s (%s)' % (message, ', '.join(variables)) if variables else message
+
+
+def observation_options(settings):
+    """Return what an observation of the node has to know of the settings, as options of msr_safe_info."""
+    options = {name: settings[name] for name in ('kernel_release', 'kernels', 'group')}
+    options['policy'] = settings['policy']
+    # With a builder, the directory is on that; the node keeps its copy where it always does
+    if not settings['artifacts']:
+        options['build_directory'] = settings['build_directory']
+    return options
 
 
 def plan(observed, settings):
-    """Return (changes, the wanted state or None, warnings) for an observed node. Raises MsrSafeError."""
+    """Return (changes, the wanted state or None, warnings) for an observed node.
+
+    Raises MsrSafeError, and AnsibleActionFail where there is no list to approve.
+    """
     if settings['state'] == 'absent':
         return plan_absent(observed), None, []
-    wanted, warnings = COLLECTION.wanted(observed, settings)
+    approved_list, warnings = approved_list_of(observed['cpu'], settings)
+    wanted = COLLECTION.wanted(observed, settings, approved_list)
     changes = plan_present(observed, wanted)
     if 'approve' in due_stages(changes):
         warnings += COLLECTION.watchdog_warnings(observed, wanted)
     return changes, wanted, warnings
+
+
+def approved_list_of(cpu, settings):
+    """Return (the list for a processor, warnings); selected, read and linted once in a run for all like it."""
+    model = {name: value for name, value in cpu.items() if name not in ('online', 'microcode')}
+    about_lists = {name: settings[name] for name in ABOUT_LISTS}
+    name = json.dumps(['approved list', model, about_lists], sort_keys=True)
+    return once(name, lambda: COLLECTION.approved_list(model, about_lists))
+
+
+# Made when Ansible imports this, not in each of its forks
+COLLECTION.digests  # noqa: B018

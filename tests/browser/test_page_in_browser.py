@@ -133,6 +133,14 @@ def test_a_state_is_shown_alone(window, pages):
     assert window.run("document.querySelector('[data-state=notice]').getAttribute('aria-pressed')") == 'true'
 
 
+def test_a_row_of_the_table_shows_its_nodes_alone(window, pages):
+    window.open(pages[500])
+    window.run("document.querySelectorAll('.heat .times')[1].focus()")
+    window.press('Enter')
+    assert window.text('#matches') == '11 of 500 nodes'
+    assert window.count('.finding') == 1
+
+
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_text_is_readable_in_light_and_dark(window, pages, scheme):
     """Contrast of WCAG 2.2 AA: 4.5 to 1 for text, 3 to 1 for marks that mean something."""

@@ -12,6 +12,10 @@ APPROVED_LIST = '/dev/cpu/msr_approved_list'
 VERSION = '/dev/cpu/msr_safe_version'
 
 BATCH_IOCTL = 0xC01063A2
+CAPABILITIES_IOCTL = 0x63A3
+LEASE_IOCTL = 0x63A4
+TIMED_BATCH_IOCTL = 0x63A5
+COMMIT_IOCTL = 0x63A6
 BATCH_MAX = 1 << 20
 
 ALL_ONES = (1 << 64) - 1
@@ -56,6 +60,20 @@ class BatchArray(ctypes.Structure):
     ]
 
 
+class TimedOperation(ctypes.Structure):
+    _fields_ = [
+        ('cpu', ctypes.c_uint16),
+        ('flags', ctypes.c_uint16),
+        ('err', ctypes.c_int32),
+        ('msr', ctypes.c_uint32),
+        ('reserved', ctypes.c_uint32),
+        ('data', ctypes.c_uint64),
+        ('mask', ctypes.c_uint64),
+        ('tsc', ctypes.c_uint64),
+        ('ns', ctypes.c_uint64),
+    ]
+
+
 def read_op(cpu, msr, flag=1):
     # err and wmask hold rubbish, so that what comes back was put there.
     return Operation(cpu=cpu, isrdmsr=flag, msr=msr, err=12345, wmask=0xBAD, msrdata=0xBAD)
@@ -77,6 +95,45 @@ def run_batch(operations, mode=os.O_RDWR, version=0):
     fd = os.open(BATCH, mode)
     try:
         err = batch_ioctl(fd, len(operations), ctypes.addressof(array), version)
+    finally:
+        os.close(fd)
+    return err, list(array)
+
+
+def run_batch_of(fd, operations):
+    """Return (errno, operations as the kernel left them) of a batch through this descriptor."""
+    array = (Operation * len(operations))(*operations)
+    return batch_ioctl(fd, len(operations), ctypes.addressof(array)), list(array)
+
+
+def sized_ioctl(fd, command, layout, *values, size=None, room=0):
+    """Return (errno, all numbers after the size) of an ioctl whose structure begins with its size.
+
+    layout: of what follows the size, as of struct; room: bytes of 0 that follow
+    """
+    argument = bytearray(struct.pack('=I' + layout, 0, *values) + bytes(room))
+    struct.pack_into('=I', argument, 0, len(argument) if size is None else size)
+    err = errno_of(fcntl.ioctl, fd, command, argument)
+    return err, struct.unpack_from('=I' + layout, argument)
+
+
+def begin_lease(fd, capacity=0):
+    """Return the errno of asking for a lease."""
+    return sized_ioctl(fd, LEASE_IOCTL, 'III', 0, capacity, 0)[0]
+
+
+def commit(fd):
+    """Return the errno of putting in force what was written to the list."""
+    return sized_ioctl(fd, COMMIT_IOCTL, 'I', 0)[0]
+
+
+def run_timed_batch(operations, flags=0, op_size=48):
+    """Return (errno, operations as the kernel left them)."""
+    array = (TimedOperation * len(operations))(*operations)
+    fd = os.open(BATCH, os.O_RDWR)
+    try:
+        address = ctypes.addressof(array)
+        err, _fields = sized_ioctl(fd, TIMED_BATCH_IOCTL, 'IIIQ', flags, len(operations), op_size, address)
     finally:
         os.close(fd)
     return err, list(array)

@@ -141,3 +141,29 @@ def test_x32_has_short_pointers_and_the_operations_of_64_bits(low_memory, batch_
     assert [one.err for one in done] == [0, 0]
     assert [one.wmask for one in done] == [msr_devices.ALL_ONES, 0xFF00]
     assert msr_devices.read_register(0, SCRATCH) == 0x0123456789ABCDEF
+
+
+def test_the_ioctls_that_are_the_same_for_all(low_memory, batch_fd):
+    """Structures that begin with their size have one layout for 64-bit and 32-bit callers."""
+    at = address_of(low_memory) + 256
+    low_memory[256:260] = struct.pack('=I', 72)
+    assert ioctl_32(low_memory, batch_fd, msr_devices.CAPABILITIES_IOCTL, at) == 0
+    assert struct.unpack_from('=I', low_memory, 280)[0] == 1 << 16
+    low_memory[256:272] = struct.pack('=IIII', 16, 0, 10, 0)
+    assert ioctl_32(low_memory, batch_fd, msr_devices.LEASE_IOCTL, at) == 0
+    timed = msr_devices.TimedOperation(cpu=0, msr=SCRATCH, data=0x0123456789ABCDEF)
+    low_memory[512:560] = bytes(timed)
+    low_memory[256:280] = struct.pack('=IIIIQ', 24, 0, 1, 48, address_of(low_memory) + 512)
+    assert ioctl_32(low_memory, batch_fd, msr_devices.TIMED_BATCH_IOCTL, at) == 0
+    done = msr_devices.TimedOperation.from_buffer_copy(low_memory, 512)
+    assert (done.err, done.mask, bool(done.tsc)) == (0, msr_devices.ALL_ONES, True)
+    assert msr_devices.read_register(0, SCRATCH) == 0x0123456789ABCDEF
+
+
+def test_a_commit(low_memory):
+    fd = os.open(msr_devices.APPROVED_LIST, os.O_WRONLY)
+    os.write(fd, b'0x10 1')
+    low_memory[256:264] = struct.pack('=II', 8, 0)
+    assert ioctl_32(low_memory, fd, msr_devices.COMMIT_IOCTL, address_of(low_memory) + 256) == 0
+    assert msr_devices.read_list() == msr_devices.render_list({0x10: 1})
+    os.close(fd)

@@ -5,12 +5,14 @@
 MSR_SAFE_LOCKDOWN=1 makes them raise it.
 """
 
+import ctypes
 import errno
 import os
 import struct
 
 import msr_devices
 import pytest
+import user_fault
 from msr_devices import SCRATCH
 
 LOCKDOWN = '/sys/kernel/security/lockdown'
@@ -24,11 +26,17 @@ def is_locked_down():
         return '[none]' not in file.read()
 
 
+def raise_lockdown():
+    with open(LOCKDOWN, 'w') as file:
+        file.write('integrity')
+
+
 @pytest.fixture(autouse=True)
-def lockdown():
+def lockdown(request):
+    if request.function is test_it_is_raised_while_a_write_waits_for_its_value:
+        return
     if os.environ.get('MSR_SAFE_LOCKDOWN') and not is_locked_down():
-        with open(LOCKDOWN, 'w') as file:
-            file.write('integrity')
+        raise_lockdown()
     if not is_locked_down():
         pytest.skip('no kernel lockdown here')
 
@@ -37,6 +45,31 @@ def lockdown():
 def honored():
     with open(PARAMETER) as file:
         return file.read().strip() == 'Y'
+
+
+@pytest.mark.skipif(not os.environ.get('MSR_SAFE_LOCKDOWN'), reason='no kernel lockdown here')
+def test_it_is_raised_while_a_write_waits_for_its_value(cpu_fd, honored):
+    """First of all: only before it is raised can it be."""
+    assert not is_locked_down()
+    os.pwrite(cpu_fd, struct.pack('=Q', 1), SCRATCH)
+    page = user_fault.LatePage()
+    address, size = ctypes.c_void_p(page.address), ctypes.c_size_t(8)
+    parked = user_fault.Parked(page, msr_devices.libc.pwrite, cpu_fd, address, size, ctypes.c_long(SCRATCH))
+    raise_lockdown()
+    assert parked.finish(struct.pack('=Q', 2)) == ((-1, errno.EPERM) if honored else (8, 0))
+    page.close()
+    assert os.pread(cpu_fd, 8, SCRATCH) == struct.pack('=Q', 1 if honored else 2)
+
+
+def test_a_lease_that_ends_under_it(honored, log):
+    """Nothing is written for it either, and nothing can have been."""
+    fd = os.open(msr_devices.BATCH, os.O_RDWR)
+    assert msr_devices.begin_lease(fd) == 0
+    before = msr_devices.read_register(0, SCRATCH)
+    err, _done = msr_devices.run_batch_of(fd, [msr_devices.write_op(0, SCRATCH, before ^ 1)])
+    assert err == (errno.EPERM if honored else 0)
+    os.close(fd)
+    assert msr_devices.read_register(0, SCRATCH) == before
 
 
 def test_writing_a_register(cpu_fd, honored):

@@ -16,6 +16,7 @@ import msr_devices
 import node
 import pytest
 import simulation
+import test_tracepoints
 from msr_devices import ALL_ONES, errno_of, read_op, read_register, run_batch, write_op, write_register
 
 SIMULATED_KO = os.environ.get('MSR_SAFE_SIMULATED_KO')
@@ -243,6 +244,56 @@ def test_masked_writes_of_a_package_at_once():
             os._exit(judge(batch))
         children.append(child)
     assert [os.WEXITSTATUS(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+
+
+@pytest.mark.parametrize('order', [CPUS, CPUS[::-1], CPUS[1:] + CPUS[:1]])
+@pytest.mark.parametrize('scope', ['core', 'package'])
+def test_a_lease_on_registers_that_cpus_share(scope, order):
+    """Each CPU remembers what it found, which may be what another one wrote: all is undone in reverse."""
+    simulation.have('0x610 %s 0x11 writable\n0x611 %s 0x22 writable\n' % (scope, scope))
+    fd = os.open(msr_devices.BATCH, os.O_RDWR)
+    assert msr_devices.begin_lease(fd) == 0
+    for value in (0x31, 0x17, 0x00, 0xFF, 0x11):
+        writes = [write_op(cpu, register, value + cpu) for cpu in order for register in (0x610, 0x611)]
+        assert msr_devices.run_batch_of(fd, writes)[0] == 0
+    os.close(fd)
+    assert {read_register(cpu, 0x610) for cpu in CPUS} == {0x11}
+    assert {read_register(cpu, 0x611) for cpu in CPUS} == {0x22}
+
+
+def test_a_lease_wants_registers_that_can_be_read():
+    simulation.have('0x610 cpu 5 writable read-faults')
+    fd = os.open(msr_devices.BATCH, os.O_RDWR)
+    assert msr_devices.run_batch_of(fd, [write_op(0, REGISTER, 6)])[0] == 0
+    assert msr_devices.begin_lease(fd) == 0
+    assert msr_devices.run_batch_of(fd, [write_op(0, REGISTER, 7)])[0] == errno.EIO
+    os.close(fd)
+    assert '0x0000000000000006' in simulation.present()
+
+
+def test_a_lease_that_cannot_write_back_says_so(log):
+    simulation.have('0x610 cpu 0 writable lock=31')
+    fd = os.open(msr_devices.BATCH, os.O_RDWR)
+    assert msr_devices.begin_lease(fd) == 0
+    assert msr_devices.run_batch_of(fd, [write_op(0, REGISTER, 1)])[0] == 0
+    simulation.have('0x610 cpu 1 write-faults', {REGISTER: 1})
+    os.close(fd)
+    assert [line for line in log.read() if 'not written back' in line and '(error %d)' % errno.EIO in line], log.lines
+
+
+def test_the_trace_of_a_masked_write_that_could_not_read_makes_nothing_up():
+    simulation.have('0x610 cpu 5 writable read-faults', {REGISTER: 0xFF00})
+    trace = test_tracepoints.Trace()
+    try:
+        trace.enable(True)
+        assert write_errno(0, 0x1234) == errno.EIO
+        (event, fields) = trace.events()[-1]
+    finally:
+        trace.close()
+    assert event == 'msr_safe_write'
+    assert fields['old'] == '0x0000000000000000(not-read)'
+    assert fields['new'] == '0x0000000000001234(not-written)'
+    assert fields['err'] == str(-errno.EIO)
 
 
 def judge(batch):

@@ -38,10 +38,15 @@ class Trace:
         """Return [(event, {field: text})] of the module's events so far."""
         found = []
         for line in (self.directory / 'trace').read_text().splitlines():
-            match = re.search(r': (register_\w+): (.*)', line)
+            match = re.search(r': (msr_safe_\w+): (.*)', line)
             if match:
                 found.append((match[1], parse_fields(match[2])))
         return found
+
+    def times(self):
+        """Return when the module's events so far were, in seconds."""
+        text = (self.directory / 'trace').read_text()
+        return sorted(float(time) for time in re.findall(r'(\d+\.\d+): msr_safe_\w+: ', text))
 
     def close(self):
         self.enable(False)
@@ -50,7 +55,7 @@ class Trace:
 
 def parse_fields(text):
     """Return {field: text} of an event; a word without = is given as {word: ''}."""
-    text = text.replace(' (not read)', '(not-read)')
+    text = text.replace(' (not read)', '(not-read)').replace(' (not written)', '(not-written)')
     return dict(word.partition('=')[::2] for word in text.split())
 
 
@@ -101,7 +106,7 @@ def test_a_write_names_who_asked_on_any_cpu(trace, own_name, cpu):
     finally:
         os.sched_setaffinity(0, node.online_cpus())
     expected = me(cpu=str(cpu), msr=address(SCRATCH), old=value(0) + '(not-read)', new=value(0x1234), err='0')
-    assert trace.events() == [('register_write', expected)]
+    assert trace.events() == [('msr_safe_write', expected)]
     assert expected['comm'] == 'who-wrote-this'
 
 
@@ -114,20 +119,24 @@ def test_a_masked_write_shows_old_and_new(trace):
     expected = me(
         cpu='0', msr=address(SCRATCH_2), old=value(0x3333333333333333), new=value(0x3333333333334433), err='0'
     )
-    assert trace.events()[-1] == ('register_write', expected)
+    assert trace.events()[-1] == ('msr_safe_write', expected)
 
 
 def test_a_read_shows_the_value(trace):
     msr_devices.write_register(1, SCRATCH, 0x5678)
     assert msr_devices.read_register(1, SCRATCH) == 0x5678
     expected = me(cpu='1', msr=address(SCRATCH), value=value(0x5678), err='0')
-    assert trace.events()[-1] == ('register_read', expected)
+    assert trace.events()[-1] == ('msr_safe_read', expected)
 
 
 def test_a_fault_is_shown(trace, cpu_fd):
     assert errno_of(os.pwrite, cpu_fd, struct.pack('=Q', FAULTING_VALUE), FAULTING) == errno.EIO
     event, fields = trace.events()[-1]
-    assert (event, fields['new'], fields['err']) == ('register_write', value(FAULTING_VALUE), str(-errno.EIO))
+    assert (event, fields['new'], fields['err']) == (
+        'msr_safe_write',
+        value(FAULTING_VALUE) + '(not-written)',
+        str(-errno.EIO),
+    )
 
 
 def test_a_batch_shows_every_operation(trace):
@@ -135,8 +144,8 @@ def test_a_batch_shows_every_operation(trace):
     operations = [write_op(cpu, SCRATCH, cpu + 7) for cpu in cpus] + [read_op(cpu, SCRATCH) for cpu in cpus]
     assert msr_devices.run_batch(operations)[0] == 0
     common = me(msr=address(SCRATCH), err='0')
-    expected = [('register_write', cpu, {'old': value(0) + '(not-read)', 'new': value(cpu + 7)}) for cpu in cpus]
-    expected += [('register_read', cpu, {'value': value(cpu + 7)}) for cpu in cpus]
+    expected = [('msr_safe_write', cpu, {'old': value(0) + '(not-read)', 'new': value(cpu + 7)}) for cpu in cpus]
+    expected += [('msr_safe_read', cpu, {'value': value(cpu + 7)}) for cpu in cpus]
     expected = [(event, dict(common, cpu=str(cpu), **fields)) for event, cpu, fields in expected]
     assert sorted(trace.events(), key=str) == sorted(expected, key=str)
 
@@ -147,15 +156,15 @@ def test_denied_as_it_is_not_on_the_list(trace, cpu_fd, msr):
     assert errno_of(os.pwrite, cpu_fd, bytes(8), msr) == errno.EACCES
     common = me(cpu='0', msr=address(msr), err=str(-errno.EACCES))
     assert trace.events() == [
-        ('register_denied', dict(common, read='')),
-        ('register_denied', dict(common, write='')),
+        ('msr_safe_denied', dict(common, read='')),
+        ('msr_safe_denied', dict(common, write='')),
     ]
 
 
 def test_denied_as_the_mask_is_0(trace, cpu_fd):
     assert errno_of(os.pwrite, cpu_fd, bytes(8), READ_ONLY) == errno.EACCES
     expected = me(cpu='0', msr=address(READ_ONLY), write='', err=str(-errno.EACCES))
-    assert trace.events() == [('register_denied', expected)]
+    assert trace.events() == [('msr_safe_denied', expected)]
 
 
 def test_denied_in_a_batch(trace):
@@ -163,9 +172,27 @@ def test_denied_in_a_batch(trace):
     operations = [read_op(0, SCRATCH), read_op(cpu, UNLISTED), write_op(cpu, READ_ONLY, 1), read_op(0, SCRATCH)]
     assert msr_devices.run_batch(operations)[0] == errno.EACCES
     assert trace.events() == [
-        ('register_denied', me(cpu=str(cpu), msr=address(UNLISTED), read='', err=str(-errno.EACCES))),
-        ('register_denied', me(cpu=str(cpu), msr=address(READ_ONLY), write='', err=str(-errno.EROFS))),
+        ('msr_safe_denied', me(cpu=str(cpu), msr=address(UNLISTED), read='', err=str(-errno.EACCES))),
+        ('msr_safe_denied', me(cpu=str(cpu), msr=address(READ_ONLY), write='', err=str(-errno.EROFS))),
     ]
+
+
+def test_what_a_lease_writes_back_is_shown(trace):
+    msr_devices.write_register(0, SCRATCH, 0x1234)
+    fd = os.open(msr_devices.BATCH, os.O_RDWR)
+    assert msr_devices.begin_lease(fd) == 0
+    assert msr_devices.run_batch_of(fd, [write_op(0, SCRATCH, 0x1235)])[0] == 0
+    os.close(fd)
+    expected = me(cpu='0', msr=address(SCRATCH), old=value(0x1235), new=value(0x1234), err='0')
+    assert trace.events()[-1] == ('msr_safe_write', expected)
+
+
+def test_who_replaced_the_list_is_shown(trace):
+    assert msr_devices.write_list('0x10 1\n0x11 0\n') == ('', 0)
+    assert trace.events()[-1] == ('msr_safe_list_replaced', me(registers='2', uid='0'))
+    seen = len(trace.events())
+    assert msr_devices.write_list('zebra')[1] == errno.EINVAL
+    assert len(trace.events()) == seen
 
 
 @pytest.mark.skipif(not is_locked_down(), reason='no kernel lockdown here')
@@ -174,7 +201,7 @@ def test_denied_under_lockdown(trace, cpu_fd):
     assert errno_of(os.pwrite, cpu_fd, bytes(8), SCRATCH) == errno.EPERM
     assert msr_devices.run_batch([write_op(0, SCRATCH, 1)])[0] == errno.EPERM
     expected = me(cpu='0', msr=address(SCRATCH), write='', err=str(-errno.EPERM))
-    assert trace.events() == [('register_denied', expected)] * 2
+    assert trace.events() == [('msr_safe_denied', expected)] * 2
 
 
 def test_nothing_is_shown_when_off(trace, cpu_fd):

@@ -63,7 +63,7 @@ FILES = (
 OF_HOME = ('.config/pip', '.pip')
 
 # What run_stages.py, the demo, Ansible and we say when something begins
-STEP = re.compile(r'\s*(\[ *\d+:\d\d\] (?:==>|<==).*|\d/6  .*|TASK \[.*\]|Installing .*|.*bin/pip install|Done in .*)')
+STEP = re.compile(r'\s*(\[ *\d+:\d\d\] (?:==>|<==).*|\d/7  .*|TASK \[.*\]|Installing .*|.*bin/pip install|Done in .*)')
 
 
 @dataclass

@@ -46,7 +46,7 @@ static const struct property {
 	enum argument argument;
 } properties[] = {
 #define PROPERTY(name, member, argument) \
-	{ name, offsetof(struct simulated_register, member), argument }
+	{ name, offsetof(struct msr_sim_register, member), argument }
 	PROPERTY("writable", writable, MASK),
 	PROPERTY("write-0-clears", write_0_clears, MASK),
 	PROPERTY("write-1-clears", write_1_clears, MASK),
@@ -60,7 +60,8 @@ static const struct property {
 #undef PROPERTY
 };
 
-static __printf(3, 4) int fail(struct definition *definition, int err, const char *format, ...)
+static __printf(3, 4) int fail(struct msr_sim_definition *definition, int err, const char *format,
+			       ...)
 {
 	struct va_format problem = { .fmt = format };
 	va_list arguments;
@@ -121,12 +122,13 @@ static int parse_argument(enum argument kind, const char *word, u64 *value)
 	return -EINVAL;
 }
 
-static u64 *property_of(const struct simulated_register *reg, const struct property *property)
+static u64 *property_of(const struct msr_sim_register *reg, const struct property *property)
 {
 	return (void *)reg + property->offset;
 }
 
-static int parse_property(struct definition *definition, struct simulated_register *reg, char *word)
+static int parse_property(struct msr_sim_definition *definition, struct msr_sim_register *reg,
+			  char *word)
 {
 	const char *name = strsep(&word, "=");
 	const struct property *property;
@@ -144,7 +146,7 @@ static int parse_property(struct definition *definition, struct simulated_regist
 	return fail(definition, -EINVAL, "there is no property %s", name);
 }
 
-static int check_properties(struct definition *definition, struct simulated_register *reg)
+static int check_properties(struct msr_sim_definition *definition, struct msr_sim_register *reg)
 {
 	u64 of_one[] = { reg->writable, reg->write_0_clears, reg->write_1_clears, reg->reserved };
 	u64 claimed = 0;
@@ -165,9 +167,9 @@ static int check_properties(struct definition *definition, struct simulated_regi
 	return 0;
 }
 
-static int check_is_first(struct definition *definition, const struct simulated_register *reg)
+static int check_is_first(struct msr_sim_definition *definition, const struct msr_sim_register *reg)
 {
-	const struct simulated_register *other = definition->file->registers;
+	const struct msr_sim_register *other = definition->file->registers;
 
 	for (; other < reg; other++)
 		if (other->address == reg->address)
@@ -176,10 +178,10 @@ static int check_is_first(struct definition *definition, const struct simulated_
 	return 0;
 }
 
-static int parse_register(struct definition *definition, const char *address, char *rest)
+static int parse_register(struct msr_sim_definition *definition, const char *address, char *rest)
 {
-	struct register_file *file = definition->file;
-	struct simulated_register *reg = &file->registers[file->count];
+	struct msr_sim_file *file = definition->file;
+	struct msr_sim_register *reg = &file->registers[file->count];
 	const char *scope = next_word(&rest), *value = next_word(&rest);
 	u64 number;
 	char *word;
@@ -213,28 +215,28 @@ static int parse_register(struct definition *definition, const char *address, ch
 	err = check_properties(definition, reg);
 	if (err)
 		return err;
-	err = simulated_register_alloc(reg);
+	err = msr_sim_register_alloc(reg);
 	if (err)
 		return fail(definition, err, "out of memory");
 	file->count++;
 	return 0;
 }
 
-static int poke(struct definition *definition, const struct cpumask *cpus, u64 value)
+static int poke(struct msr_sim_definition *definition, const struct cpumask *cpus, u64 value)
 {
-	const struct register_file *file = definition->file;
-	const struct simulated_register *reg = &file->registers[file->count - 1];
+	const struct msr_sim_file *file = definition->file;
+	const struct msr_sim_register *reg = &file->registers[file->count - 1];
 	unsigned int cpu;
 
 	for_each_cpu(cpu, cpus) {
-		if (!cpu_possible(cpu) || scope_home(reg->scope, cpu) >= nr_cpu_ids)
+		if (!cpu_possible(cpu) || !msr_sim_scope_is_known(cpu))
 			return fail(definition, -ENXIO, "CPU %u was never online", cpu);
-		simulated_register_poke(reg, scope_home(reg->scope, cpu), value);
+		msr_sim_register_poke(reg, msr_sim_scope_home(reg->scope, cpu), value);
 	}
 	return 0;
 }
 
-static int parse_value_on(struct definition *definition, char *rest)
+static int parse_value_on(struct msr_sim_definition *definition, char *rest)
 {
 	const char *cpulist = next_word(&rest), *value = next_word(&rest);
 	cpumask_var_t cpus;
@@ -256,7 +258,7 @@ static int parse_value_on(struct definition *definition, char *rest)
 	return err;
 }
 
-static int parse_line(struct definition *definition, char *line)
+static int parse_line(struct msr_sim_definition *definition, char *line)
 {
 	char *rest = strsep(&line, "#");
 	const char *word = next_word(&rest);
@@ -268,14 +270,14 @@ static int parse_line(struct definition *definition, char *line)
 	return parse_register(definition, word, rest);
 }
 
-static int end_line(struct definition *definition)
+static int end_line(struct msr_sim_definition *definition)
 {
 	definition->text[definition->length] = '\0';
 	definition->length = 0;
 	return parse_line(definition, definition->text);
 }
 
-static int push(struct definition *definition, char c)
+static int push(struct msr_sim_definition *definition, char c)
 {
 	int err;
 
@@ -292,18 +294,19 @@ static int push(struct definition *definition, char c)
 	return 0;
 }
 
-int definition_start(struct definition *definition)
+int msr_sim_definition_start(struct msr_sim_definition *definition)
 {
-	*definition = (struct definition){ .file = register_file_alloc(), .line = 1 };
+	*definition = (struct msr_sim_definition){ .file = msr_sim_file_alloc(), .line = 1 };
 	return definition->file ? 0 : -ENOMEM;
 }
 
-void definition_discard(struct definition *definition)
+void msr_sim_definition_discard(struct msr_sim_definition *definition)
 {
-	register_file_free(definition->file);
+	msr_sim_file_free(definition->file);
 }
 
-int definition_append(struct definition *definition, const char *chunk, size_t length)
+int msr_sim_definition_append(struct msr_sim_definition *definition, const char *chunk,
+			      size_t length)
 {
 	int err = definition->error;
 
@@ -312,13 +315,13 @@ int definition_append(struct definition *definition, const char *chunk, size_t l
 	return err;
 }
 
-int definition_finish(struct definition *definition, struct register_file **file)
+int msr_sim_definition_finish(struct msr_sim_definition *definition, struct msr_sim_file **file)
 {
 	int err = definition->error ?: end_line(definition);
 
 	if (err)
 		return err;
-	register_file_sort(definition->file);
+	msr_sim_file_sort(definition->file);
 	*file = definition->file;
 	definition->file = NULL;
 	return 0;
@@ -345,7 +348,7 @@ static void show_property(struct seq_file *seq, const struct property *property,
 	}
 }
 
-static void show_register(struct seq_file *seq, const struct simulated_register *reg)
+static void show_register(struct seq_file *seq, const struct msr_sim_register *reg)
 {
 	const struct property *property;
 
@@ -360,21 +363,21 @@ static void show_register(struct seq_file *seq, const struct simulated_register 
 }
 
 /* Values other than the initial one, each once with all CPUs that see it. */
-static void show_values(struct seq_file *seq, const struct simulated_register *reg,
+static void show_values(struct seq_file *seq, const struct msr_sim_register *reg,
 			struct cpumask *left, struct cpumask *same)
 {
 	unsigned int cpu;
 
 	cpumask_copy(left, cpu_online_mask);
 	while (!cpumask_empty(left)) {
-		unsigned int home = scope_home(reg->scope, cpumask_first(left));
-		u64 value = simulated_register_peek(reg, home);
+		unsigned int home = msr_sim_scope_home(reg->scope, cpumask_first(left));
+		u64 value = msr_sim_register_peek(reg, home);
 
 		cpumask_clear(same);
 		for_each_cpu(cpu, left) {
-			unsigned int other = scope_home(reg->scope, cpu);
+			unsigned int other = msr_sim_scope_home(reg->scope, cpu);
 
-			if (other == home || simulated_register_peek(reg, other) == value)
+			if (other == home || msr_sim_register_peek(reg, other) == value)
 				cpumask_set_cpu(cpu, same);
 		}
 		if (value != reg->initial)
@@ -383,7 +386,7 @@ static void show_values(struct seq_file *seq, const struct simulated_register *r
 	}
 }
 
-int definition_show(struct seq_file *seq, const struct register_file *file)
+int msr_sim_definition_show(struct seq_file *seq, const struct msr_sim_file *file)
 {
 	cpumask_var_t left, same;
 	int err = -ENOMEM;

@@ -15,24 +15,25 @@
  *
  * The second form gives the register above another value on some CPUs.
  */
-struct definition {
-	struct register_file *file;
+struct msr_sim_definition {
+	struct msr_sim_file *file;
 	unsigned int line;
 	size_t length;
 	char text[256];		/* of that line, so far */
 	int error;		/* the first; nothing else follows it */
 };
 
-int definition_start(struct definition *definition);
-void definition_discard(struct definition *definition);
+int msr_sim_definition_start(struct msr_sim_definition *definition);
+void msr_sim_definition_discard(struct msr_sim_definition *definition);
 
 /* More text may follow. Errors stay, and are logged with their line. */
-int definition_append(struct definition *definition, const char *chunk, size_t length);
+int msr_sim_definition_append(struct msr_sim_definition *definition, const char *chunk,
+			      size_t length);
 
 /* The text is complete: gives away the registers that it defines. */
-int definition_finish(struct definition *definition, struct register_file **file);
+int msr_sim_definition_finish(struct msr_sim_definition *definition, struct msr_sim_file **file);
 
 /* A definition of these registers, with the values that they have now. */
-int definition_show(struct seq_file *seq, const struct register_file *file);
+int msr_sim_definition_show(struct seq_file *seq, const struct msr_sim_file *file);
 
 #endif

@@ -25,7 +25,7 @@
 /* A descriptor open for writing. */
 struct writer {
 	struct mutex lock;	/* a descriptor may be shared */
-	struct definition definition;
+	struct msr_sim_definition definition;
 	bool wrote;
 };
 
@@ -33,10 +33,10 @@ static struct dentry *directory;
 
 static int registers_show(struct seq_file *seq, void *unused)
 {
-	const struct register_file *file = simulated_hardware_hold();
-	int err = file ? definition_show(seq, file) : 0;
+	const struct msr_sim_file *file = msr_sim_hold();
+	int err = file ? msr_sim_definition_show(seq, file) : 0;
 
-	simulated_hardware_release();
+	msr_sim_release();
 	return err;
 }
 
@@ -47,7 +47,7 @@ static int open_for_writing(struct inode *inode, struct file *file)
 	if (!writer)
 		return -ENOMEM;
 	mutex_init(&writer->lock);
-	if (definition_start(&writer->definition)) {
+	if (msr_sim_definition_start(&writer->definition)) {
 		kfree(writer);
 		return -ENOMEM;
 	}
@@ -62,7 +62,8 @@ static int registers_open(struct inode *inode, struct file *file)
 	return file->f_mode & FMODE_READ ? -EINVAL : open_for_writing(inode, file);
 }
 
-static int append_from_user(struct definition *definition, const char __user *buffer, size_t count)
+static int append_from_user(struct msr_sim_definition *definition, const char __user *buffer,
+			    size_t count)
 {
 	char chunk[256];
 	int err = 0;
@@ -72,7 +73,7 @@ static int append_from_user(struct definition *definition, const char __user *bu
 
 		if (copy_from_user(chunk, buffer, length))
 			return -EFAULT;
-		err = definition_append(definition, chunk, length);
+		err = msr_sim_definition_append(definition, chunk, length);
 		buffer += length;
 		count -= length;
 		cond_resched();
@@ -95,15 +96,15 @@ static ssize_t registers_write(struct file *file, const char __user *buffer, siz
 
 static int replace(struct writer *writer)
 {
-	struct register_file *registers;
+	struct msr_sim_file *registers;
 	int err;
 
 	if (!writer->wrote)
 		return 0;
 	writer->wrote = false;
-	err = definition_finish(&writer->definition, &registers);
+	err = msr_sim_definition_finish(&writer->definition, &registers);
 	if (!err)
-		simulated_hardware_replace(registers);
+		msr_sim_replace(registers);
 	return err;
 }
 
@@ -122,7 +123,7 @@ static int registers_release(struct inode *inode, struct file *file)
 	if (!(file->f_mode & FMODE_WRITE))
 		return single_release(inode, file);
 	replace(writer);
-	definition_discard(&writer->definition);
+	msr_sim_definition_discard(&writer->definition);
 	kfree(writer);
 	return 0;
 }
@@ -137,7 +138,7 @@ static const struct file_operations registers_fops = {
 	.release = registers_release,
 };
 
-int interface_init(void)
+int msr_sim_interface_init(void)
 {
 	struct dentry *file;
 
@@ -151,7 +152,7 @@ int interface_init(void)
 	return PTR_ERR(file);
 }
 
-void interface_exit(void)
+void msr_sim_interface_exit(void)
 {
 	debugfs_remove(directory);
 }

@@ -3,7 +3,7 @@
 #ifndef MSR_SAFE_SIMULATION_INTERFACE_H
 #define MSR_SAFE_SIMULATION_INTERFACE_H
 
-int interface_init(void);
-void interface_exit(void);
+int msr_sim_interface_init(void);
+void msr_sim_interface_exit(void);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "register.h"
 
-int simulated_register_alloc(struct simulated_register *reg)
+int msr_sim_register_alloc(struct msr_sim_register *reg)
 {
 	unsigned int home;
 
@@ -17,18 +17,19 @@ int simulated_register_alloc(struct simulated_register *reg)
 		return -ENOMEM;
 	for (home = 0; home < nr_cpu_ids; home++) {
 		raw_spin_lock_init(&reg->instances[home].lock);
-		simulated_register_poke(reg, home, reg->initial);
+		msr_sim_register_poke(reg, home, reg->initial);
 	}
 	return 0;
 }
 
-static void set(struct instance *instance, u64 value)
+static void set(struct msr_sim_instance *instance, u64 value)
 {
 	instance->value = value;
 	instance->since = ktime_get_ns();
 }
 
-static u64 present_value(const struct simulated_register *reg, const struct instance *instance)
+static u64 present_value(const struct msr_sim_register *reg,
+			 const struct msr_sim_instance *instance)
 {
 	u64 seconds, count;
 	u32 ns;
@@ -40,9 +41,9 @@ static u64 present_value(const struct simulated_register *reg, const struct inst
 	return (instance->value & ~reg->counter) | (count & reg->counter);
 }
 
-u64 simulated_register_peek(const struct simulated_register *reg, unsigned int home)
+u64 msr_sim_register_peek(const struct msr_sim_register *reg, unsigned int home)
 {
-	struct instance *instance = &reg->instances[home];
+	struct msr_sim_instance *instance = &reg->instances[home];
 	unsigned long flags;
 	u64 value;
 
@@ -52,9 +53,9 @@ u64 simulated_register_peek(const struct simulated_register *reg, unsigned int h
 	return value;
 }
 
-void simulated_register_poke(const struct simulated_register *reg, unsigned int home, u64 value)
+void msr_sim_register_poke(const struct msr_sim_register *reg, unsigned int home, u64 value)
 {
-	struct instance *instance = &reg->instances[home];
+	struct msr_sim_instance *instance = &reg->instances[home];
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&instance->lock, flags);
@@ -62,15 +63,15 @@ void simulated_register_poke(const struct simulated_register *reg, unsigned int 
 	raw_spin_unlock_irqrestore(&instance->lock, flags);
 }
 
-int simulated_register_read(const struct simulated_register *reg, unsigned int home, u64 *value)
+int msr_sim_register_read(const struct msr_sim_register *reg, unsigned int home, u64 *value)
 {
 	if (reg->read_faults)
 		return -EIO;
-	*value = simulated_register_peek(reg, home);
+	*value = msr_sim_register_peek(reg, home);
 	return 0;
 }
 
-static u64 written_value(const struct simulated_register *reg, u64 old, u64 value)
+static u64 written_value(const struct msr_sim_register *reg, u64 old, u64 value)
 {
 	u64 new = (old & ~reg->writable) | (value & reg->writable);
 
@@ -79,9 +80,9 @@ static u64 written_value(const struct simulated_register *reg, u64 old, u64 valu
 	return new;
 }
 
-int simulated_register_write(const struct simulated_register *reg, unsigned int home, u64 value)
+int msr_sim_register_write(const struct msr_sim_register *reg, unsigned int home, u64 value)
 {
-	struct instance *instance = &reg->instances[home];
+	struct msr_sim_instance *instance = &reg->instances[home];
 	unsigned long flags;
 	int err = 0;
 	u64 old;

@@ -9,15 +9,15 @@
 #include "scope.h"
 
 /* What the CPUs of one scope share: one CPU, one core or one package. */
-struct instance {
+struct msr_sim_instance {
 	raw_spinlock_t lock;
 	u64 value;
 	u64 since;		/* when it was that, in ns */
 };
 
-struct simulated_register {
+struct msr_sim_register {
 	u32 address;
-	enum scope scope;
+	enum msr_sim_scope scope;
 	unsigned int line;	/* of the definition */
 	u64 initial;
 	u64 writable;		/* bits that hold what is written */
@@ -30,17 +30,17 @@ struct simulated_register {
 	u64 locked_faults;	/* or fault */
 	u64 read_faults;
 	u64 write_faults;
-	struct instance *instances;	/* by the scope's home */
+	struct msr_sim_instance *instances;	/* by the scope's home */
 };
 
-int simulated_register_alloc(struct simulated_register *reg);
+int msr_sim_register_alloc(struct msr_sim_register *reg);
 
 /* On any CPU, in any context. -EIO, and *value as it was, on a fault. */
-int simulated_register_read(const struct simulated_register *reg, unsigned int home, u64 *value);
-int simulated_register_write(const struct simulated_register *reg, unsigned int home, u64 value);
+int msr_sim_register_read(const struct msr_sim_register *reg, unsigned int home, u64 *value);
+int msr_sim_register_write(const struct msr_sim_register *reg, unsigned int home, u64 value);
 
 /* From the outside, whatever a CPU would be told. */
-u64 simulated_register_peek(const struct simulated_register *reg, unsigned int home);
-void simulated_register_poke(const struct simulated_register *reg, unsigned int home, u64 value);
+u64 msr_sim_register_peek(const struct msr_sim_register *reg, unsigned int home);
+void msr_sim_register_poke(const struct msr_sim_register *reg, unsigned int home, u64 value);
 
 #endif

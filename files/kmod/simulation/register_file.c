@@ -8,14 +8,14 @@
 
 #include "register_file.h"
 
-struct register_file *register_file_alloc(void)
+struct msr_sim_file *msr_sim_file_alloc(void)
 {
-	struct register_file *file;
+	struct msr_sim_file *file;
 
 	return kvzalloc(struct_size(file, registers, REGISTERS_MAX), GFP_KERNEL);
 }
 
-void register_file_free(struct register_file *file)
+void msr_sim_file_free(struct msr_sim_file *file)
 {
 	size_t i;
 
@@ -28,20 +28,20 @@ void register_file_free(struct register_file *file)
 
 static int by_address(const void *left, const void *right)
 {
-	const struct simulated_register *a = left, *b = right;
+	const struct msr_sim_register *a = left, *b = right;
 
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-void register_file_sort(struct register_file *file)
+void msr_sim_file_sort(struct msr_sim_file *file)
 {
 	sort(file->registers, file->count, sizeof(*file->registers), by_address, NULL);
 }
 
-const struct simulated_register *
-register_file_find(const struct register_file *file, u32 address)
+const struct msr_sim_register *
+msr_sim_file_find(const struct msr_sim_file *file, u32 address)
 {
-	struct simulated_register key = { .address = address };
+	struct msr_sim_register key = { .address = address };
 
 	return bsearch(&key, file->registers, file->count, sizeof(key), by_address);
 }

@@ -10,17 +10,17 @@
 #define REGISTERS_MAX	4096
 
 /* All registers that the simulated CPUs have. */
-struct register_file {
+struct msr_sim_file {
 	size_t count;
-	struct simulated_register registers[];	/* by address */
+	struct msr_sim_register registers[];	/* by address */
 };
 
 /* The caller fills in the registers, up to REGISTERS_MAX, and sorts them. */
-struct register_file *register_file_alloc(void);
-void register_file_free(struct register_file *file);
-void register_file_sort(struct register_file *file);
+struct msr_sim_file *msr_sim_file_alloc(void);
+void msr_sim_file_free(struct msr_sim_file *file);
+void msr_sim_file_sort(struct msr_sim_file *file);
 
-const struct simulated_register *
-register_file_find(const struct register_file *file, u32 address);
+const struct msr_sim_register *
+msr_sim_file_find(const struct msr_sim_file *file, u32 address);
 
 #endif

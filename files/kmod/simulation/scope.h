@@ -3,21 +3,26 @@
 #ifndef MSR_SAFE_SIMULATION_SCOPE_H
 #define MSR_SAFE_SIMULATION_SCOPE_H
 
+#include <linux/types.h>
+
 /* Which CPUs share a register. */
-enum scope {
+enum msr_sim_scope {
 	SCOPE_CPU,
 	SCOPE_CORE,
 	SCOPE_PACKAGE,
 	SCOPES,
 };
 
-int scope_init(void);
-void scope_exit(void);
+int msr_sim_scope_init(void);
+void msr_sim_scope_exit(void);
+
+/* Whether this CPU was online at any time. */
+bool msr_sim_scope_is_known(unsigned int cpu);
 
 /*
  * The number of one of the CPUs that share registers with this one. It stays
- * the same while CPUs come and go; nr_cpu_ids if this one was never online.
+ * the same while CPUs come and go.
  */
-unsigned int scope_home(enum scope scope, unsigned int cpu);
+unsigned int msr_sim_scope_home(enum msr_sim_scope scope, unsigned int cpu);
 
 #endif

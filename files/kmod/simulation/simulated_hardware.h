@@ -6,10 +6,10 @@
 #include "register_file.h"
 
 /* These are the CPUs' registers from now on. */
-void simulated_hardware_replace(struct register_file *file);
+void msr_sim_replace(struct msr_sim_file *file);
 
 /* The CPUs' registers, or NULL: they are not replaced until they are released. */
-const struct register_file *simulated_hardware_hold(void);
-void simulated_hardware_release(void);
+const struct msr_sim_file *msr_sim_hold(void);
+void msr_sim_release(void);
 
 #endif

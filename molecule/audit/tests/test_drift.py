@@ -29,7 +29,7 @@ def with_a_node_that_is_down(inventory, tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def audit(inventory, tmp_path_factory):
-    """Run the playbook audit on nodes; return what it said, its findings by node, and where its results are."""
+    """Run the playbook audit on nodes; return what it said, [(category, nodes, text)] and where its results are."""
     directory = tmp_path_factory.mktemp('audit')
 
     def run(nodes='all', inventory=inventory):

@@ -71,7 +71,7 @@ def requests(request, tmp_path_factory):
         'no_snapshot': does('msr_save', path='/etc/hostname'),
         'hold': shell(HOLD),
         'removal_in_use': site(msr_safe_state='absent'),
-        'reload_in_use': site(msr_safe_majors={'msr_batch': 242}),
+        'reload_in_use': site(msr_safe_majors={'msr_batch': 242}, msr_safe_reload='now'),
         'release': shell('kill $(cat /root/holder)'),
     }
     return {name: step for name, step in asked.items() if not (BRIEF and name in SLOW)}

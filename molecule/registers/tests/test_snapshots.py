@@ -60,7 +60,7 @@ def test_restores_what_is_selected(on_node, rdmsr):
         predicts('msr_restore', path=PATH, registers=['MISC_ENABLE'], cpus='2-3'),
     )
     assert [(row['name'], row['cpus']) for row in restored['restored']] == [('IA32_MISC_ENABLE', '2')]
-    assert restored['summary'] == {'registers': 1, 'cpus': '2-3', 'writes': 1, 'problems': 0}
+    assert restored['summary'] == {'registers': 1, 'cpus': '2-3', 'writes': 1, 'problems': 0, 'overruled': 0}
     assert (rdmsr(1), rdmsr(2)) == (before | TURBO_OFF, before)
 
 

@@ -4,6 +4,7 @@
 
 import collections
 
+from ..access.lock import locked
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..hardware.watchdog import describe_risk, observe_watchdog
@@ -99,7 +100,10 @@ def is_due(activation):
 
 def carry_out_activation(machine, activation):
     """Activate first: a list that the kernel refuses never becomes that of the next boot. Return notes, texts."""
-    notes = activate_for_users(machine, activation.entries) if activation.activates else []
+    notes = []
+    if activation.activates:
+        with locked(machine, 'msr-safe'):
+            notes = activate_for_users(machine, activation.entries)
     if activation.file_text is not None:
         machine.write(INSTALLED_LIST, activation.file_text.encode('utf-8'))
     return notes

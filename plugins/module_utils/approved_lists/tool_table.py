@@ -191,7 +191,7 @@ override.
     'papi': """\
 The rapl component reads MSR_PP0_ENERGY_STATUS (0x639) on every Intel CPU, also where it always is 0 (06_55),
 and ends the program where it must not. An override adds it: `{address: "0x639", write_mask: "0", comment:
-MSR_PP0_ENERGY_STATUS}`. Its perf_event and powercap components need no list.
+MSR_PP0_ENERGY_STATUS (counter)}`. Its perf_event and powercap components need no list.
 """,
     'geopm': """\
 The service (geopmd) runs as root; jobs use it, or the devices where the service lets them.

@@ -7,6 +7,8 @@ Nodes that are equal are compared once, as a Class, so a fleet costs what its di
 
 import collections
 
+from ..numbers import MAX_MASK
+from ..policy.control import title_of_change
 from ..policy.expectation import Node, expect
 from ..policy.statement import parse_policy
 from .category import STATES, category_of_register, state_of
@@ -16,7 +18,7 @@ from .finding import Findings
 from .held import Held, KnownRegisters
 from .indexes import unfold_indexes
 from .nodeset import fold_names
-from .words import changed_bits, spell_cpus
+from .words import changed_bits, changed_numbers, spell_cpus
 
 Comparison = collections.namedtuple('Comparison', 'groups classes findings notes states counts registers held')
 Comparison.__doc__ = """[Group], [Class], [Finding] the worst first, notes [(text, [node])] on what was not compared and
@@ -28,192 +30,220 @@ def compare(run, baseline=None):
 
     baseline: a Run in which each node was as it should be, or None.
     """
-    classes, groups = classes_of(run)
-    held, known, findings, notes = Held(run), KnownRegisters(), Findings(), collections.OrderedDict()
-    covered = [{} for _class in classes]
-    compared = [False] * len(classes)
-    find_failures(run, findings)
-    find_missing(classes, findings)
-    compare_with_policy(classes, held, known, findings, notes, covered, compared)
+    comparing = Comparing(run)
+    comparing.find_failures()
+    find_missing(comparing.classes, comparing.findings)
+    # What goes first about a bit is what is said of it
+    comparing.with_policy()
     if baseline:
-        compare_with_baseline(run, classes, baseline, held, known, findings, compared)
-    for group in groups:
-        members = [number for number, each in enumerate(classes) if each.group == group.number]
-        compare_with_majority(
-            [classes[number] for number in members], held, known, findings, covered_of(covered, members)
-        )
-        compare_facts([classes[number] for number in members], findings)
-        if sum(len(classes[number].nodes) for number in members) > 1:
-            for number in members:
-                compared[number] = True
-    for each, done in zip(classes, compared):
-        if not done:
-            note(notes, 'Not checked: there is no equal node, policy or baseline to compare with.', each.nodes)
-    ranked = findings.ranked()
-    states = states_of(run, classes, ranked, compared)
-    counts = collections.Counter(states.values())
-    return Comparison(
-        groups, classes, ranked, list(notes.items()), states, {state: counts[state] for state in STATES}, known, held
-    )
+        comparing.with_baseline(baseline)
+    comparing.with_most_equals()
+    return comparing.result()
 
 
-def covered_of(covered, members):
-    return [covered[number] for number in members]
+class Comparing:
+    """A comparison while it is made."""
 
+    def __init__(self, run):
+        self.run = run
+        self.classes, self.groups = classes_of(run)
+        self.held, self.known = Held(run), KnownRegisters()
+        self.findings, self.notes = Findings(), collections.OrderedDict()
+        self.compared = set()  # numbers of the classes for which there was something to compare with
+        self.covered = collections.defaultdict(dict)  # (number of a class, address) -> {CPU: bits already compared}
 
-def note(notes, text, nodes):
-    notes.setdefault(text, []).extend(nodes)
+    def result(self):
+        """Return the Comparison."""
+        for number, each in enumerate(self.classes):
+            if number not in self.compared:
+                self.note('Not checked: there is no equal node, policy or baseline to compare with.', each.nodes)
+        findings = self.findings.ranked()
+        states = self.states(findings)
+        counts = collections.Counter(states.values())
+        counts = {state: counts[state] for state in STATES}
+        notes = list(self.notes.items())
+        return Comparison(self.groups, self.classes, findings, notes, states, counts, self.known, self.held)
 
+    def states(self, findings):
+        """Return {node: state}: that of its worst finding."""
+        categories = {name: set() for name in self.run.nodes}
+        for finding in findings:
+            for name in finding.nodes:
+                categories[name].add(finding.category)
+        states = {name: state_of(found) for name, found in categories.items()}
+        for number, each in enumerate(self.classes):
+            if number not in self.compared:
+                states.update((name, 'unchecked') for name in each.nodes if states[name] == 'ok')
+        return states
 
-def find_failures(run, findings):
-    """Nodes that could not be observed are findings, too."""
-    for name, node in run.nodes.items():
-        if node.failure:
-            message = ' '.join(node.failure['message'].replace(name, 'the node').split())[:300]
-            if node.failure['kind'] == 'unreachable':
-                text = message or 'no answer'
-            else:
-                text = 'could not be observed: %s' % message
-            findings.add('unreachable', 'node', None, '', [], [name], text)
+    def note(self, text, nodes):
+        self.notes.setdefault(text, []).extend(nodes)
 
+    def find_failures(self):
+        """Nodes that could not be observed are findings, too."""
+        for name, node in self.run.nodes.items():
+            if node.failure:
+                message = ' '.join(node.failure['message'].replace(name, 'the node').split())[:300]
+                if node.failure['kind'] == 'unreachable':
+                    text = message or 'no answer'
+                else:
+                    text = 'could not be observed: %s' % message
+                self.findings.add('unreachable', 'node', None, '', [], [name], text)
 
-def compare_with_policy(classes, held, known, findings, notes, covered, compared):
-    """Compare each node with the policy that is for it; what it says of a bit, no other node says better."""
-    for number, each in enumerate(classes):
-        if not each.policy or not each.readings:
-            continue
-        values = {address: held.on_cpus(index) for address, index in each.readings.items()}
-        cpu, (online, _packages) = each.facts['cpu'], cpus_of(each.facts)
-        expected = expect(parse_policy(each.policy), Node(cpu, each.facts['cpufreq'], known.of(cpu), values, online))
-        for text in expected.notes:
-            note(notes, text, each.nodes)
-        for text in expected.problems:
-            findings.add('unread', 'policy', each.group, '', [], each.nodes, text)
-        for address, wanted in sorted(expected.bits.items()):
-            holds = values[address]
-            should = {cpu: (holds[cpu] & ~mask) | bits for cpu, (bits, mask) in wanted.items()}
-            compared[number] = True
-            covered[number][address] = {cpu: mask for cpu, (_bits, mask) in wanted.items()}
-            add_differences(each, known.at(cpu, address), should, holds, {}, 'policy', held, known, findings)
+    def with_policy(self):
+        """Compare each node with the policy that is for it."""
+        for number, each in enumerate(self.classes):
+            if not each.policy or not each.readings:
+                continue
+            values = {address: self.held.on_cpus(index) for address, index in each.readings.items()}
+            cpu, (online, _packages) = each.facts['cpu'], cpus_of(each.facts)
+            node = Node(cpu, each.facts['cpufreq'], self.known.of(cpu), values, online)
+            expected = expect(parse_policy(each.policy), node)
+            for text in expected.notes:
+                self.note(text, each.nodes)
+            for text in expected.problems:
+                self.findings.add('unread', 'policy', each.group, '', [], each.nodes, text)
+            for address, wanted in sorted(expected.bits.items()):
+                self.compared.add(number)
+                holds = values[address]
+                should = {cpu: (holds[cpu] & ~mask) | bits for cpu, (bits, mask) in wanted.items()}
+                self.add(each, self.known.at(cpu, address), should, holds, 'policy', MAX_MASK)
+                self.cover(number, address, {cpu: mask for cpu, (_bits, mask) in wanted.items()})
 
+    def with_baseline(self, baseline):
+        """Compare each node with itself in an earlier run."""
+        earlier = Held(baseline)
+        for number, each in enumerate(self.classes):
+            for registers, names in nodes_by_registers(each.nodes, baseline).items():
+                self.compared.add(number)
+                for index in unfold_indexes(registers):
+                    address = int(baseline.readings[index][0], 16)
+                    register = self.known.at(each.facts['cpu'], address)
+                    mask, mine = self.known.mask(register), each.readings.get(address)
+                    if mine is None or earlier.key(index, mask) == self.held.key(mine, mask):
+                        continue
+                    should, holds = earlier.on_cpus(index), self.held.on_cpus(mine)
+                    uncovered = without_bits(mask, self.covered[number, address])
+                    self.add(each._replace(nodes=names), register, should, holds, 'baseline', mask, uncovered)
+                    self.cover(number, address, differing_bits(should, holds))
 
-def compare_with_baseline(run, classes, baseline, held, known, findings, compared):
-    """Compare each node with itself in an earlier run."""
-    earlier = Held(baseline)
-    for number, each in enumerate(classes):
-        pairs = collections.OrderedDict()
-        for name in each.nodes:
-            before = baseline.nodes.get(name)
-            if before is not None and before.failure is None:
-                pairs.setdefault(before.registers, []).append(name)
-        for registers, names in pairs.items():
-            compared[number] = True
-            same_nodes = each._replace(nodes=names)
-            for index in unfold_indexes(registers):
-                address = int(baseline.readings[index][0], 16)
-                register = known.at(each.facts['cpu'], address)
-                mask = known.mask(register)
-                mine = each.readings.get(address)
-                if mine is None or not mask or earlier.key(index, mask) == held.key(mine, mask):
-                    continue
-                add_differences(
-                    same_nodes,
-                    register,
-                    earlier.on_cpus(index),
-                    held.on_cpus(mine),
-                    {},
-                    'baseline',
-                    held,
-                    known,
-                    findings,
-                )
+    def with_most_equals(self):
+        """Compare the nodes of each group with what most of them have."""
+        for group in self.groups:
+            members = [number for number, each in enumerate(self.classes) if each.group == group.number]
+            classes = [self.classes[number] for number in members]
+            compare_facts(classes, self.findings)
+            for address in sorted({address for each in classes for address in each.readings}):
+                self.with_majority(members, address)
+            if sum(len(each.nodes) for each in classes) > 1:
+                self.compared.update(members)
 
-
-def compare_with_majority(classes, held, known, findings, covered):
-    """Compare each register of equal nodes with what most of them hold."""
-    if not classes:
-        return
-    cpu = classes[0].facts['cpu']
-    for address in sorted({address for each in classes for address in each.readings}):
-        register = known.at(cpu, address)
-        mask = known.mask(register)
-        if not mask:
-            continue
+    def with_majority(self, members, address):
+        """Compare a register of equal nodes (numbers of their classes) with what most of them hold."""
+        register = self.known.at(self.classes[members[0]].facts['cpu'], address)
+        mask = self.known.mask(register)
         holders = collections.OrderedDict()
-        for number, each in enumerate(classes):
-            if address in each.readings:
-                holders.setdefault(held.key(each.readings[address], mask), []).append(number)
+        for number in members:
+            if mask and address in self.classes[number].readings:
+                key = self.held.key(self.classes[number].readings[address], mask)
+                holders.setdefault(key, []).append(number)
         if len(holders) < 2:
-            continue
-        weights = {key: sum(len(classes[number].nodes) for number in numbers) for key, numbers in holders.items()}
-        most = max(holders, key=lambda key: weights[key])
-        is_majority = 2 * weights[most] > sum(weights.values())
-        should = held.on_cpus(classes[holders[most][0]].readings[address])
-        others = [name for number in holders[most] for name in classes[number].nodes]
+            return
+        weights = {key: sum(len(self.classes[number].nodes) for number in holders[key]) for key in holders}
+        most = max(holders, key=weights.get)
+        source = 'majority' if 2 * weights[most] > sum(weights.values()) else 'split'
+        should = self.held.on_cpus(self.classes[holders[most][0]].readings[address])
+        others = [name for number in holders[most] for name in self.classes[number].nodes]
         for key, numbers in holders.items():
             for number in numbers if key != most else ():
-                each = classes[number]
-                add_differences(
-                    each,
-                    register,
-                    should,
-                    held.on_cpus(each.readings[address]),
-                    covered[number].get(address, {}),
-                    'majority' if is_majority else 'split',
-                    held,
-                    known,
-                    findings,
-                    others,
-                )
+                each = self.classes[number]
+                holds = self.held.on_cpus(each.readings[address])
+                uncovered = without_bits(mask, self.covered[number, address])
+                self.add(each, register, should, holds, source, mask, uncovered, others)
+
+    def cover(self, number, address, bits):
+        """Remember which bits of a register of a class were compared: {CPU: mask}."""
+        covered = self.covered[number, address]
+        for cpu, mask in bits.items():
+            covered[cpu] = covered.get(cpu, 0) | mask
+
+    def add(self, each, register, should, holds, source, mask, masks=None, others=()):
+        """Add the finding of what a register should hold and holds, {CPU: value or error} each, where it differs.
+
+        mask: the bits that count; masks: {CPU: mask} where fewer do. others: the
+        nodes that hold what it should, where there is no majority.
+        """
+        alike = self.alike(each, register, should, holds, mask, masks or {})
+        if not alike:
+            return
+        changes, numbers = spell_differences(register, alike, each.facts)
+        title, nodes, text = register_title(register), each.nodes, None
+        if source == 'split':
+            nodes, text = [*each.nodes, *others], '%s: %s' % (title, spell_sides(changes, others, each.nodes))
+        category = category_of_register(register, numbers) if numbers else 'unread'
+        said = title_of_change(register, numbers) if numbers else ''
+        self.findings.add(category, source, each.group, title, changes, nodes, text, said)
+
+    def alike(self, each, register, should, holds, mask, masks):
+        """Return {(should, holds, context): [CPU]} of the CPUs on which a register differs."""
+        needed = self.known.units_of(each.facts['cpu'], register.address)
+        units = [(other, self.held.on_cpus(each.readings[other])) for other in needed if other in each.readings]
+        alike = collections.OrderedDict()
+        for cpu in sorted(set(should) & set(holds)):
+            counts = masks.get(cpu, mask)
+            pair = tuple(value & counts if isinstance(value, int) else value for value in (should[cpu], holds[cpu]))
+            if pair[0] != pair[1] and counts:
+                context = tuple((other, of_cpu[cpu]) for other, of_cpu in units if isinstance(of_cpu.get(cpu), int))
+                alike.setdefault((*pair, context), []).append(cpu)
+        return alike
 
 
-def add_differences(each, register, should, holds, covered, source, held, known, findings, others=()):
-    """Add the finding of what a register should hold and holds, {CPU: value or error} each, where it differs.
-
-    covered: {CPU: mask} of bits that do not count, because something that goes
-    before was compared with. others: the nodes that hold what it should, where there is no majority.
-    """
-    changes, category = differences(each, register, should, holds, covered, held, known)
-    if not changes:
-        return
-    nodes, text = each.nodes, None
-    if source == 'split':
-        nodes = [*each.nodes, *others]
-        text = '%s: %s' % (
-            register_title(register),
-            ', '.join(
-                '%s%s is %s on %s, %s on %s'
-                % (what, ' on ' + cpus if cpus else '', wanted, fold_names(others), found, fold_names(each.nodes))
-                for what, wanted, found, cpus in changes[:2]
-            ),
-        )
-    findings.add(category, source, each.group, register_title(register), changes, nodes, text)
-
-
-def differences(each, register, should, holds, covered, held, known):
-    """Return ([[what, should be, is, CPUs in words]], category) of a register."""
-    online, packages = cpus_of(each.facts)
-    needed = known.units_of(each.facts['cpu'], register.address)
-    units = [(address, held.on_cpus(each.readings[address])) for address in needed if address in each.readings]
-    mask = known.mask(register)
+def nodes_by_registers(names, baseline):
+    """Return {registers of an earlier run: [name]} of those nodes that it observed."""
     alike = collections.OrderedDict()
-    for cpu in sorted(set(should) & set(holds)):
-        counts = mask & ~covered.get(cpu, 0)
-        pair = tuple(value & counts if isinstance(value, int) else value for value in (should[cpu], holds[cpu]))
-        if pair[0] != pair[1] and counts:
-            context = tuple((address, of_cpu[cpu]) for address, of_cpu in units if isinstance(of_cpu.get(cpu), int))
-            alike.setdefault((*pair, context), []).append(cpu)
-    changes, fields, unread = [], set(), False
-    for (wanted, found, context), cpus in alike.items():
+    for name in names:
+        before = baseline.nodes.get(name)
+        if before is not None and before.failure is None:
+            alike.setdefault(before.registers, []).append(name)
+    return alike
+
+
+def without_bits(mask, covered):
+    """Return {CPU: the bits of a mask that are not covered on it}."""
+    return {cpu: mask & ~bits for cpu, bits in covered.items()}
+
+
+def differing_bits(should, holds):
+    """Return {CPU: the bits in which two values differ}; all, where one could not be read."""
+    bits = {}
+    for cpu in set(should) & set(holds):
+        both = isinstance(should[cpu], int) and isinstance(holds[cpu], int)
+        bits[cpu] = should[cpu] ^ holds[cpu] if both else MAX_MASK
+    return bits
+
+
+def spell_differences(register, alike, facts):
+    """Return ([[what, should be, is, CPUs in words]], {field: its two numbers}) of what Comparing.alike returned."""
+    online, packages = cpus_of(facts)
+    changes, numbers = [], {}
+    for (should, holds, context), cpus in alike.items():
         words = spell_cpus(cpus, packages, online)
-        if isinstance(wanted, int) and isinstance(found, int):
-            for what, before, after in changed_bits(register, wanted, found, dict(context)):
-                fields.add(what)
+        if isinstance(should, int) and isinstance(holds, int):
+            numbers.update(changed_numbers(register, should, holds))
+            for what, before, after in changed_bits(register, should, holds, dict(context)):
                 changes.append([what, before, after, words])
         else:
-            unread = True
-            changes.append(['', spell_reading(wanted), spell_reading(found), words])
-    return changes, 'unread' if unread and not fields else category_of_register(register, fields)
+            changes.append(['', spell_reading(should), spell_reading(holds), words])
+    return changes, numbers
+
+
+def spell_sides(changes, others, nodes):
+    """Return where nodes do not agree: ``PL1_POWER_LIMIT is 205 W on n1, 165 W on n2``."""
+    return ', '.join(
+        '%s%s is %s on %s, %s on %s'
+        % (what, ' on ' + cpus if cpus else '', should, fold_names(others), holds, fold_names(nodes))
+        for what, should, holds, cpus in changes[:2]
+    )
 
 
 def spell_reading(value):
@@ -222,17 +252,3 @@ def spell_reading(value):
 
 def register_title(register):
     return register.name or '0x%X' % register.address
-
-
-def states_of(run, classes, findings, compared):
-    """Return {node: state}: that of its worst finding."""
-    categories = {name: set() for name in run.nodes}
-    for finding in findings:
-        for name in finding.nodes:
-            categories[name].add(finding.category)
-    states = {name: state_of(found) for name, found in categories.items()}
-    for each, done in zip(classes, compared):
-        for name in each.nodes:
-            if not done and states[name] == 'ok':
-                states[name] = 'unchecked'
-    return states

@@ -7,10 +7,11 @@ import collections
 from .category import RANKS
 from .nodeset import fold_names, natural
 
-Finding = collections.namedtuple('Finding', 'category source group subject text changes nodes')
+Finding = collections.namedtuple('Finding', 'category source group subject title text changes nodes')
 Finding.__doc__ = """category: a name of CATEGORIES; source: what it was compared with (a key of SOURCES); group: number
-of the Group, None of a node that was not observed; subject: the register or whatever differs; text: the difference on
-a line; changes: [[what, should be, is, on which CPUs in words]]; nodes: [name]."""
+of the Group, None of a node that was not observed; subject: the register or whatever differs; title: the same in an
+administrator's words, or ''; text: the difference on a line; changes: [[what, should be, is, on which CPUs in words]];
+nodes: [name]."""
 
 # What a finding was compared with -> what it says of its nodes
 SOURCES = collections.OrderedDict(
@@ -43,9 +44,9 @@ class Findings:
     def __init__(self):
         self.found = collections.OrderedDict()
 
-    def add(self, category, source, group, subject, changes, nodes, text=None):
+    def add(self, category, source, group, subject, changes, nodes, text=None, title=''):
         text = text or ('%s: %s' % (subject, spell_changes(changes)) if subject else spell_changes(changes))
-        finding = Finding(category, source, group, subject, text, changes, [])
+        finding = Finding(category, source, group, subject, title, text, changes, [])
         key = (category, source, group, text)
         self.found.setdefault(key, finding).nodes.extend(nodes)
 

@@ -77,9 +77,10 @@ def finding_line(finding, width):
     text = finding.text
     if finding.source in ('policy', 'baseline'):
         text += ' (%s)' % SOURCES[finding.source]
+    head = shorten(fold_names(finding.nodes), width // 2) + ('  ' + finding.title if finding.title else '')
     return '%6d  %s\n%s' % (
         len(finding.nodes),
-        shorten(fold_names(finding.nodes), width - 8),
+        head,
         textwrap.fill(text, width, initial_indent=' ' * 10, subsequent_indent=' ' * 12, break_long_words=False),
     )
 

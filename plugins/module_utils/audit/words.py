@@ -27,6 +27,19 @@ def spell_field(field):
     return spell_amount(field.number, None) if field.amount is None else spell_amount(field.amount, field.unit)
 
 
+def changed_numbers(register, should, holds):
+    """Return {field: (number that it should hold, number that it holds)} of those that differ; bits of none are ''."""
+    numbers, rest = {}, should ^ holds
+    for field in register.fields:
+        pair = tuple((value & field_mask(field)) >> field.low for value in (should, holds))
+        if pair[0] != pair[1]:
+            numbers[field.name] = pair
+        rest &= ~field_mask(field)
+    if rest:
+        numbers[''] = (0, 0)
+    return numbers
+
+
 def changed_bits(register, should, holds, context):
     """Return what differs between two values of a register: ``[(name, what it should be, what it is)]``."""
     changed, rest = [], should ^ holds

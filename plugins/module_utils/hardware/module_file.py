@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The file of a kernel module: what its .modinfo section says."""
 
+import os
 import struct
 
 from ..errors import MsrSafeError
@@ -20,16 +21,75 @@ def read_module_file(machine, path):
     if content is None:
         return None
     try:
-        section = elf64_section(content, b'.modinfo')
-    except (struct.error, OverflowError, ValueError):
+        information = modinfo(content)
+    except ValueError:
         raise MsrSafeError('%s is not a kernel module.' % path, 'Remove it and apply the role again.') from None
+    information['path'] = path
+    information['signed'] = content.endswith(SIGNATURE_END)
+    return information
+
+
+def examine_module_file(machine, path):
+    """Return read_module_file; of a file that is no kernel module ``{'path', 'signed': False, 'damaged': True}``."""
+    try:
+        return read_module_file(machine, path)
+    except MsrSafeError:
+        return {'path': path, 'signed': False, 'damaged': True}
+
+
+def read_kernel_vermagic(machine, release):
+    """Return what a kernel wants its modules to say in their vermagic, or None where none of its own can be read.
+
+    Any module that came with the kernel says it; those of some distributions are compressed so that Python cannot.
+    """
+    directory = '/lib/modules/%s/kernel' % release
+    for parent, directories, names in os.walk(machine.path(directory)):
+        directories.sort()
+        for name in sorted(names):
+            try:
+                return modinfo(unpacked(os.path.join(parent, name))).get('vermagic', '').strip() or None
+            except (OSError, ValueError):
+                return None
+    return None
+
+
+def has_vermagic(module, release, vermagic):
+    """Return whether a module (as from read_module_file) is for a kernel.
+
+    vermagic: as from read_kernel_vermagic; where that is None, the release decides, which is its first word.
+    """
+    own = module.get('vermagic', '').strip()
+    return own == vermagic if vermagic else own.partition(' ')[0] == release
+
+
+def unpacked(path):
+    """Return the bytes of a module file, which may be compressed with xz. Raises ValueError where they are none."""
+    with open(path, 'rb') as stream:
+        content = stream.read()
+    if not path.endswith('.xz'):
+        return content
+    try:
+        import lzma  # Not every Python is built with it
+
+        return lzma.decompress(content)
+    except (ImportError, lzma.LZMAError) as error:
+        raise ValueError(str(error)) from error
+
+
+def modinfo(content):
+    """Return the keys and values of a module's .modinfo section, the first of each key.
+
+    Raises ValueError where the bytes are no kernel module.
+    """
+    try:
+        section = elf64_section(content, b'.modinfo')
+    except (struct.error, OverflowError) as error:
+        raise ValueError(str(error)) from error
     information = {}
     for field in section.split(b'\0'):
         name, equals, value = field.decode('ascii', 'replace').partition('=')
         if equals:
             information.setdefault(name, value)
-    information['path'] = path
-    information['signed'] = content.endswith(SIGNATURE_END)
     return information
 
 

@@ -8,6 +8,8 @@ Programming Reference of the family. linux: the file of the kernel's source.
 
 import collections
 
+from ..registers.register import short_name
+
 Control = collections.namedtuple('Control', 'title kind ways instead')
 Control.__doc__ = """title: for people; kind: of its Value (a quantity, 'switch' or 'word'); ways: the Ways in which
 CPUs have it, the preferred first; instead: {vendor: what does it on CPUs that have no such register}."""
@@ -192,3 +194,22 @@ def registers_meant(names):
             meant.update(way.registers)
             meant.update(pair[0] for pair in (way.only_if, way.whole, way.least, way.most) if pair)
     return sorted(meant)
+
+
+def title_of_change(register, changed):
+    """Return in an administrator's words what changed in fields of a register, or '' where that is no control.
+
+    changed: {field: (number before, number after)}. ``turbo on -> off``, ``power limit of the package``.
+    """
+    for control in CONTROLS.values():
+        for way in control.ways:
+            if short_name(register.name) in way.registers and set(changed) <= {*fields_of(way, register), *way.also}:
+                turns = set(changed.values())
+                if control.kind != 'switch' or len(turns) != 1:
+                    return control.title
+                return '%s %s' % (control.title, ' -> '.join(spell_switch(number, way) for number in turns.pop()))
+    return ''
+
+
+def spell_switch(number, way):
+    return 'on' if bool(number) != way.inverted else 'off'

@@ -21,13 +21,12 @@ def read_policy(machine):
     if text is None:
         return None
     try:
-        statements = json.loads(text)['policy']
-    except (ValueError, KeyError, TypeError) as error:
+        return parse_policy(json.loads(text)['policy'])
+    except (ValueError, KeyError, TypeError, MsrSafeError) as error:
         raise MsrSafeError(
-            '%s is damaged: it is no policy (%s).' % (POLICY, error),
+            '%s is damaged: it holds no policy: %s' % (POLICY, error),
             'Apply the role hpc.msr_safe.msr_safe to this node.',
         ) from error
-    return parse_policy(statements)
 
 
 def describe_policy(statements):

@@ -17,7 +17,8 @@ address as text, or None; field: or None; value: a Value; mask: the bits where t
 a cpulist; models: names of lists (al_0655) for whose CPUs it is, or () for all."""
 
 OPTIONS = {'control', 'register', 'field', 'value', 'mask', 'cpus', 'cpu_models'}
-QUANTITY_WORDS = {'watts': 'watts, such as 205 W', 'hertz': 'hertz, such as 2.4 GHz', 'switch': 'on or off'}
+# What a control takes, by the kind of its value
+TAKES = {'watts': 'watts, such as 205 W', 'hertz': 'hertz, such as 2.4 GHz', 'switch': 'on or off'}
 
 
 def parse_policy(statements):
@@ -80,7 +81,7 @@ def about_control(number, given, value, cpus, models, where):
     elif value.kind != control.kind and not (value.kind == 'percent' and takes_percent):
         raise MsrSafeError(
             '%s %s cannot be %s.' % (where, name, value.text),
-            'It is in %s%s.' % (QUANTITY_WORDS[control.kind], ', or a percentage' if takes_percent else ''),
+            'It takes %s%s.' % (TAKES[control.kind], ', or a percentage' if takes_percent else ''),
         )
     return Statement(number, name, None, None, value, None, cpus, models)
 

@@ -3,6 +3,7 @@
 """The actions that changes are made of: what each does to a machine, and what it needs from the controller."""
 
 import collections
+import errno
 import fcntl
 import io
 import os
@@ -10,17 +11,25 @@ import re
 import shutil
 import tempfile
 
+from ..access.lock import locked
 from ..approved_lists.approved_list import read_list
 from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
 from ..hardware import kernel_module
 from ..hardware.cpu import online_cpus
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..hardware.watchdog import set_watchdog
-from ..layout import COMMANDS, CREATED_GROUP, PACKAGE
+from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
 from ..policy.application import make_policy_hold
-from .observation import commands_files, missing_packages, observe_build
+from .files import APPROVED_LIST
+from .observation import commands_files, created_groups
+from .packages import install, observe_build, require_tools
+from .permissions import set_permissions
+from .sign import sign_module
 from .tree import read_tree, unpack_tree
+
+# Ends the name of a file of others that was set aside
+ASIDE = '.set-aside'
 
 # What travels to the node with an action
 MODULE_SOURCE, BUILT_MODULE, LIBRARY = 'module source', 'built module', 'library'
@@ -49,7 +58,12 @@ def action(payload=None, unloads=False):
 
 @action()
 def write_file(machine, change, _payload):
-    machine.write(change['path'], change['content'].encode('utf-8'))
+    machine.write(change['path'], change['content'].encode('utf-8'), mode=int(change.get('mode', '0644'), 8))
+
+
+@action()
+def install_packages(machine, change, _payload):
+    install(machine, change['manager'], change['packages'])
 
 
 @action(payload=MODULE_SOURCE)
@@ -62,13 +76,22 @@ def build_module(machine, change, payload):
     os.makedirs(directory, exist_ok=True)
     with open(directory + '/lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        built = read_module_file(machine, change['path'])
-        if built is None or built.get('source_digest') != change['source_digest']:
+        if not is_built(examine_module_file(machine, change['path']), change):
             compile_module(machine, change, payload, directory)
 
 
+def is_built(module, change):
+    """Return whether a module file is what a change is to build."""
+    return (
+        module is not None
+        and module.get('source_digest') == change['source_digest']
+        and has_vermagic(module, change['kernel_release'], change['vermagic'])
+        and (module['signed'] or not change['sign'])
+    )
+
+
 def compile_module(machine, change, payload, directory):
-    check_headers(machine, change['kernel_release'])
+    require_tools(observe_build(machine, change['kernel_release']), change['kernel_release'], installs=False)
     scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
     try:
         unpack_tree(io.BytesIO(payload), scratch + '/source')
@@ -90,21 +113,28 @@ def compile_module(machine, change, payload, directory):
                 'The module does not build for kernel %s: %s' % (change['kernel_release'], first_error(output)),
                 'The whole output is in %s where it was built.' % log,
             )
+        if change['sign']:
+            sign_module(machine, scratch + '/source/msr-safe.ko', change['sign'], change['kernel_release'])
         with open(scratch + '/source/msr-safe.ko', 'rb') as stream:
-            machine.write(change['path'], stream.read())
+            content = stream.read()
+        require_vermagic(content, change)
+        machine.write(change['path'], content)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def check_headers(machine, release):
-    """Raise MsrSafeError where the headers of a kernel are missing."""
-    headers = '/lib/modules/%s/build' % release
-    if not machine.exists(headers + '/Makefile'):
-        packages = missing_packages(machine, release, observe_build(machine, release)['package_family'])
+def require_vermagic(content, change):
+    """Raise MsrSafeError where a module was built for another kernel than it is for, of the same name or not."""
+    try:
+        module = modinfo(content)
+    except ValueError as error:
+        raise MsrSafeError('What was built is no kernel module: %s.' % error) from error
+    if not has_vermagic(module, change['kernel_release'], change['vermagic']):
         raise MsrSafeError(
-            'There are no kernel headers for %s to build with: %s is missing.' % (release, headers),
-            'Install %s. If the distribution no longer has them, boot a kernel it still serves.'
-            % (packages[0] if packages else 'the headers package of this kernel'),
+            'The module that was built is for the kernel "%s", and that of the node is "%s".'
+            % (module.get('vermagic', '').strip(), change['vermagic'] or change['kernel_release']),
+            'The headers in /lib/modules/%s/build are not of this kernel: install the package of exactly this one.'
+            % change['kernel_release'],
         )
 
 
@@ -133,6 +163,31 @@ def install_module(machine, change, _payload):
 
 
 @action()
+def find_modules(machine, change, _payload):
+    machine.command('depmod', change['kernel_release'])
+
+
+@action()
+def set_aside(machine, change, _payload):
+    """Rename a file of others so that nobody reads it any more, and tell those who did."""
+    aside, number = change['path'] + ASIDE, 1
+    while os.path.lexists(machine.path(aside)):
+        number += 1
+        aside = '%s%s.%d' % (change['path'], ASIDE, number)
+    os.rename(machine.path(change['path']), machine.path(aside))
+    if '/udev/' in change['path']:
+        machine.command('udevadm', 'control', '--reload')
+    elif change['path'].startswith('/lib/modules/') or '/depmod.d/' in change['path']:
+        for release in change['kernel_releases']:
+            machine.command('depmod', release)
+
+
+@action()
+def set_mode(machine, change, _payload):
+    set_permissions(machine, change['path'], change['mode'])
+
+
+@action()
 def uninstall_module(machine, change, _payload):
     machine.remove(change['path'])
     machine.command('depmod', change['kernel_release'])
@@ -155,12 +210,21 @@ def unload_module(machine, _change, _payload):
 @action()
 def add_group(machine, change, _payload):
     machine.command('groupadd', '--system', change['group'])
-    machine.write(CREATED_GROUP, (change['group'] + '\n').encode('utf-8'))
+    remember_groups(machine, [*created_groups(machine), change['group']])
 
 
 @action()
 def remove_group(machine, change, _payload):
     machine.command('groupdel', change['group'])
+    remember_groups(machine, [name for name in created_groups(machine) if name != change['group']])
+
+
+def remember_groups(machine, names):
+    """Keep the names of the groups that the role made: it takes away no others."""
+    if not names:
+        machine.remove(CREATED_GROUP)
+        return
+    machine.write(CREATED_GROUP, ''.join(name + '\n' for name in names).encode('utf-8'))
 
 
 @action()
@@ -189,7 +253,9 @@ def install_commands(machine, _change, payload):
 
 @action()
 def activate_list(machine, change, _payload):
-    return activate_for_users(machine, read_list(machine, change['path']))
+    entries = read_list(machine, change['path'])
+    with locked(machine, 'msr_safe_apply'):
+        return activate_for_users(machine, entries)
 
 
 @action()
@@ -223,7 +289,18 @@ def remove_path(machine, change, _payload):
         shutil.rmtree(path)
     else:
         machine.remove(change['path'])
+    if change['path'] == APPROVED_LIST:
+        remove_if_empty(machine, SETTINGS)
     if change['path'].startswith('/etc/systemd/'):
         machine.command('systemctl', 'daemon-reload')
     if change['path'].startswith('/etc/udev/'):
         machine.command('udevadm', 'control', '--reload')
+
+
+def remove_if_empty(machine, directory):
+    """Remove a directory unless a site keeps files of its own there."""
+    try:
+        os.rmdir(machine.path(directory))
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise

@@ -4,14 +4,15 @@
 
 A dictionary of plain data, since it travels: ``{'stage': one of STAGES,
 'action': the name of an Action, 'title': a line for people, 'before', 'after':
-texts for the diff, …: what the action needs}``.
+texts for the diff, …: what the action needs}``. ``'disturbs': True`` is in a
+change that a running job would feel, ``'deferred': why`` in one that has to
+wait.
 """
 
 import zipfile
 
 from ..errors import MsrSafeError
-from . import slurm_actions  # noqa: F401  its actions are among ACTIONS, too
-from .actions import ACTIONS
+from .slurm_actions import ALL_ACTIONS as ACTIONS
 
 STAGES = (
     'build',
@@ -35,9 +36,40 @@ def build_change(stage, action, title, before, after, **arguments):
     return dict(arguments, stage=stage, action=action.name, title=title, before=before or '', after=after or '')
 
 
+def defer(change, reason):
+    """Return a change that is not to be done now. reason: why, in words."""
+    return dict(change, deferred=reason)
+
+
+def is_deferred(change):
+    return bool(change.get('deferred'))
+
+
+def disturbs(change):
+    """Return whether a change would be felt by a job that runs on the node."""
+    return bool(change.get('disturbs'))
+
+
+def describe_jobs(jobs):
+    """Return why a node is left alone, in words, or None where no job is on it."""
+    if not jobs:
+        return None
+    return 'job %s is on the node' % jobs[0] if len(jobs) == 1 else '%d jobs are on the node' % len(jobs)
+
+
+def due(changes):
+    """Return the changes that are to be done now."""
+    return [change for change in changes if not is_deferred(change)]
+
+
+def deferrals(changes):
+    """Return what is not done now and why, a line each: ``load: load msr_safe: job 42 is on the node``."""
+    return ['%s: %s' % (describe_change(change), change['deferred']) for change in changes if is_deferred(change)]
+
+
 def due_stages(changes):
-    """Return the stages that have a change, in order."""
-    stages = {change['stage'] for change in changes}
+    """Return the stages that have a change to be done now, in order."""
+    stages = {change['stage'] for change in due(changes)}
     return [stage for stage in STAGES if stage in stages]
 
 

@@ -12,7 +12,7 @@ from ..approved_lists.lint import TIERS, require_safe
 from ..approved_lists.node_file import approved_list_text
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, list_name
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file
 from ..hardware.watchdog import describe_risk
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
@@ -21,7 +21,22 @@ from ..version import VERSION
 from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
 from .observation import commands_files, digest_commands
+from .plan import is_wanted_module
+from .sign import how_to_sign
 from .tree import digest_tree, pack_tree, read_tree
+
+# What the plan takes from the settings as it is
+OF_SETTINGS = (
+    'kernels',
+    'majors',
+    'group',
+    'modes',
+    'reload',
+    'take_over',
+    'install_packages',
+    'nmi_watchdog',
+    'policy',
+)
 
 
 class Collection:
@@ -29,14 +44,19 @@ class Collection:
 
     def __init__(self, root):
         self.root = root
+        self._digests = None
 
     def directory(self, *parts):
         return os.path.join(self.root, *parts)
 
     def module_source(self):
-        """Return the tree of the kernel module's source."""
-        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile', 'README.md'))
-        return {name: content for name, content in tree.items() if not name.endswith('.mod.c')}
+        """Return the tree of what is compiled on nodes: without simulated registers, which are for tests."""
+        tree = read_tree(self.directory('files', 'kmod'), ('.c', '.h', 'Kbuild', 'Makefile'))
+        return {
+            name: content
+            for name, content in tree.items()
+            if not name.endswith('.mod.c') and not name.startswith('simulation' + os.sep)
+        }
 
     def library(self):
         """Return the tree that becomes the commands' Python package, with their man pages and completion."""
@@ -92,26 +112,40 @@ class Collection:
             'registers': len(entries),
         }, warnings
 
-    def wanted(self, observed, settings):
-        """Return (wanted state for plan_present, warnings).
+    @property
+    def digests(self):
+        """Return the digests of what is installed on nodes: ``{'source_digest', 'commands_digest'}``.
 
-        observed: the node; settings: the options of msr_safe_plan.
+        They are made once in the life of this process, and its forks: Ansible has one for each host and task.
         """
-        approved_list, warnings = self.approved_list(observed['cpu'], settings)
-        source_digest, library = digest_tree(self.module_source()), self.library()
-        return {
-            'version': VERSION,
-            'source_digest': source_digest,
-            'build_directory': settings['build_directory'],
-            'artifact': artifact(settings['artifacts'], observed['kernel_release'], source_digest),
-            'commands_digest': digest_commands(library, commands_files(library)),
-            'majors': settings['majors'],
-            'group': settings['group'],
-            'modes': settings['modes'],
-            'approved_list': approved_list,
-            'nmi_watchdog': settings['nmi_watchdog'],
-            'policy': settings['policy'],
-        }, warnings
+        if self._digests is None:
+            library = self.library()
+            self._digests = {
+                'source_digest': digest_tree(self.module_source()),
+                'commands_digest': digest_commands(library, commands_files(library)),
+            }
+        return self._digests
+
+    def wanted(self, observed, settings, approved_list):
+        """Return the wanted state for plan_present.
+
+        observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list.
+        """
+        sign = how_to_sign(settings)
+        requirements = {'source_digest': self.digests['source_digest'], 'sign': sign}
+        return dict(
+            self.digests,
+            version=VERSION,
+            build_directory=settings['build_directory'],
+            sign=sign,
+            artifact=artifact(settings['artifacts'], observed, requirements),
+            artifacts={
+                kernel['kernel_release']: artifact(settings['artifacts'], kernel, requirements)
+                for kernel in observed['kernels']
+            },
+            approved_list=approved_list,
+            **{name: settings[name] for name in OF_SETTINGS},
+        )
 
     def watchdog_warnings(self, observed, wanted):
         """Return what is to be said of the kernel's NMI watchdog where the wanted list lets users program counters."""
@@ -136,16 +170,21 @@ class Collection:
         return {place: payload for place, payload in payloads.items() if payload is not None}
 
 
-def artifact(directory, kernel_release, source_digest):
-    """Return what a builder built, or is to build, as it is kept on the controller.
+def artifact(directory, observed, requirements):
+    """Return what a builder built for a kernel of a node, or is to build, as it is kept on the controller.
 
-    Shape: ``{'path', 'module': as read_module_file}``; None where no directory
-    is given, as then each node builds for itself.
+    Shape: ``{'path', 'module': as read_module_file, None where the node has no need of it}``; None where no directory
+    is given, as then each node builds for itself. requirements: ``{'source_digest', 'sign'}`` of wanted.
     """
     if directory is None:
         return None
-    path = '%s/%s-%.12s/msr-safe.ko' % (directory, kernel_release, source_digest)
-    return {'path': path, 'module': read_module_file(Machine(), path)}
+    signed = '-signed' if requirements['sign'] else ''
+    name = '%s-%.12s%s' % (observed['kernel_release'], requirements['source_digest'], signed)
+    path = '%s/%s/msr-safe.ko' % (directory, name)
+    has_own = any(
+        is_wanted_module(observed['module'][place], observed, requirements) for place in ('installed', 'built')
+    )
+    return {'path': path, 'module': examine_module_file(Machine(), path) if not has_own else None}
 
 
 def read_artifact(path):

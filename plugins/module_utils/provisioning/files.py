@@ -13,6 +13,9 @@ UNIT = '/etc/systemd/system/msr-safe.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe.service'
 APPROVED_LIST = INSTALLED_LIST
 
+# What a package manager runs when it installed a kernel: of Debian's run-parts, and of kernel-install(8)
+HOOKS = {'apt-get': '/etc/kernel/postinst.d/zz-msr-safe', 'dnf': '/etc/kernel/install.d/95-msr-safe.install'}
+
 CONFIGURATION = (MODPROBE, UDEV, SYSCTL, UNIT, APPROVED_LIST)
 
 HEADING = '# %s\n' % NOTICE
@@ -67,5 +70,25 @@ ExecStart=/usr/sbin/msr-safe policy apply
 
 [Install]
 WantedBy=multi-user.target
+"""
+    )
+
+
+def hook_text():
+    """Return the script that says, when a kernel is installed, that there is no module for it yet."""
+    return (
+        '#!/bin/sh\n'
+        + HEADING
+        + """
+# kernel-install(8) says add or remove before the kernel, Debian's packages say nothing
+case $1 in
+    add) shift ;;
+    remove) exit 0 ;;
+esac
+if [ ! -e "/lib/modules/$1/updates/msr-safe.ko" ]; then
+    echo "msr-safe: there is no module for kernel $1 yet. Apply the role hpc.msr_safe.msr_safe" \\
+        "(with msr_safe_kernels: installed) before this node boots it." >&2
+fi
+exit 0
 """
     )

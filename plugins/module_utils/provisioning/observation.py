@@ -13,8 +13,9 @@ from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
 from ..hardware.kernel_module import observe_loaded_module, observe_signature_policy
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file, read_kernel_vermagic
 from ..hardware.watchdog import observe_watchdog
+from ..jobs.record import read_records
 from ..layout import (
     COMMANDS,
     CREATED_GROUP,
@@ -23,83 +24,111 @@ from ..layout import (
     LIBRARY,
     PACKAGE,
     POLICY,
-    SETTINGS,
     STATE,
     built_module,
     command_text,
     installed_module,
 )
 from ..policy.application import observe_policy
-from .files import APPROVED_LIST, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
+from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
+from .others import is_ours, observe_others, resolved_module
+from .packages import observe_build
+from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
 
-PACKAGE_FAMILIES = (('debian', '/usr/bin/apt-get'), ('redhat', '/usr/bin/dnf'), ('suse', '/usr/bin/zypper'))
+# Files whose texts the plan compares
+CONFIGURED = (MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *sorted(HOOKS.values()))
+
+# Which kernels the module is for, where they are not named
+RUNNING, INSTALLED = 'running', 'installed'
 
 
-def observe_node(machine, kernel_release=None, group=None, with_lists=False, policy=None):
+def observe_node(
+    machine,
+    kernel_release=None,
+    group=None,
+    with_lists=False,
+    build_directory=STATE,
+    kernels=(RUNNING,),
+    policy=None,
+):
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
     one. group: the Unix group whose existence is asked for. with_lists: also
-    the texts of the lists, which are long. policy: what registers are to hold, as
-    observe_policy takes it, or None. Never changes anything. The shape is the RETURN of msr_safe_info.
+    the texts of the lists, which are long. build_directory: where this node keeps
+    what was built. kernels: which others the module is for, too (see select_kernels).
+    policy: what registers are to hold, as observe_policy takes it, or None.
+    Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
     release = kernel_release or running
     if not release:
         raise MsrSafeError('This node does not say which kernel it runs.', 'Set msr_safe_kernel_release.')
     loaded = observe_loaded_module(machine)
+    unlike, links = observe_permissions(machine, release)
+    kernel = observe_kernel(machine, release, build_directory)
+    others = select_kernels(machine, kernels, release)
     return {
         'kernel_release': release,
         'running_kernel': running,
         'cpu': read_cpu(machine),
-        'build': observe_build(machine, release),
+        'build': kernel['build'],
+        'vermagic': kernel['vermagic'],
+        'kernels': [observe_kernel(machine, other, build_directory) for other in others],
+        'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
-        'module': {
-            'loaded': loaded,
-            'installed': read_module_file(machine, installed_module(release)),
-            'built': read_module_file(machine, built_module(release)),
-            'holders': device_holders(machine) if loaded and loaded['users'] else [],
-        },
+        'jobs': list(read_records(machine)),
+        'module': dict(
+            kernel['module'],
+            loaded=loaded,
+            holders=device_holders(machine) if loaded and loaded['users'] else [],
+        ),
         'access': observe_access(machine),
         'devices': observe_devices(machine),
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
         'installed_list': observe_installed_list(machine, with_lists),
-        'files': {path: machine.read_text(path) for path in (MODPROBE, UDEV, SYSCTL, UNIT, POLICY)},
+        'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(group) if group else None,
         'commands_digest': observe_commands(machine),
         'policy': observe_policy(machine, policy) if policy else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
-        'traces': observe_traces(machine),
+        'permissions': unlike,
+        'links': links,
+        'others': observe_others(machine, [release, *others]),
+        'traces': observe_traces(machine, build_directory),
     }
 
 
-def observe_build(machine, release):
-    """Return what building needs and the node has.
-
-    Shape: ``{'headers': path or None, 'package_family': one of
-    PACKAGE_FAMILIES or None, 'missing_packages': [str]}``.
-    """
-    headers = '/lib/modules/%s/build' % release
-    families = [family for family, program in PACKAGE_FAMILIES if machine.exists(program)]
+def observe_kernel(machine, release, build_directory):
+    """Return what there is of the module for a kernel, and what building it needs."""
     return {
-        'headers': headers if machine.exists(headers + '/Makefile') else None,
-        'package_family': families[0] if families else None,
-        'missing_packages': missing_packages(machine, release, families[0] if families else None),
+        'kernel_release': release,
+        'build': observe_build(machine, release),
+        'vermagic': read_kernel_vermagic(machine, release),
+        'module': {
+            'installed': examine_module_file(machine, installed_module(release)),
+            'resolved': resolved_module(machine, release),
+            'built': examine_module_file(machine, built_module(release, build_directory)),
+        },
     }
 
 
-def missing_packages(machine, release, family):
-    """Return the distribution's packages that building needs and the machine does not have."""
-    headers = {
-        'debian': ['linux-headers-' + release],
-        'redhat': ['kernel-devel-' + release, 'elfutils-libelf-devel'],
-        'suse': ['kernel-default-devel'],
-    }.get(family, [])
-    missing = [] if machine.exists('/lib/modules/%s/build/Makefile' % release) else headers
-    return missing + [program for program in ('gcc', 'make') if not machine.exists('/usr/bin/' + program)]
+def select_kernels(machine, kernels, first):
+    """Return the releases of the kernels that the module is for beside the first one, in order.
+
+    kernels: releases, RUNNING (which is the first one), or INSTALLED: those that have modules of their own.
+    """
+    selected = []
+    for kernel in kernels:
+        if kernel == INSTALLED:
+            releases = machine.list('/lib/modules')
+            selected += [release for release in releases if machine.exists('/lib/modules/%s/kernel' % release)]
+        elif kernel != RUNNING:
+            selected.append(kernel)
+    return sorted(set(selected) - {first})
 
 
 def observe_active_list(machine, with_text):
@@ -118,8 +147,16 @@ def observe_active_list(machine, with_text):
         'sha256': digest_list(entries),
         'registers': len(entries),
         'writable': len([entry for entry in entries if entry.mask]),
-        'text': render_list(with_names(entries, read_installed_list(machine))) if with_text else None,
+        'text': render_list(with_names(entries, read_names(machine))) if with_text else None,
     }
+
+
+def read_names(machine):
+    """Return the node's own list, for its names; [] where it is damaged, and so to be replaced."""
+    try:
+        return read_installed_list(machine)
+    except MsrSafeError:
+        return []
 
 
 def observe_installed_list(machine, with_text):
@@ -139,6 +176,11 @@ def group_exists(name):
     except KeyError:
         return False
     return True
+
+
+def created_groups(machine):
+    """Return the names of the groups that the role made on a machine, former ones too."""
+    return (machine.read_text(CREATED_GROUP) or '').split()
 
 
 def observe_commands(machine):
@@ -164,31 +206,36 @@ def commands_files(package):
 def releases_with_module(machine):
     """Return the kernel releases for which a module file that this collection built is installed."""
     files = [
-        (release, read_module_file(machine, installed_module(release))) for release in machine.list('/lib/modules')
+        (release, examine_module_file(machine, installed_module(release))) for release in machine.list('/lib/modules')
     ]
     return [release for release, module in files if module and 'source_digest' in module]
 
 
-def is_ours(machine, path):
-    """Return whether a file was written by this collection, not by another msr-safe."""
-    return b'hpc.msr_safe' in (machine.read(path) or b'')
+def built_directories(machine, build_directory):
+    """Return the directories of what this node built, in a directory that is not only ours."""
+    modules = [
+        examine_module_file(machine, built_module(release, build_directory))
+        for release in machine.list(build_directory)
+    ]
+    return [os.path.dirname(module['path']) for module in modules if module and 'source_digest' in module]
 
 
-def observe_traces(machine):
+def observe_traces(machine, build_directory):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
-    'paths': [str], 'group': the group that the role made, or None,
+    'paths': [str], 'groups': those that the role made,
     'slurm': do Slurm's jobs need it?}``.
     """
-    files = [path for path in [MODPROBE, UDEV, SYSCTL, UNIT, *sorted([*COMMANDS, *HELP])] if is_ours(machine, path)]
-    directories = [SETTINGS] if is_ours(machine, APPROVED_LIST) else []
-    directories += [path for path in (LIBRARY, STATE) if machine.exists(path)]
-    created_group = machine.read_text(CREATED_GROUP)
+    paths = [MODPROBE, UDEV, SYSCTL, UNIT, *sorted(HOOKS.values()), *sorted([*COMMANDS, *HELP])]
+    files = [path for path in paths if is_ours(machine, path)]
+    files += [path for path in (POLICY, APPROVED_LIST) if is_ours(machine, path)]
+    directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
+    directories += built_directories(machine, build_directory) if build_directory != STATE else []
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),
         'paths': files + directories,
-        'group': created_group if created_group and group_exists(created_group) else None,
+        'groups': [name for name in created_groups(machine) if group_exists(name)],
         'slurm': machine.exists(JOB_COMMAND),
     }

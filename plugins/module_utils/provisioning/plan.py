@@ -11,57 +11,167 @@ import re
 from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
+from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
-from .change import build_change, unloads
+from .change import build_change, defer, describe_jobs, disturbs, due, unloads
 from .files import (
     APPROVED_LIST,
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
     UNIT,
     WATCHDOG_WAS_ON,
+    hook_text,
     modprobe_text,
     sysctl_text,
     udev_text,
     unit_text,
 )
+from .packages import require_tools
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
 
+# The oldest kernel that the module is built and tested for (docs/kernel-module.md)
+OLDEST_KERNEL = (5, 10)
+
+# When a module in the kernel is replaced: in this run or not at all; when nobody uses it; at the next boot
+RELOADS = NOW, WHEN_IDLE, AT_BOOT = 'now', 'idle', 'boot'
+
 
 def plan_present(observed, wanted):
-    """Return the changes that make a node have msr-safe as wanted.
+    """Return the changes that make a node have msr-safe as wanted; some may be deferred (see change.py).
 
     observed: from observe_node. wanted: ``{'version', 'source_digest',
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
-    int}, 'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
+    int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
+    'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
+    'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
     'policy': as observe_policy takes it, or None}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
+    check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
+    check_links(observed)
+    changes = plan_others(observed, wanted)
     loads = plan_load(observed, wanted)
-    changes = plan_build(observed, wanted)
+    changes += plan_build(observed, wanted)
     changes += plan_install(observed, wanted)
     changes += plan_permissions(observed, wanted)
     changes += loads
     changes += plan_commands(observed, wanted)
     changes += plan_watchdog(observed, wanted['nmi_watchdog'])
-    changes += plan_approve(observed, wanted, loads=bool(loads))
-    changes += plan_policy(observed, wanted['policy'], changes)
+    changes += plan_approve(observed, wanted, loads=bool(due(loads)))
+    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], due(changes))]
     changes += plan_boot(observed)
+    changes += plan_modes(observed, changes)
+    changes += plan_former_groups(observed, wanted)
+    changes += plan_other_kernels(observed, wanted)
+    check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
-    check_holders(observed, changes)
+    check_holders(observed, due(changes))
+    return defer_for_jobs(observed, changes)
+
+
+def plan_other_kernels(observed, wanted):
+    """Plan to have the module for the node's other kernels, last: what cannot be built does not hold back the rest.
+
+    One that is too old is passed over, unless it was named.
+    """
+    changes = []
+    for kernel in observed['kernels']:
+        release = kernel['kernel_release']
+        if is_too_old(release) and release not in wanted['kernels']:
+            continue
+        check_age(release)
+        seen = dict(observed, **kernel)
+        of_kernel = dict(wanted, artifact=wanted['artifacts'][release])
+        changes += plan_build(seen, of_kernel) + plan_module(seen, of_kernel)
     return changes
+
+
+def defer_for_jobs(observed, changes):
+    """Return the changes with those deferred that a job on the node would feel."""
+    reason = describe_jobs(observed['jobs'])
+    return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
+
+
+def check_links(observed):
+    """Raise MsrSafeError where a symbolic link is in the place of a file of ours."""
+    for path, target in sorted(observed['links'].items()):
+        raise MsrSafeError(
+            '%s is a symbolic link to %s, and is to be a file of this node.' % (path, target),
+            'Remove the link (rm %s) and apply the role again; it is not followed, and not replaced.' % path,
+        )
+
+
+def check_age(release):
+    """Raise MsrSafeError where a kernel is older than the module knows."""
+    if is_too_old(release):
+        raise MsrSafeError(
+            'Kernel %s is too old: the module needs Linux %d.%d or later.' % ((release, *OLDEST_KERNEL)),
+            'Boot a later kernel, or leave this node out.',
+        )
+
+
+def is_too_old(release):
+    version = re.match(r'([0-9]+)\.([0-9]+)', release)
+    return bool(version) and tuple(map(int, version.groups())) < OLDEST_KERNEL
+
+
+def check_modules_disabled(observed, loads):
+    """Raise MsrSafeError where the running kernel is to load the module and loads none any more."""
+    if observed['modules_disabled'] and due(loads):
+        raise MsrSafeError(
+            'This kernel takes no modules any more: /proc/sys/kernel/modules_disabled is 1.',
+            'It stays so until the next boot: set it later than msr-safe.service runs, and reboot; or have the module '
+            'replaced at the next boot only (msr_safe_reload: boot).',
+        )
+
+
+def plan_others(observed, wanted):
+    """Plan to set files of others aside that are in the way. Raises MsrSafeError unless that is wanted."""
+    others = observed['others']
+    stay = [other for other in others if not (wanted['take_over'] and other['wholly'])]
+    if stay:
+        raise MsrSafeError(
+            'Others on this node are in the way of msr-safe:\n%s' % '\n'.join(map(describe_other, stay)),
+            'Take that away, or have whole files renamed to end in .set-aside (msr_safe_take_over: true). '
+            'Lines in files that have others, too, are yours to take out.',
+        )
+    return [
+        build_change(
+            'install',
+            actions.set_aside,
+            'set aside %s%s' % (other['path'], of_package(other)),
+            other['path'] + '\n',
+            None,
+            path=other['path'],
+            kernel_releases=[observed['kernel_release'], *(kernel['kernel_release'] for kernel in observed['kernels'])],
+        )
+        for other in others
+    ]
+
+
+def describe_other(other):
+    """Return a file of others in words: ``/usr/sbin/msrsave (package x) is where ours belongs``."""
+    return '%s%s %s' % (other['path'], of_package(other), other['what'])
+
+
+def of_package(other):
+    return ' (package %s)' % other['package'] if other['package'] else ''
 
 
 def plan_build(observed, wanted):
     """Plan to build on the node, or on a builder, from whose artifact the node gets its copy."""
-    if has_source(observed['module']['installed'], wanted) or has_source(observed['module']['built'], wanted):
+    if is_wanted_module(observed['module']['installed'], observed, wanted):
+        return []
+    if is_wanted_module(observed['module']['built'], observed, wanted):
         return []
     release, artifact = observed['kernel_release'], wanted['artifact']
     build = build_change(
@@ -72,49 +182,100 @@ def plan_build(observed, wanted):
         'msr-safe %s\n' % wanted['version'],
         path=built_module(release, wanted['build_directory']),
         kernel_release=release,
+        vermagic=observed['vermagic'],
         version=wanted['version'],
         source_digest=wanted['source_digest'],
+        sign=wanted['sign'],
+        artifact=artifact and artifact['path'],
     )
     if artifact is None:
-        return [build]
+        return [*plan_tools(observed['build'], release, wanted['install_packages']), build]
     deliver = build_change(
         'deliver',
         actions.deliver_module,
         'copy msr-safe %s for kernel %s to the node' % (wanted['version'], release),
         None,
         'msr-safe %s\n' % wanted['version'],
-        path=built_module(release),
+        path=built_here(release, wanted),
         artifact=artifact['path'],
     )
-    return [deliver] if has_source(artifact['module'], wanted) else [build, deliver]
+    return [deliver] if is_wanted_module(artifact['module'], observed, wanted) else [build, deliver]
 
 
-def has_source(module, wanted):
-    """Return whether a module file was built from the wanted source."""
-    return module is not None and module.get('source_digest') == wanted['source_digest']
+def built_here(release, wanted):
+    """Return where a node keeps what it built, or was sent by a builder, whose directory is another host's."""
+    return built_module(release) if wanted['artifact'] else built_module(release, wanted['build_directory'])
+
+
+def plan_tools(build, release, installs):
+    """Plan to install what building needs, where that is wanted. Raises MsrSafeError where it cannot be had.
+
+    build: as from observe_build, of the host that builds.
+    """
+    require_tools(build, release, installs)
+    packages = build['missing_packages']
+    if not packages:
+        return []
+    return [
+        build_change(
+            'build',
+            actions.install_packages,
+            'install with %s: %s' % (build['package_manager'], ', '.join(packages)),
+            None,
+            ''.join(name + '\n' for name in packages),
+            manager=build['package_manager'],
+            packages=packages,
+        )
+    ]
+
+
+def is_wanted_module(module, observed, wanted):
+    """Return whether a module file was built from the wanted source, for the kernel as it is, and signed if wanted.
+
+    wanted: of it, source_digest and sign.
+    """
+    return (
+        module is not None
+        and module.get('source_digest') == wanted['source_digest']
+        and has_vermagic(module, observed['kernel_release'], observed['vermagic'])
+        and (module['signed'] or not wanted['sign'])
+    )
 
 
 def describe_module(module):
-    return 'msr-safe %s\n' % module.get('version') if module else None
+    return 'msr-safe %s\n' % module.get('version', 'damaged') if module else None
 
 
 def plan_install(observed, wanted):
-    changes = []
+    return plan_module(observed, wanted) + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+
+
+def plan_module(observed, wanted):
+    """Plan to have the module where modprobe finds it for a kernel."""
     installed, release = observed['module']['installed'], observed['kernel_release']
-    if not has_source(installed, wanted):
-        changes.append(
-            build_change(
-                'install',
-                actions.install_module,
-                'install %s' % installed_module(release),
-                describe_module(installed),
-                'msr-safe %s\n' % wanted['version'],
-                path=installed_module(release),
-                built=built_module(release),
-                kernel_release=release,
-            )
+    if is_wanted_module(installed, observed, wanted):
+        return plan_finding(observed)
+    return [
+        build_change(
+            'install',
+            actions.install_module,
+            'install %s' % installed_module(release),
+            describe_module(installed),
+            'msr-safe %s\n' % wanted['version'],
+            path=installed_module(release),
+            built=built_here(release, wanted),
+            kernel_release=release,
         )
-    return changes + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
+    ]
+
+
+def plan_finding(observed):
+    """Plan to have modprobe find the installed module, where depmod has not seen it."""
+    release = observed['kernel_release']
+    if observed['module']['resolved'] or observed['others']:
+        return []
+    title = 'have modprobe find %s' % installed_module(release)
+    return [build_change('install', actions.find_modules, title, None, None, kernel_release=release)]
 
 
 def plan_file(observed, stage, path, text):
@@ -152,7 +313,48 @@ def plan_permissions(observed, wanted):
                 after,
             )
         )
-    return changes
+    is_open = is_open_to_all(observed['devices'])
+    return [dict(change, disturbs=not is_open) for change in changes]
+
+
+def is_open_to_all(devices):
+    """Return whether every user may use a device, which waits for no job to end."""
+    return any(access[3] != '0' for device in DEVICES for access in devices[device]['access'])
+
+
+def plan_modes(observed, changes):
+    """Plan to give back their modes and owners to files that stay as they are."""
+    written = {change.get('path') for change in changes}
+    return [
+        build_change(
+            'permissions',
+            actions.set_mode,
+            'make %s %s root:root again' % (path, one['mode']),
+            one['is'] + '\n',
+            '%s root:root\n' % one['mode'],
+            path=path,
+            mode=one['mode'],
+        )
+        for path, one in sorted(observed['permissions'].items())
+        if path not in written
+    ]
+
+
+def plan_former_groups(observed, wanted):
+    """Plan to remove the groups that the role made before msr_safe_group was changed."""
+    return [
+        build_change(
+            'permissions',
+            actions.remove_group,
+            'remove the former group ' + name,
+            name + '\n',
+            None,
+            group=name,
+            disturbs=True,
+        )
+        for name in observed['traces']['groups']
+        if name != wanted['group']
+    ]
 
 
 def describe_access(devices, wanted):
@@ -172,7 +374,7 @@ def plan_load(observed, wanted):
     loaded, installed = observed['module']['loaded'], observed['module']['installed']
     is_current = (
         loaded is not None
-        and has_source(installed, wanted)
+        and is_wanted_module(installed, observed, wanted)
         and loaded['srcversion'] == installed.get('srcversion')
         and loaded['majors'] == wanted['majors']
     )
@@ -181,15 +383,25 @@ def plan_load(observed, wanted):
     title = (
         'load msr_safe' if loaded is None else 'unload msr_safe %s, load %s' % (loaded['version'], wanted['version'])
     )
-    return [
-        build_change(
-            'load',
-            actions.load_module,
-            title,
-            describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
-            describe_loaded(wanted['version'], wanted['majors']),
-        )
-    ]
+    change = build_change(
+        'load',
+        actions.load_module,
+        title,
+        describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
+        describe_loaded(wanted['version'], wanted['majors']),
+        disturbs=True,
+    )
+    reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
+    return [defer(change, reason) if reason else change]
+
+
+def why_not_now(module, reload):
+    """Return why the module in the kernel is not to be replaced in this run, in words, or None where it is."""
+    if reload == AT_BOOT:
+        return 'that is for the next boot (msr_safe_reload: boot)'
+    if reload == WHEN_IDLE and module['loaded']['users']:
+        return 'the module is in use: %s' % describe_holders(module['holders'])
+    return None
 
 
 def describe_loaded(version, majors):
@@ -262,6 +474,7 @@ def plan_approve(observed, wanted, loads):
                 wanted_list['file_text'],
                 path=APPROVED_LIST,
                 content=wanted_list['file_text'],
+                disturbs=True,
             )
         )
     # A module that is loaded anew has the empty list.
@@ -275,6 +488,7 @@ def plan_approve(observed, wanted, loads):
                 describe_list(active),
                 describe_list(wanted_list),
                 path=APPROVED_LIST,
+                disturbs=True,
             )
         )
     return changes
@@ -336,7 +550,13 @@ def plan_boot(observed):
                 start=observed['kernel_release'] == observed['running_kernel'],
             )
         )
-    return changes
+    return [dict(change, disturbs=True) for change in changes] + plan_hook(observed)
+
+
+def plan_hook(observed):
+    """Plan to have the package manager say when it installs a kernel for which there is no module."""
+    path = HOOKS.get(observed['build']['package_manager'])
+    return [dict(change, mode='0755') for change in plan_file(observed, 'boot', path, hook_text())] if path else []
 
 
 def plan_absent(observed):
@@ -377,16 +597,9 @@ def plan_absent(observed):
                 kernel_release=release,
             )
         )
-    if traces['group']:
+    for name in traces['groups']:
         changes.append(
-            build_change(
-                'remove',
-                actions.remove_group,
-                'remove the group ' + traces['group'],
-                traces['group'] + '\n',
-                None,
-                group=traces['group'],
-            )
+            build_change('remove', actions.remove_group, 'remove the group ' + name, name + '\n', None, group=name)
         )
     if SYSCTL in traces['paths']:
         changes += undo_watchdog(observed, 'remove')
@@ -394,6 +607,11 @@ def plan_absent(observed):
         if path == SYSCTL:
             continue
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+    if changes and observed['jobs']:
+        raise MsrSafeError(
+            'msr-safe is not taken off now: %s.' % describe_jobs(observed['jobs']),
+            'Drain the node and run this again when its jobs have ended (msr-job status).',
+        )
     check_holders(observed, changes)
     return changes
 
@@ -447,11 +665,12 @@ def check_signature_policy(observed, wanted, loads):
     if not (reason and loads):
         return
     module = module_to_load(observed, wanted)
-    if module is None or not module['signed']:
+    if not (module['signed'] if module else wanted['sign']):
         raise MsrSafeError(
             'This kernel loads signed modules only: %s. The module that is built here is not signed.' % reason,
-            'Sign it with a key that the kernel trusts and install it as %s, or boot with module.sig_enforce=0 '
-            'and Secure Boot off.' % installed_module(observed['kernel_release']),
+            'Have a builder sign it, with a key the kernel trusts (msr_safe_sign_key, msr_safe_sign_certificate, or '
+            'msr_safe_sign_command), install a signed one as %s, or boot with module.sig_enforce=0 and Secure Boot off.'
+            % installed_module(observed['kernel_release']),
         )
 
 
@@ -460,7 +679,7 @@ def module_to_load(observed, wanted):
     files = [observed['module']['installed'], observed['module']['built']]
     if wanted['artifact']:
         files.append(wanted['artifact']['module'])
-    return next((module for module in files if has_source(module, wanted)), None)
+    return next((module for module in files if is_wanted_module(module, observed, wanted)), None)
 
 
 def check_holders(observed, changes):

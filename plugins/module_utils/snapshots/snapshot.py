@@ -162,11 +162,28 @@ def snapshot_errors(register):
 
 
 def same_content(one, other):
-    """Return whether two snapshots differ in nothing but the time they were taken."""
-    ignored = ('created', 'sha256')
-    return {key: value for key, value in one.items() if key not in ignored} == {
-        key: value for key, value in other.items() if key not in ignored
+    """Return whether two snapshots hold the same of what can be restored.
+
+    The time they were taken, and bits outside of the write masks (temperatures, a lock), may differ.
+    """
+    return restorable(one) == restorable(other)
+
+
+def restorable(snapshot):
+    """Return what a snapshot says, less the time and the bits that no restore writes."""
+    content = {key: value for key, value in snapshot.items() if key not in ('created', 'sha256')}
+    content['registers'] = {
+        address: dict(register, values=masked_values(register)) for address, register in snapshot['registers'].items()
     }
+    return content
+
+
+def masked_values(register):
+    """Return {bits of the write mask: [CPU]} of one register of a snapshot."""
+    masked, mask = {}, int(register['write_mask'], 16)
+    for value, cpus in snapshot_values(register).items():
+        masked[value & mask] = sorted(masked.get(value & mask, []) + list(cpus))
+    return masked
 
 
 def summarize_unreadable(snapshot):

@@ -22,7 +22,7 @@ REMOTE = '/root/bench'
 
 FIRST, REGISTERS = 0x1000, 400
 PER_INTERRUPT = int(
-    re.search(r'define OPERATIONS_PER_INTERRUPT\s+(\d+)', (ROOT / 'files/kmod/batch.c').read_text()).group(1)
+    re.search(r'define MSR_SAFE_SLICE_OPERATIONS\s+(\d+)', (ROOT / 'files/kmod/cpu_calls.h').read_text()).group(1)
 )
 FLOOR = 'floor'
 WAYS = (
@@ -51,8 +51,8 @@ cd /sys/kernel/tracing
 echo nop >current_tracer
 echo 64 >buffer_size_kb
 echo batch_ioctl >set_ftrace_filter
-echo batch_run >>set_ftrace_filter
-echo carry_out_some >>set_ftrace_filter
+echo msr_safe_access_run >>set_ftrace_filter
+echo carry_out_slice >>set_ftrace_filter
 echo function_graph >current_tracer
 for i in 1 2 3 4 5 6 7 8 9 10; do
     echo >trace
@@ -82,7 +82,8 @@ def compile_all():
         (floor / name).write_text((HERE / name).read_text())
     run('make', '--silent', '-C', headers, f'M={floor}', 'W=1', 'KCFLAGS=-Werror', 'modules')
     run('make', '--silent', '-C', ROOT / 'files/kmod', f'KDIR={headers}', f'OUT={BUILD}/kmod')
-    run('gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-o', BUILD / 'client', HERE / 'client.c')
+    flags = ('-O2', '-Wall', '-Wextra', '-Werror', '-static', f'-I{ROOT}/files/kmod/include/uapi')
+    run('gcc', *flags, '-o', BUILD / 'client', HERE / 'client.c')
     approved_list = BUILD / 'list'
     approved_list.write_text(''.join(f'{FIRST + i:#010x} 0\n' for i in range(REGISTERS)))
     return [BUILD / 'kmod/msr-safe.ko', floor / 'floor.ko', BUILD / 'client', approved_list]
@@ -106,7 +107,7 @@ def trace():
         if not cpu_and_rest:
             continue
         cpu = cpu_and_rest.group(1)
-        name = re.search(r'(batch_ioctl|batch_run|carry_out_some)', line)
+        name = re.search(r'(batch_ioctl|msr_safe_access_run|carry_out_slice)', line)
         time = re.search(r'([\d.]+) us', line)
         stack = calls.setdefault(cpu, [])
         if '{' in line:
@@ -121,7 +122,7 @@ def trace():
 
 
 def native():
-    """Return the table of what batch.c costs without emulation."""
+    """Return the table of what access.c costs without emulation."""
     command = ['make', '--silent', '-C', str(HERE), 'native']
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
@@ -155,7 +156,7 @@ def targets(measured, durations):
     spread = max(flat) / min(flat) - 1
     over_floor = best('batch', 1) / best(FLOOR, 1)
     faster = best('pread on the stock msr', 16) / best('batch', 16)
-    calls = len(durations['carry_out_some'])
+    calls = len(durations['carry_out_slice'])
     rounds = -(-REGISTERS // PER_INTERRUPT)
     expected = 10 * rounds * (1 + 64)
     return table(
@@ -176,7 +177,7 @@ def verdict(met):
 
 
 def interrupts(durations):
-    times = sorted(durations['carry_out_some'])
+    times = sorted(durations['carry_out_slice'])
     return table(
         ['interrupts', 'median', '99 %', 'longest'],
         [f'{len(times):,}', *(f'{times[int(part * (len(times) - 1))]:,.0f} us' for part in (0.5, 0.99, 1))],
@@ -186,8 +187,8 @@ def interrupts(durations):
 def profile(durations):
     """Where the fastest traced batch of one CPU spends its time."""
     whole = min(durations['batch_ioctl'])
-    checked_and_run = min(durations['batch_run'])
-    interrupt = min(durations['carry_out_some']) * -(-REGISTERS // PER_INTERRUPT)
+    checked_and_run = min(durations['msr_safe_access_run'])
+    interrupt = min(durations['carry_out_slice']) * -(-REGISTERS // PER_INTERRUPT)
     shares = (
         ('copy from and to the caller, memory', whole - checked_and_run),
         ('check, and sort by CPU', checked_and_run - interrupt),
@@ -217,7 +218,7 @@ def main():
         'One CPU in one interrupt (ftrace, 64 CPUs, host disturbances included):',
         interrupts(durations),
         profile(durations),
-        'batch.c itself on the real CPU, per operation, without registers, interrupts and system call:',
+        'access.c itself on the real CPU, per operation, without registers, interrupts and system call:',
         native(),
     )
     text = '\n\n'.join(parts) + '\n'

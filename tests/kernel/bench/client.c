@@ -21,30 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "msr_safe.h"
+
 #define FIRST 0x1000
 #define REGISTERS 400
 #define BATCHES 10		/* a round */
 #define PREADS 40		/* of each CPU: more cost as much each, and take minutes */
 #define MAX_CPUS 64
 
-struct operation {
-	uint16_t cpu;
-	uint16_t isrdmsr;
-	int32_t err;
-	uint32_t msr;
-	uint64_t msrdata;
-	uint64_t wmask;
-};
-
-struct batch_array {
-	uint32_t numops;
-	uint32_t version;
-	struct operation *ops;
-};
-
-#define BATCH_IOCTL _IOWR('c', 0xA2, struct batch_array)
-
-static struct operation ops[MAX_CPUS * REGISTERS];
+static struct msr_safe_operation ops[MAX_CPUS * REGISTERS];
 static int batch;
 static int ours[MAX_CPUS], stock[MAX_CPUS];
 
@@ -85,18 +70,18 @@ static void open_devices(int cpus)
 
 static void time_batch(const char *way, int first_cpu, int cpus, int cpu_step, int register_step)
 {
-	struct batch_array array = { .numops = cpus * REGISTERS, .ops = ops };
+	struct msr_safe_batch array = { .numops = cpus * REGISTERS, .ops = ops };
 	double start;
 
 	for (int cpu = 0; cpu < cpus; cpu++)
 		for (int i = 0; i < REGISTERS; i++)
-			ops[cpu * cpu_step + i * register_step] = (struct operation){
+			ops[cpu * cpu_step + i * register_step] = (struct msr_safe_operation){
 				.cpu = first_cpu + cpu,
 				.isrdmsr = 1,
 				.msr = FIRST + i,
 			};
 	start = now();
-	if (ioctl(batch, BATCH_IOCTL, &array))
+	if (ioctl(batch, MSR_SAFE_BATCH, &array))
 		err(1, "batch");
 	report(way, cpus, now() - start, cpus * REGISTERS);
 }

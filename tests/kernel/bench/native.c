@@ -2,15 +2,16 @@
 // Copyright (c) 2026 hpc.msr_safe contributors
 
 /*
- * What batch.c itself costs on this processor, without emulation: all but the
+ * What access.c itself costs on this processor, without emulation: all but the
  * registers, the interrupts and the system call. Least of many repeats.
  */
 
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
 #include "approved_list.h"
-#include "batch.h"
+#include "access.h"
 #include "hardware.h"
 #include "lockdown.h"
 
@@ -19,20 +20,19 @@
 #define REPEATS 200
 
 volatile u64 online_cpus = ~0ull;
-unsigned int this_cpu;
 
-int lockdown_check_write(void)
+int msr_safe_lockdown_check_write(void)
 {
 	return 0;
 }
 
-int hardware_read(u32 address, u64 *value)
+int msr_safe_hardware_read(u32 address, u64 *value)
 {
 	*value = address;
 	return 0;
 }
 
-int hardware_write(u32 address, u64 value)
+int msr_safe_hardware_write(u32 address, u64 value)
 {
 	return 0;
 }
@@ -47,36 +47,36 @@ static double now(void)
 
 static void publish_list(void)
 {
-	struct approved_list *list = approved_list_alloc(REGISTERS);
+	struct msr_safe_list *list = msr_safe_list_alloc(REGISTERS);
 
 	for (int i = 0; i < REGISTERS; i++)
-		list->registers[i] = (struct approved_register){ .address = FIRST + i };
-	approved_list_publish(list);
+		list->registers[i] = (struct msr_safe_register){ .address = FIRST + i };
+	msr_safe_list_publish(list);
 }
 
-static double run_once(const struct operation *ops, u32 count)
+static double run_once(const struct msr_safe_op *ops, u32 count)
 {
 	double start = now(), took;
-	struct batch batch;
+	struct msr_safe_access batch;
 
-	if (batch_alloc(&batch, count))
+	if (msr_safe_access_alloc(&batch, count, false))
 		abort();
 	memcpy(batch.ops, ops, count * sizeof(*ops));
-	if (batch_run(&batch, FMODE_READ))
+	if (msr_safe_access_run(&batch, FMODE_READ))
 		abort();
 	took = now() - start;
-	batch_free(&batch);
+	msr_safe_access_free(&batch);
 	return took;
 }
 
 static double cost(int cpus, int cpu_step, int register_step)
 {
-	static struct operation ops[64 * REGISTERS];
+	static struct msr_safe_op ops[64 * REGISTERS];
 	double best = 1e18, took;
 
 	for (int cpu = 0; cpu < cpus; cpu++)
 		for (int i = 0; i < REGISTERS; i++)
-			ops[cpu * cpu_step + i * register_step] = (struct operation){
+			ops[cpu * cpu_step + i * register_step] = (struct msr_safe_op){
 				.cpu = cpu,
 				.isrdmsr = 1,
 				.msr = FIRST + i,
@@ -91,6 +91,9 @@ static double cost(int cpus, int cpu_step, int register_step)
 
 int main(void)
 {
+	/* The kernel does not clear the memory that it gives itself. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	publish_list();
 	printf("| CPUs | CPU by CPU | register by register |\n|---|---|---|\n");
 	for (int cpus = 1; cpus <= 64; cpus *= 4)

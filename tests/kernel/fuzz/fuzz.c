@@ -49,21 +49,23 @@ static size_t next_chunk(struct chunks *chunks, size_t left)
 /* As the device does it: writes, then close. Returns 0 or the first negative errno. */
 static int deliver(struct text text, struct chunks chunks)
 {
-	struct list_draft draft;
+	struct msr_safe_draft draft;
+	size_t published;
 	int err = 0, publish_err;
 	size_t length;
 
-	list_draft_start(&draft);
+	msr_safe_draft_start(&draft);
 	while (!err && text.length) {
 		length = next_chunk(&chunks, text.length);
-		err = list_draft_reserve(&draft, length) ?:
-		      list_draft_append(&draft, text.start, length) ?:
-		      list_draft_pause(&draft);
+		err = msr_safe_draft_reserve(&draft, length) ?:
+		      msr_safe_draft_append(&draft, text.start, length) ?:
+		      msr_safe_draft_pause(&draft);
 		text.start += length;
 		text.length -= length;
 	}
-	publish_err = list_draft_publish(&draft);
+	publish_err = msr_safe_draft_publish(&draft, &published);
 	CLAIM(!err || publish_err == err);
+	CLAIM(publish_err || published == msr_safe_list_in_force()->count);
 	return publish_err;
 }
 
@@ -77,8 +79,7 @@ static unsigned int logged_line(void)
 
 static void check_list(const struct model *model)
 {
-	struct approved_list *list = approved_list_get();
-	u64 mask;
+	const struct msr_safe_list *list = msr_safe_list_get();
 	size_t i;
 
 	CLAIM(list->count == model->count);
@@ -87,23 +88,22 @@ static void check_list(const struct model *model)
 
 		CLAIM(list->registers[i].address == entry->address);
 		CLAIM(list->registers[i].mask == entry->mask);
-		CLAIM(approved_list_find(list, entry->address) == &list->registers[i]);
-		CLAIM(approved_list_mask(entry->address, &mask) == 0 && mask == entry->mask);
+		CLAIM(msr_safe_list_find(list, entry->address) == &list->registers[i]);
 		if (i + 1 < list->count && model->entries[i + 1].address > entry->address + 1)
-			CLAIM(!approved_list_find(list, entry->address + 1));
+			CLAIM(!msr_safe_list_find(list, entry->address + 1));
 	}
-	approved_list_put(list);
+	msr_safe_list_put(list);
 }
 
 /* Returns the error, which is one that describes the text. */
 static int check_delivery(struct text text, struct chunks chunks, const struct model *model)
 {
-	struct approved_list *old = approved_list_get(), *new;
+	const struct msr_safe_list *old = msr_safe_list_get(), *new;
 	int err;
 
 	fuzz_logged = 0;
 	err = deliver(text, chunks);
-	new = approved_list_get();
+	new = msr_safe_list_get();
 	CLAIM((err != 0) == (new == old));
 	CLAIM(fuzz_logged == (err != 0));
 	CLAIM((err == 0) == model_accepts(model));
@@ -113,8 +113,8 @@ static int check_delivery(struct text text, struct chunks chunks, const struct m
 	} else {
 		check_list(model);
 	}
-	approved_list_put(new);
-	approved_list_put(old);
+	msr_safe_list_put(new);
+	msr_safe_list_put(old);
 	return err;
 }
 
@@ -128,7 +128,7 @@ static void check_chunks(struct text text, struct chunks chunks, const struct mo
 
 static void check_allocation_failure(struct text text, unsigned int allocation)
 {
-	struct approved_list *old = approved_list_get(), *new;
+	const struct msr_safe_list *old = msr_safe_list_get(), *new;
 	bool failed;
 	int err;
 
@@ -136,11 +136,11 @@ static void check_allocation_failure(struct text text, unsigned int allocation)
 	err = deliver(text, whole);
 	failed = !fuzz_failing_allocation;
 	fuzz_failing_allocation = 0;
-	new = approved_list_get();
+	new = msr_safe_list_get();
 	CLAIM(failed == (err == -ENOMEM));
 	CLAIM(!failed || new == old);
-	approved_list_put(new);
-	approved_list_put(old);
+	msr_safe_list_put(new);
+	msr_safe_list_put(old);
 }
 
 /* What the device gives to readers, from the contract. */
@@ -173,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int seed = seed_of(text);
 	int err;
 
-	CLAIM(approved_list_init() == 0);
+	CLAIM(msr_safe_list_init() == 0);
 	err = check_delivery(text, whole, &model);
 	check_chunks(text, (struct chunks){ 1 }, &model, err);
 	check_chunks(text, (struct chunks){ 8, seed }, &model, err);
@@ -181,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_allocation_failure(text, 1 + seed % (model.count + 2));
 	if (model_accepts(&model))
 		check_reading_back(&model);
-	approved_list_exit();
+	msr_safe_list_exit();
 	CLAIM(fuzz_allocated == 0);
 	model_free(&model);
 	return 0;

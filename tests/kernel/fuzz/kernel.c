@@ -10,12 +10,12 @@ unsigned long fuzz_allocated;
 char fuzz_log[256];
 unsigned int fuzz_logged;
 
-void *fuzz_alloc(size_t size, bool zeroed)
+void *fuzz_alloc(size_t size)
 {
 	if (fuzz_failing_allocation && --fuzz_failing_allocation == 0)
 		return NULL;
 	fuzz_allocated++;
-	return zeroed ? calloc(1, size) : malloc(size);
+	return malloc(size);
 }
 
 void fuzz_free(const void *memory)

@@ -20,8 +20,14 @@
 typedef uint32_t u32;
 typedef uint64_t u64;
 
+typedef uint16_t __u16;
+typedef int32_t __s32;
+typedef uint32_t __u32;
+typedef uint64_t __u64;
+#define __aligned_u64 __u64 __attribute__((aligned(8)))
+
 #define U32_MAX UINT32_MAX
-#define SZ_1M (1 << 20)
+#define __init
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 #define struct_size(pointer, member, count) (sizeof(*(pointer)) + sizeof((pointer)->member[0]) * (count))
@@ -33,22 +39,19 @@ typedef uint64_t u64;
 extern unsigned int fuzz_failing_allocation;
 extern unsigned long fuzz_allocated;
 
-#define GFP_KERNEL_ACCOUNT 0
-#define __GFP_NOWARN 0
-#define __GFP_RETRY_MAYFAIL 0
-void *fuzz_alloc(size_t size, bool zeroed);
+void *fuzz_alloc(size_t size);
 void fuzz_free(const void *memory);
 
-#define kzalloc(size, gfp) fuzz_alloc(size, true)
-#define kvmalloc(size, gfp) fuzz_alloc(size, false)
-#define kfree(memory) fuzz_free(memory)
+#define msr_safe_alloc(size) fuzz_alloc(size)
+#define msr_safe_free(memory) fuzz_free(memory)
+#define MSR_SAFE_MEMORY_H
 
 /* The log: the last line, and how many there were. */
 extern char fuzz_log[256];
 extern unsigned int fuzz_logged;
 
 #define KBUILD_MODNAME "msr_safe"
-#define pr_err_ratelimited(format, ...) \
+#define pr_err(format, ...) \
 	(fuzz_logged++, (void)snprintf(fuzz_log, sizeof(fuzz_log), pr_fmt(format), __VA_ARGS__))
 
 /* Locks and RCU: there is one thread. */
@@ -63,17 +66,13 @@ struct mutex {
 #define mutex_unlock(mutex) ((mutex)->locked = false)
 #define lockdep_is_held(mutex) ((mutex)->locked)
 
-struct rcu_head {
-	void *unused;
-};
-
 #define __rcu
 #define rcu_read_lock() ((void)0)
 #define rcu_read_unlock() ((void)0)
 #define rcu_dereference(pointer) (pointer)
 #define rcu_replace_pointer(pointer, new, condition) \
 	({ typeof(pointer) old_ = (pointer); (void)(condition); (pointer) = (new); old_; })
-#define kvfree_rcu(pointer, head) fuzz_free(pointer)
+#define synchronize_rcu() ((void)0)
 
 typedef struct {
 	unsigned int users;

@@ -58,6 +58,13 @@ def test_the_kernel_is_content(line):
     assert not suite.COMPLAINTS.search(line)
 
 
+def test_a_process_killed_for_its_memory_is_no_complaint():
+    killed = '[1] python3 invoked oom-killer: order=0\n[1] Call Trace:\n[1]  <TASK>\n[1]  </TASK>\n[1] memory: usage\n'
+    fault = '[2] general protection fault\n[2] Call Trace:\n[2]  <TASK>\n[2]  </TASK>\n'
+    assert suite.complaints(killed) == []
+    assert suite.complaints(killed + fault) == ['[2] general protection fault', '[2] Call Trace:']
+
+
 def test_warnings_of_a_build():
     warnings = ['main.c:7:12: warning: unused variable', 'WARNING: modpost: missing MODULE_LICENSE()']
     other = ['warning: the compiler differs from the one used to build the kernel', '  CC [M]  /kmod/warning.o']

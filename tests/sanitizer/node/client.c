@@ -29,12 +29,35 @@ struct operation write_op(unsigned int cpu, uint32_t msr, uint64_t value)
 
 int run_batch(int fd, struct operation *ops, size_t count)
 {
-	struct batch_array array = { .numops = count, .ops = ops };
+	struct msr_safe_batch array = { .numops = count, .ops = ops };
 
-	return ioctl(fd, BATCH_IOCTL, &array) ? errno : 0;
+	return ioctl(fd, MSR_SAFE_BATCH, &array) ? errno : 0;
 }
 
-int write_list(const char *text, size_t length, size_t chunk)
+int run_timed_batch(int fd, struct msr_safe_timed_operation *ops, size_t count)
+{
+	struct msr_safe_timed_batch array = {
+		.size = sizeof(array), .numops = count, .op_size = sizeof(*ops), .ops = (uintptr_t)ops,
+	};
+
+	return ioctl(fd, MSR_SAFE_TIMED_BATCH, &array) ? errno : 0;
+}
+
+int begin_lease(int fd)
+{
+	struct msr_safe_lease lease = { .size = sizeof(lease) };
+
+	return ioctl(fd, MSR_SAFE_LEASE, &lease) ? errno : 0;
+}
+
+static int commit(int fd)
+{
+	struct msr_safe_commit commit = { .size = sizeof(commit) };
+
+	return ioctl(fd, MSR_SAFE_COMMIT, &commit) ? errno : 0;
+}
+
+static int write_list_and(int (*end)(int fd), const char *text, size_t length, size_t chunk)
 {
 	int fd = open(APPROVED_LIST, O_WRONLY);
 	int err = 0;
@@ -51,9 +74,21 @@ int write_list(const char *text, size_t length, size_t chunk)
 			length -= written;
 		}
 	}
+	if (end && !err)
+		err = end(fd);
 	if (close(fd) && !err)
 		err = errno;
 	return err;
+}
+
+int write_list(const char *text, size_t length, size_t chunk)
+{
+	return write_list_and(NULL, text, length, chunk);
+}
+
+int write_and_commit_list(const char *text, size_t length, size_t chunk)
+{
+	return write_list_and(commit, text, length, chunk);
 }
 
 size_t read_list(char *text, size_t size, size_t chunk)

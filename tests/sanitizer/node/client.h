@@ -6,29 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "msr_safe.h"
+
 /* A client of the module's devices, written from the contract alone. */
 
 #define BATCH		"/dev/cpu/msr_batch"
 #define APPROVED_LIST	"/dev/cpu/msr_approved_list"
 
 /* As the caller's own ABI lays them out: 28 bytes on i386, 32 on x86-64. */
-struct operation {
-	uint16_t cpu;
-	uint16_t isrdmsr;
-	int32_t err;
-	uint32_t msr;
-	uint64_t msrdata;
-	uint64_t wmask;
-};
-
-struct batch_array {
-	uint32_t numops;
-	uint32_t version;
-	struct operation *ops;
-};
-
-#define BATCH_IOCTL	_IOWR('c', 0xA2, struct batch_array)
-#define BATCH_MAX	1048576
+#define operation	msr_safe_operation
 
 /* Variable MTRRs that hold what is written, per CPU, and mean nothing as long as they are not valid. */
 #define SCRATCH_FIRST	0x20A
@@ -37,9 +23,12 @@ struct batch_array {
 struct operation read_op(unsigned int cpu, uint32_t msr);
 struct operation write_op(unsigned int cpu, uint32_t msr, uint64_t value);
 
-/* Both return 0 or an errno. */
+/* All return 0 or an errno. */
 int run_batch(int fd, struct operation *ops, size_t count);
+int run_timed_batch(int fd, struct msr_safe_timed_operation *ops, size_t count);
+int begin_lease(int fd);
 int write_list(const char *text, size_t length, size_t chunk);
+int write_and_commit_list(const char *text, size_t length, size_t chunk);
 
 /* Reads the list in pieces of `chunk` bytes; returns its length, at most size - 1, and ends it with a NUL. */
 size_t read_list(char *text, size_t size, size_t chunk);

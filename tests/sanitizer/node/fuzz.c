@@ -148,7 +148,8 @@ static void fuzz_list(void)
 	}
 	read_before = read_list(before, TEXT_SIZE, 1 + below(100000));
 	starving = starve();
-	err = write_list(text, length, one_in(2) ? TEXT_SIZE : 1 + below(length + 1));
+	err = (one_in(2) ? write_list : write_and_commit_list)(text, length,
+							       one_in(2) ? TEXT_SIZE : 1 + below(length + 1));
 	fail_allocation(0);
 	count_call(err, starving);
 
@@ -161,6 +162,8 @@ static void fuzz_list(void)
 /* --- batches --- */
 
 static uint64_t value_of[1024][SCRATCH_COUNT];	/* by CPU: what the scratch registers hold */
+
+static uint64_t leased_values[1024][SCRATCH_COUNT];	/* the same, before a lease */
 
 static unsigned int scratch_number(const struct operation *op)
 {
@@ -242,9 +245,13 @@ static void fuzz_batch(void)
 	static struct operation ops[OPERATIONS], asked[OPERATIONS];
 	static const int modes[] = { O_RDWR, O_RDWR, O_RDWR, O_RDONLY, O_WRONLY };
 	size_t count = 1 + below(one_in(10) ? OPERATIONS : 40), i;
-	int fd = open(BATCH, modes[below(5)]);
-	bool in_order = one_in(2), starving;
+	int mode = modes[below(5)], fd = open(BATCH, mode);
+	bool in_order = one_in(2), leased = mode == O_RDWR && one_in(3), starving;
 	int err;
+
+	if (leased && begin_lease(fd))
+		fail("a lease was refused with errno %d", errno);
+	memcpy(leased_values, value_of, sizeof(value_of));
 
 	for (i = 0; i < count; i++)
 		random_operation(&ops[i], in_order);
@@ -256,11 +263,50 @@ static void fuzz_batch(void)
 
 	if (!expected_without_memory_trouble(err) && !(starving && err == ENOMEM))
 		fail("a batch was answered with errno %d", err);
+	if (err == ENOMEM && count <= 4)
+		fail("%zu operations needed memory", count);
 	if (err == ENOMEM && memcmp(asked, ops, count * sizeof(*ops)))
 		fail("a batch without memory changed its operations");
 	for (i = 0; !err && i < count; i++)
 		if (ops[i].err)
 			fail("operation %zu has err %d in a batch that has none", i, ops[i].err);
+	if (err != ENOMEM)
+		follow(ops, asked, count);
+	close(fd);
+	if (leased)
+		memcpy(value_of, leased_values, sizeof(value_of));
+}
+
+static void fuzz_timed_batch(void)
+{
+	static struct msr_safe_timed_operation timed[OPERATIONS];
+	static struct operation ops[OPERATIONS], asked[OPERATIONS];
+	size_t count = 1 + below(one_in(10) ? OPERATIONS : 40), i;
+	int fd = open(BATCH, O_RDWR), err;
+	bool starving;
+
+	for (i = 0; i < count; i++) {
+		random_operation(&asked[i], one_in(2));
+		asked[i].isrdmsr = !!asked[i].isrdmsr;
+		timed[i] = (struct msr_safe_timed_operation){
+			.cpu = asked[i].cpu, .flags = asked[i].isrdmsr, .msr = asked[i].msr,
+			.data = asked[i].msrdata, .err = 12345,
+		};
+	}
+	starving = starve();
+	err = run_timed_batch(fd, timed, count);
+	fail_allocation(0);
+	count_call(err, starving);
+	if (!expected_without_memory_trouble(err) && !(starving && err == ENOMEM))
+		fail("a timed batch was answered with errno %d", err);
+	for (i = 0; err != ENOMEM && i < count; i++) {
+		ops[i] = (struct operation){
+			.cpu = timed[i].cpu, .isrdmsr = timed[i].flags, .err = timed[i].err,
+			.msr = timed[i].msr, .msrdata = timed[i].data, .wmask = timed[i].mask,
+		};
+		if (!timed[i].err && (!timed[i].tsc || !timed[i].ns))
+			fail("operation %zu was carried out and has no time", i);
+	}
 	if (err != ENOMEM)
 		follow(ops, asked, count);
 	close(fd);
@@ -284,11 +330,11 @@ static void *bad_pointer(char *page)
 static uint32_t bad_count(void)
 {
 	static const uint32_t counts[] = {
-		0, 1, 2, 64, 65, 1000, BATCH_MAX + 1, 1U << 27, 1U << 31, UINT32_MAX,
+		0, 1, 2, 64, 65, 1000, MSR_SAFE_MAX_OPERATIONS + 1, 1U << 27, 1U << 31, UINT32_MAX,
 	};
 
 	if (one_in(50))
-		return BATCH_MAX;
+		return MSR_SAFE_MAX_OPERATIONS;
 	return one_in(3) ? random_bits(&state) : counts[below(sizeof(counts) / sizeof(*counts))];
 }
 
@@ -296,21 +342,35 @@ static uint32_t bad_count(void)
 static void fuzz_memory(char *page)
 {
 	int fd = open(BATCH, O_RDWR), list = open(APPROVED_LIST, O_RDWR);
-	struct batch_array array = {
+	struct msr_safe_batch array = {
 		.numops = bad_count(), .version = random_bits(&state), .ops = bad_pointer(page),
 	};
+	static const unsigned int sized[] = {
+		MSR_SAFE_CAPABILITIES, MSR_SAFE_LEASE, MSR_SAFE_TIMED_BATCH, MSR_SAFE_COMMIT,
+	};
+	char *structure = page + PAGE - 1 - below(100);
+	uint32_t size = one_in(3) ? random_bits(&state) : below(120);
 	bool starving;
 	size_t i;
 
 	for (i = 0; i < PAGE; i++)
 		page[i] = one_in(8) ? below(256) : 0;
+	if (one_in(2))
+		memset(page, 0, PAGE);
+	memcpy(structure - sizeof(size), &size, sizeof(size));
 	starving = starve();
-	switch (below(6)) {
+	switch (below(8)) {
+	case 6:
+		ioctl(one_in(4) ? list : fd, sized[below(4)], structure - sizeof(size));
+		break;
+	case 7:
+		ioctl(one_in(4) ? list : fd, sized[below(4)], bad_pointer(page));
+		break;
 	case 0:
-		ioctl(fd, BATCH_IOCTL, bad_pointer(page));
+		ioctl(fd, MSR_SAFE_BATCH, bad_pointer(page));
 		break;
 	case 1:
-		ioctl(fd, one_in(2) ? BATCH_IOCTL ^ (1U << below(32)) : random_bits(&state), &array);
+		ioctl(fd, one_in(2) ? MSR_SAFE_BATCH ^ (1U << below(32)) : random_bits(&state), &array);
 		break;
 	case 2:
 		if (write(list, bad_pointer(page), below(2 * PAGE)) < 0)
@@ -325,7 +385,7 @@ static void fuzz_memory(char *page)
 			refused++;
 		break;
 	default:
-		ioctl(fd, BATCH_IOCTL, &array);
+		ioctl(fd, MSR_SAFE_BATCH, &array);
 	}
 	fail_allocation(0);
 	count_call(0, starving);
@@ -354,9 +414,12 @@ int main(int argc, char **argv)
 	learn_values(fd);
 	close(fd);
 	while (now() < end) {
-		switch (below(3)) {
+		switch (below(4)) {
 		case 0:
 			fuzz_list();
+			break;
+		case 2:
+			fuzz_timed_batch();
 			break;
 		case 1:
 			fuzz_memory(page);

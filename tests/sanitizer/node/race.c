@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,9 @@ struct actor {
 	void (*round)(uint64_t *random);
 	unsigned int number;	/* of the scratch register that it may write */
 };
+
+/* What the scratch register under leases holds while there is none. */
+#define AT_REST		0x5A5A5000
 
 /* The scratch register of this process. */
 static uint32_t scratch;
@@ -61,10 +65,37 @@ static void write_good(uint64_t *random)
 {
 	static char text[TEXT_SIZE];
 	size_t length = compose(text, random_bits(random) | 1ULL << 63);
-	int err = write_list(text, length, 1 + random_below(random, length));
+	size_t chunk = 1 + random_below(random, length);
+	int err = random_below(random, 2) ? write_list(text, length, chunk) :
+					    write_and_commit_list(text, length, chunk);
 
 	if (err)
 		fail("a good list was refused with errno %d", err);
+}
+
+static void wait_for(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child)
+		fail("waitpid: errno %d", errno);
+}
+
+/* One that is killed as it writes: whoever reads a list would find half of it. */
+static void write_and_be_killed(uint64_t *random)
+{
+	static char text[TEXT_SIZE];
+	size_t length = compose(text, random_bits(random) | 1ULL << 63);
+	size_t cut = 1 + random_below(random, length - 1);
+	pid_t child = fork();
+
+	if (child) {
+		wait_for(child);
+		return;
+	}
+	if (write(open(APPROVED_LIST, O_WRONLY), text, cut) != (ssize_t)cut)
+		fail("half a list was refused with errno %d", errno);
+	kill(getpid(), SIGKILL);
 }
 
 static void write_bad(uint64_t *random)
@@ -106,25 +137,28 @@ static void read_one_list(uint64_t *random)
 		fail("what was read is no list that was written: it ends with tag %llx", tag);
 }
 
-/* Whether any of the operations was refused before all were carried out. */
-static bool was_refused(const struct operation *ops, size_t count)
+static bool has_error(const struct operation *ops, size_t count, int err)
 {
 	while (count--)
-		if (ops[count].err == -ENXIO)
+		if (ops[count].err == -err)
 			return true;
 	return false;
 }
 
+/*
+ * A CPU that was not there: nothing was carried out, the others say ECANCELED.
+ * One that went meanwhile: the others were done. Never both.
+ */
 static void check_errors(const struct operation *ops, size_t count, int err)
 {
-	bool refused = was_refused(ops, count);
+	bool gone = has_error(ops, count, ENXIO), refused = has_error(ops, count, ECANCELED);
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (ops[i].err != (refused ? -ECANCELED : 0) && ops[i].err != -ENXIO)
 			fail("operation %zu of %zu says %d, the batch %d", i, count, ops[i].err, err);
-	if (err != (refused ? ENXIO : 0))
-		fail("a batch that was%s refused says %d", refused ? "" : " not", err);
+	if (err != (gone ? ENXIO : 0))
+		fail("a batch where CPUs were%s missing says %d", gone ? "" : " not", err);
 }
 
 /*
@@ -139,6 +173,7 @@ static void write_and_read(uint64_t *random)
 	uint64_t value = (uint64_t)(++rounds & 0xFFFFF) << 12;
 	struct operation ops[2 * cpus + 2];
 	size_t count = 0, i;
+	bool refused;
 	int err;
 
 	if (fd < 0)
@@ -152,15 +187,17 @@ static void write_and_read(uint64_t *random)
 	err = run_batch(fd, ops, count);
 	check_errors(ops, count, err);
 
-	if (ops[count - 2].wmask == ops[count - 1].wmask)
-		fail("one batch saw two lists: %llx", (unsigned long long)ops[count - 1].wmask);
+	for (i = count - 2; i < count; i++)
+		if (ops[i].wmask && ~ops[i].wmask)
+			fail("a mask of no list: %llx", (unsigned long long)ops[i].wmask);
+	refused = has_error(ops, count, ECANCELED);
 	for (i = 0; i < 2 * cpus; i += 2) {
-		if (!err && ops[i + 1].msrdata != value)
+		if (!ops[i + 1].err && ops[i + 1].msrdata != value)
 			fail("CPU %zu has %llx in register %x after %llx was written", i / 2,
 			     (unsigned long long)ops[i + 1].msrdata, scratch,
 			     (unsigned long long)value);
 		ops[i] = read_op(i / 2, scratch);
-		if (err && !run_batch(fd, &ops[i], 1) && ops[i].msrdata == value)
+		if (refused && !run_batch(fd, &ops[i], 1) && ops[i].msrdata == value)
 			fail("CPU %zu was written by a batch that was refused", i / 2);
 	}
 }
@@ -185,6 +222,93 @@ static void access_one(uint64_t *random)
 		fail("%s: read: errno %d", path, errno);
 	if (pread(fd, &value, sizeof(value), 0x9999) >= 0 || (errno != EACCES && errno != ENXIO))
 		fail("%s: an unlisted register was answered with errno %d", path, errno);
+	close(fd);
+}
+
+/* Whether the register of this CPU is at rest; it comes to rest soon after the CPU has come online. */
+static bool rests(int fd, unsigned int cpu)
+{
+	struct operation op;
+	int patience;
+
+	for (patience = 0; patience < 1000; patience++) {
+		op = read_op(cpu, scratch);
+		if (run_batch(fd, &op, 1) || op.msrdata == AT_REST)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static void change_under_lease(uint64_t *random)
+{
+	unsigned int cpus = cpu_count(), cpu;
+	int fd = open(BATCH, O_RDWR);
+	struct operation op;
+	int err;
+
+	err = begin_lease(fd);
+	if (err)
+		fail("a lease was refused with errno %d", err);
+	for (cpu = 0; cpu < cpus; cpu++) {
+		op = write_op(cpu, scratch, random_bits(random) & 0xFFFFF000);
+		err = run_batch(fd, &op, 1);
+		if (err && err != ENXIO && err != EBUSY)
+			fail("a write under a lease was answered with errno %d", err);
+	}
+	if (random_below(random, 2))
+		close(fd);
+}
+
+/* However the one who has the lease ends, everything is as it was. */
+static void lease_and_end(uint64_t *random)
+{
+	bool killed = random_below(random, 2);
+	unsigned int cpu;
+	pid_t child;
+	int fd;
+
+	random_bits(random);
+	child = fork();
+	if (!child) {
+		change_under_lease(random);
+		if (killed)
+			kill(getpid(), SIGKILL);
+		exit(0);
+	}
+	wait_for(child);
+	fd = open(BATCH, O_RDONLY);
+	for (cpu = 0; cpu < cpu_count(); cpu++)
+		if (!rests(fd, cpu))
+			fail("register %x of CPU %u has not come back", scratch, cpu);
+	close(fd);
+}
+
+/* Each CPU stamps in the order of its operations. */
+static void run_timed(uint64_t *random)
+{
+	unsigned int cpus = cpu_count(), count = 20 * cpus, i;
+	struct msr_safe_timed_operation ops[count];
+	uint64_t before[cpus];
+	int fd = open(BATCH, O_RDONLY), err;
+
+	memset(before, 0, sizeof(before));
+	for (i = 0; i < count; i++)
+		ops[i] = (struct msr_safe_timed_operation){
+			.cpu = random_below(random, cpus), .flags = MSR_SAFE_READ, .msr = scratch,
+		};
+	err = run_timed_batch(fd, ops, count);
+	if (err && err != ENXIO)
+		fail("a timed batch was answered with errno %d", err);
+	for (i = 0; i < count; i++) {
+		if (!ops[i].err != !!ops[i].ns)
+			fail("operation %u has err %d and time %llu", i, ops[i].err, (unsigned long long)ops[i].ns);
+		if (ops[i].err)
+			continue;
+		if (ops[i].ns < before[ops[i].cpu])
+			fail("time goes back on CPU %u", ops[i].cpu);
+		before[ops[i].cpu] = ops[i].ns;
+	}
 	close(fd);
 }
 
@@ -213,6 +337,9 @@ static const struct actor actors[] = {
 	{ "batches", write_and_read, 1 },
 	{ "batches", write_and_read, 2 },
 	{ "single accesses", access_one, 3 },
+	{ "list writers killed", write_and_be_killed, 0 },
+	{ "leases", lease_and_end, 4 },
+	{ "timed batches", run_timed, 0 },
 	{ "CPUs unplugged and plugged", plug_cpus, 0 },
 };
 
@@ -229,6 +356,19 @@ static void act(const struct actor *actor, double end, unsigned long *rounds)
 	}
 }
 
+static void bring_to_rest(void)
+{
+	unsigned int cpus = cpu_count(), cpu;
+	int fd = open(BATCH, O_RDWR);
+	struct operation ops[cpus];
+
+	for (cpu = 0; cpu < cpus; cpu++)
+		ops[cpu] = write_op(cpu, SCRATCH_FIRST + 4, AT_REST);
+	if (run_batch(fd, ops, cpus))
+		fail("registers could not be brought to rest: errno %d", errno);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static char first[TEXT_SIZE];
@@ -240,6 +380,7 @@ int main(int argc, char **argv)
 
 	if (write_list(first, compose(first, 1), TEXT_SIZE))
 		fail("the first list was refused");
+	bring_to_rest();
 	for (i = 0; i < ACTORS; i++) {
 		if (!fork()) {
 			act(&actors[i], end, &rounds[i]);

@@ -15,6 +15,7 @@ from matrix.suite import COMPLAINTS, PLACE, Suite
 STAGES = ('contract', 'race', 'fuzz', 'reload', 'kmemleak')
 HERE = Path(__file__).resolve().parent.parent
 BUILD = ROOT / 'build/sanitizer'
+HEADERS = ROOT / 'files/kmod/include/uapi'
 NODE = 'sanitizer'
 MODULE = f'{PLACE}/msr-safe.ko'
 
@@ -126,7 +127,7 @@ class Lane:
 
 def _compile_programs():
     """The programs for the node, static: it has no 32-bit libraries."""
-    compiler = ['gcc', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror', '-static']
+    compiler = ['gcc', '-O2', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror', '-static', f'-I{HEADERS}']
     for program, source, *flags in (('race', 'race.c'), ('fuzz64', 'fuzz.c'), ('fuzz32', 'fuzz.c', '-m32')):
         sources = [HERE / 'node' / source, HERE / 'node/client.c']
         _run_quietly([*compiler, *flags, '-o', BUILD / program, *sources], f'{program}.log')

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
 
+import os
+import stat
+
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, remove_record, take, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree
 from ansible_collections.hpc.msr_safe.plugins.modules import msr_safe_apply
@@ -26,7 +30,7 @@ def options(*changes, **others):
 def test_carries_out_changes_of_several_stages_in_order(machine):
     done = []
     changes = [write('/etc/a', 'one'), write('/etc/a', 'two', stage='boot')]
-    assert msr_safe_apply.apply(options(*changes), False, done) == {'notes': []}
+    assert msr_safe_apply.apply(options(*changes), False, done, []) == {'notes': []}
     assert done == ['install: write /etc/a', 'boot: write /etc/a']
     assert machine.read('/etc/a') == b'two'
 
@@ -35,7 +39,7 @@ def test_each_change_gets_what_was_sent_for_it(machine, tmp_path):
     deliver = {'stage': 'deliver', 'action': 'deliver_module', 'title': 'copy', 'path': '/var/lib/x.ko'}
     (tmp_path / 'sent').write_bytes(pack_tree({'1': b'the module'}))
     changes = options(write('/etc/a', ''), deliver, _payloads=str(tmp_path / 'sent'))
-    msr_safe_apply.apply(changes, False, [])
+    msr_safe_apply.apply(changes, False, [], [])
     assert machine.read('/var/lib/x.ko') == b'the module'
 
 
@@ -43,13 +47,59 @@ def test_a_failure_names_its_stage_and_leaves_out_what_comes_after(machine, tmp_
     (tmp_path / 'etc').write_text('a file in the place of a directory')
     done, changes = [], [write('/x', ''), write('/etc/a', '', stage='permissions'), write('/y', '', stage='boot')]
     with pytest.raises(MsrSafeError, match=r'(?s)Stage permissions: Cannot write /etc/a.*after that is left undone'):
-        msr_safe_apply.apply(options(*changes), False, done)
+        msr_safe_apply.apply(options(*changes), False, done, [])
     assert done == ['install: write /x']
     assert machine.read('/y') is None
 
 
 def test_check_mode_changes_nothing(machine):
     done = []
-    msr_safe_apply.apply(options(write('/etc/a', '')), True, done)
+    msr_safe_apply.apply(options(write('/etc/a', '')), True, done, [])
     assert done == ['install: write /etc/a']
     assert machine.read('/etc/a') is None
+
+
+def test_everyone_may_read_what_is_installed(machine, tmp_path):
+    umask = os.umask(0o077)
+    try:
+        msr_safe_apply.apply(options(write('/etc/msr-safe/approved_list', '')), False, [], [])
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(os.stat(str(tmp_path / 'etc' / 'msr-safe')).st_mode) == 0o755
+
+
+def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
+    os.makedirs(machine.path('/run/msr-safe/jobs'))
+    os.chmod(machine.path('/run/msr-safe/jobs'), 0o700)
+    write_record(machine, Record('42', '', 'n1', 1000, '', True, 1.0), '')
+    done, deferred = [], ['before: x']
+    felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
+    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, deferred)
+    assert done == ['install: write /etc/a']
+    assert deferred == ['before: x', 'approve: write /etc/b: job 42 is on the node']
+    assert machine.read('/etc/b') is None
+    remove_record(machine, '42')
+    msr_safe_apply.apply(options(felt), False, done, deferred)
+    assert machine.read('/etc/b') == b'two'
+
+
+def test_no_job_begins_while_it_would_feel_a_change(machine, monkeypatch):
+    os.makedirs(machine.path('/run/msr-safe/jobs'))
+    os.chmod(machine.path('/run/msr-safe/jobs'), 0o700)
+    held = []
+
+    def carry_out(machine, change, payload):
+        with open(machine.path('/run/msr-safe/jobs/lock')) as lock:
+            held.append(not take(lock.fileno()))
+        return []
+
+    monkeypatch.setattr(msr_safe_apply, 'carry_out_change', carry_out)
+    msr_safe_apply.apply(options(dict(write('/etc/b', 'two'), disturbs=True)), False, [], [])
+    msr_safe_apply.apply(options(write('/etc/b', 'two')), False, [], [])
+    assert held == [True, False]
+
+
+def test_a_node_without_slurm_gets_no_directory_of_jobs(machine):
+    msr_safe_apply.apply(options(dict(write('/etc/b', 'two'), disturbs=True)), False, [], [])
+    assert machine.read('/etc/b') == b'two'
+    assert not machine.exists('/run')

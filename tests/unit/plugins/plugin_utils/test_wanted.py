@@ -8,27 +8,60 @@ import yaml
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
 
 ROLE = pathlib.Path(wanted.__file__).resolve().parents[2] / 'roles' / 'msr_safe'
-# Options of msr_safe_plan by the variables of the role that set them
-VARIABLES = {
-    'state': 'msr_safe_state',
-    'kernel_release': 'msr_safe_kernel_release',
-    'build_directory': 'msr_safe_build_directory',
-    'artifacts': 'msr_safe_artifacts',
-    'majors': 'msr_safe_majors',
-    'group': 'msr_safe_group',
-    'modes': 'msr_safe_modes',
-    'tier': 'msr_safe_approved_list_tier',
-    'directories': 'msr_safe_approved_list_directories',
-    'overrides': 'msr_safe_approved_list_overrides',
-    'allow_unsafe': 'msr_safe_allow_unsafe',
-    'shared': 'msr_safe_shared',
-    'nmi_watchdog': 'msr_safe_nmi_watchdog',
-    'policy': 'msr_safe_policy',
-}
+
+
+class Loader:
+    """Ansible's loader, of a playbook in /site."""
+
+    def path_dwim(self, path):
+        return path if path.startswith('/') else '/site/' + path
+
+
+def settings_of(options):
+    return wanted.wanted_settings(options, Loader())
+
+
+def test_directories_of_the_controller_are_relative_to_the_playbook():
+    settings = settings_of({'directories': ['lists', '/srv/lists'], 'artifacts': 'modules'})
+    assert settings['directories'] == ['/site/lists', '/srv/lists']
+    assert settings['artifacts'] == '/site/modules'
+
+
+def test_the_directory_to_build_in_is_on_another_host():
+    with pytest.raises(wanted.AnsibleActionFail, match='build_directory: built is not absolute'):
+        settings_of({'build_directory': 'built'})
+
+
+@pytest.mark.parametrize('artifacts, directory', [(None, '/srv/built'), ('/site/modules', None)])
+def test_a_node_that_builds_is_looked_at_where_it_builds(artifacts, directory):
+    settings = settings_of({'build_directory': '/srv/built', 'artifacts': artifacts})
+    assert wanted.observation_options(settings).get('build_directory') == directory
+
+
+def role_defaults():
+    return yaml.safe_load((ROLE / 'defaults' / 'main.yml').read_text())
+
+
+def test_the_variables_of_the_role_are_the_options():
+    assert settings_of(wanted.options_of_role(role_defaults(), lambda value: value)) == settings_of({})
+
+
+def test_modules_are_kept_on_the_controller_where_there_is_a_builder():
+    variables = dict(role_defaults(), msr_safe_builder='{{ b }}', msr_safe_artifacts='/srv/modules')
+    resolved = {'{{ b }}': 'builder'}
+    options = wanted.options_of_role(variables, lambda value: resolved.get(str(value), value))
+    assert options['artifacts'] == '/srv/modules'
+    resolved['{{ b }}'] = ''
+    assert 'artifacts' not in wanted.options_of_role(variables, lambda value: resolved.get(str(value), value))
+
+
+def test_a_wrong_option_is_said_with_the_variable_of_the_role():
+    with pytest.raises(wanted.AnsibleActionFail, match='msr_safe_approved_list_tier'):
+        settings_of({'tier': 'everything'})
 
 
 def test_documentation_is_the_argument_spec():
-    settings = wanted.wanted_settings({'majors': {'msr_batch': '240'}, 'overrides': [{'address': '0x10'}]})
+    settings = settings_of({'majors': {'msr_batch': '240'}, 'overrides': [{'address': '0x10'}]})
     assert settings['state'] == 'present'
     assert settings['majors'] == {'msr_safe': 0, 'msr_batch': 240, 'msr_approved_list': 0, 'msr_safe_version': 0}
     assert settings['modes']['msr_approved_list'] == '0600'
@@ -47,7 +80,7 @@ def test_documentation_is_the_argument_spec():
 )
 def test_a_wrong_option_is_said(options, words):
     with pytest.raises(wanted.AnsibleActionFail, match=words):
-        wanted.wanted_settings(options)
+        settings_of(options)
 
 
 def described(option):
@@ -59,8 +92,8 @@ def described(option):
 def test_the_role_says_the_same():
     role = yaml.safe_load((ROLE / 'meta' / 'argument_specs.yml').read_text())['argument_specs']['main']['options']
     module = yaml.safe_load(wanted.msr_safe_plan.DOCUMENTATION)['options']
-    assert set(VARIABLES) == set(module)
-    for option, variable in VARIABLES.items():
+    assert {*wanted.VARIABLES, 'of_role'} == set(module)
+    for option, variable in wanted.VARIABLES.items():
         assert described(role[variable]) == described(module[option]), variable
 
 

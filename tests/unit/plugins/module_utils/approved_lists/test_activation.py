@@ -2,8 +2,11 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import errno
+import functools
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access import lock
+from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import activation as activation_module
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.activation import (
     allowed_at_boot,
     carry_out_activation,
@@ -23,6 +26,14 @@ UNSAFE = '0xC0000082 0x0\n'
 
 def test_the_list_in_force_is_not_due(node):
     assert not is_due(plan_activation(node.machine, LIST))
+
+
+def test_who_holds_the_lock_keeps_the_list(node, monkeypatch):
+    monkeypatch.setattr(activation_module, 'locked', functools.partial(lock.locked, patience=0))
+    before = node.active()
+    with lock.locked(node.machine, 'msrsave'), pytest.raises(MsrSafeError, match='holds the lock'):
+        carry_out_activation(node.machine, plan_activation(node.machine, NEW))
+    assert node.active() == before
 
 
 @pytest.mark.parametrize('persist', [True, False])

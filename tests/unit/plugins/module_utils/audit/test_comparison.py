@@ -180,6 +180,12 @@ def test_an_earlier_run_tells_what_a_whole_fleet_has_lost():
     assert compare(record(fleet({})), baseline=record(fleet({}))).findings == []
 
 
+def test_what_differs_from_an_earlier_run_is_said_once_although_equal_nodes_differ_too():
+    nodes = fleet({'odd': observed({POWER_LIMIT: {WATTS_165: '0-3'}})})
+    comparison = compare(record(nodes), baseline=record(fleet({'odd': observed()})))
+    assert [(finding.source, finding.nodes) for finding in comparison.findings] == [('baseline', ['odd'])]
+
+
 def test_a_register_without_a_name_is_compared_by_its_bits():
     nodes = {'n%d' % number: observed({'0x00031337': {'0x0000000000000010': '0-3'}}) for number in range(1, 4)}
     nodes['odd'] = observed({'0x00031337': {'0x0000000000000020': '0-3'}})
@@ -242,3 +248,27 @@ def test_a_statement_that_could_not_be_looked_at_is_not_passed_over():
     ((category, source, text),) = found
     assert (category, source) == ('unread', 'policy') and 'could not be read' in text
     assert comparison.states['n1'] == 'notice'
+
+
+@pytest.mark.parametrize(
+    'registers, title',
+    [
+        ({POWER_LIMIT: {WATTS_165: '0-3'}}, 'power limit of the package'),
+        ({MISC_ENABLE: {'0x0000004000850089': '0-3'}}, 'turbo on -> off'),
+        ({PREFETCHERS: {'0x000000000000000f': '0-3'}}, 'hardware prefetchers on -> off'),
+        ({POWER_LIMIT: {'0x8000000000158668': '0-3'}}, ''),
+        ({MISC_ENABLE: {'0x0000004000850289': '0-3'}}, ''),  # and something else
+    ],
+)
+def test_what_is_a_control_is_said_as_one(registers, title):
+    comparison = compare(record(fleet({'odd': observed(registers)})))
+    assert [finding.title for finding in comparison.findings] == [title]
+
+
+def test_a_policy_on_what_else_would_follow_the_load_is_compared():
+    nodes = fleet({})
+    for node in nodes.values():
+        node['cpufreq'] = ''
+        node['registers']['0x00000199'] = [{'0x0000000000001500': '0-3'}, {}]
+    policy = [{'register': 'PERF_CTL', 'field': 'FREQ', 'value': '2 GHz'}]
+    assert compared(nodes, policy)[1] == [('power', 'policy', 'IA32_PERF_CTL: FREQ 2 GHz -> 2.1 GHz')]

@@ -2,12 +2,18 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import contextlib
+import lzma
 import random
 import struct
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.module_file import read_module_file
+from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.module_file import (
+    examine_module_file,
+    has_vermagic,
+    read_kernel_vermagic,
+    read_module_file,
+)
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
 
 PATH = '/lib/modules/6.1.0/updates/msr-safe.ko'
@@ -73,3 +79,41 @@ def test_damage_is_an_error_or_none_but_no_traceback(node):
         node.put(PATH, bytes(content))
         with contextlib.suppress(MsrSafeError):
             assert isinstance(read_module_file(node.machine, PATH), dict)
+
+
+def test_a_damaged_file_can_be_looked_at(node):
+    assert examine_module_file(node.machine, PATH) is None
+    node.put(PATH, b'')
+    assert examine_module_file(node.machine, PATH) == {'path': PATH, 'signed': False, 'damaged': True}
+    node.put(PATH, GOOD)
+    assert examine_module_file(node.machine, PATH) == read_module_file(node.machine, PATH)
+
+
+@pytest.mark.parametrize(
+    'name, content, vermagic',
+    [
+        ('fs/ext4.ko', GOOD, '6.1.0 SMP preempt a=b'),
+        ('fs/ext4.ko.xz', lzma.compress(GOOD), '6.1.0 SMP preempt a=b'),
+        ('fs/ext4.ko.zst', b'(\xb5/\xfd', None),
+        ('fs/ext4.ko.xz', lzma.compress(GOOD)[:-40], None),
+        ('fs/ext4.ko', b'', None),
+    ],
+)
+def test_a_kernel_says_what_its_modules_are_for(node, name, content, vermagic):
+    assert read_kernel_vermagic(node.machine, '6.1.0') is None
+    node.put('/lib/modules/6.1.0/kernel/' + name, content)
+    assert read_kernel_vermagic(node.machine, '6.1.0') == vermagic
+
+
+@pytest.mark.parametrize(
+    'own, vermagic, fits',
+    [
+        ('6.1.0 SMP ', None, True),
+        ('6.1.0 SMP ', '6.1.0 SMP', True),
+        ('6.1.0 SMP ', '6.1.0 SMP preempt', False),
+        ('6.1.0-2 SMP', None, False),
+        ('', None, False),
+    ],
+)
+def test_a_module_is_for_one_kernel(own, vermagic, fits):
+    assert has_vermagic({'vermagic': own}, '6.1.0', vermagic) is fits

@@ -2,10 +2,12 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import errno
+import functools
 import os
 import stat
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access import lock
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import actions
@@ -14,17 +16,19 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import commands_files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree, read_tree
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import SIGNATURE, module_file
 
 BUILT = '/var/lib/msr-safe/%s/msr-safe.ko' % KERNEL
 INSTALLED = '/lib/modules/%s/updates/msr-safe.ko' % KERNEL
 BUILD = {
     'path': BUILT,
     'kernel_release': KERNEL,
+    'vermagic': None,
+    'sign': None,
     'version': '2.0.0',
     'source_digest': 'd1',
 }
-MODULE = module_file(version='2.0.0', source_digest='d1').decode('latin-1')
+MODULE = module_file(version='2.0.0', source_digest='d1', vermagic=KERNEL + ' SMP ').decode('latin-1')
 
 
 def carry_out(node, action, payload=None, **arguments):
@@ -47,6 +51,11 @@ def load(node, users=0):
 def test_writes_a_file(node):
     carry_out(node, 'write_file', path='/etc/modprobe.d/x.conf', content='options ü\n')
     assert node.get('/etc/modprobe.d/x.conf') == 'options ü\n'
+
+
+def test_writes_a_script(node):
+    carry_out(node, 'write_file', path='/etc/kernel/x', content='#!/bin/sh\n', mode='0755')
+    assert stat.S_IMODE(os.stat(node.path('/etc/kernel/x')).st_mode) == 0o755
 
 
 @pytest.mark.parametrize(
@@ -98,7 +107,8 @@ def test_what_cannot_be_removed_is_said(node, monkeypatch):
 @pytest.fixture
 def builder(node):
     """A node with kernel headers, on which make builds MODULE."""
-    node.put('/lib/modules/%s/build/Makefile' % KERNEL, '')
+    for path in ('/lib/modules/%s/build/Makefile' % KERNEL, '/usr/bin/gcc', '/usr/bin/make'):
+        node.put(path, '')
     node.effects['make'] = lambda arguments: make(node, arguments)
     node.answers['make'] = (0, 'CC main.o\n')
     return node
@@ -158,6 +168,40 @@ def test_a_build_that_fails_says_the_first_error_and_keeps_the_log(builder):
     assert not [
         name for name in builder.names(os.path.dirname(BUILT)) if name.startswith('build.') and name != 'build.log'
     ]
+
+
+def test_a_damaged_module_is_built_again(builder):
+    builder.put(BUILT, b'')
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
+    assert len(builder.commands) == 1
+
+
+@pytest.mark.parametrize('settings', [{'vermagic': KERNEL + ' SMP preempt'}, {'kernel_release': '6.1.0-99-amd64'}])
+def test_a_module_for_another_kernel_is_a_failure(builder, settings):
+    builder.put('/lib/modules/6.1.0-99-amd64/build/Makefile', '')
+    said = refusal(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, **settings))
+    assert KERNEL + ' SMP' in said and 'headers' in said
+    assert not builder.has(BUILT)
+
+
+def test_signs_what_it_builds_and_keeps_nothing_unsigned(builder):
+    signed = dict(BUILD)
+    signed['sign'] = {'command': ['/opt/sign']}
+    builder.answers['/opt/sign'] = (0, '')
+    assert 'could not be signed' in refusal(builder, 'build_module', pack_tree(SOURCE), **signed)
+    assert not builder.has(BUILT)
+    builder.effects['/opt/sign'] = lambda arguments: append(arguments[-1], SIGNATURE)
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
+    with open(builder.path(BUILT), 'rb') as stream:
+        assert stream.read() == MODULE.encode('latin-1') + SIGNATURE
+    builder.commands.clear()
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
+    assert builder.commands == []
+
+
+def append(path, content):
+    with open(path, 'ab') as stream:
+        stream.write(content)
 
 
 def test_a_build_that_leaves_no_module_is_a_failure(builder):
@@ -277,8 +321,65 @@ def test_a_group_that_cannot_be_added_is_not_remembered(node):
 
 
 def test_removes_a_group(node):
+    node.put('/var/lib/msr-safe/created_group', 'msr\n')
     carry_out(node, 'remove_group', group='msr')
     assert node.ran() == ['groupdel msr']
+    assert not node.has('/var/lib/msr-safe/created_group')
+
+
+def test_remembers_a_former_group_until_it_is_gone(node):
+    node.put('/var/lib/msr-safe/created_group', 'before\n')
+    carry_out(node, 'add_group', group='msr')
+    assert node.get('/var/lib/msr-safe/created_group') == 'before\nmsr\n'
+    carry_out(node, 'remove_group', group='before')
+    assert node.get('/var/lib/msr-safe/created_group') == 'msr\n'
+
+
+def test_sets_modes(node):
+    node.put(INSTALLED, 'x')
+    os.chmod(node.path(INSTALLED), 0o666)
+    carry_out(node, 'set_mode', path=INSTALLED, mode='0644')
+    assert stat.S_IMODE(os.stat(node.path(INSTALLED)).st_mode) == 0o644
+
+
+def test_sets_no_mode_of_what_a_link_leads_to(node):
+    node.put('/srv/x', 'x')
+    os.chmod(node.path('/srv/x'), 0o600)
+    node.link(INSTALLED, node.path('/srv/x'))
+    assert 'symbolic link' in refusal(node, 'set_mode', path=INSTALLED, mode='0644')
+    assert stat.S_IMODE(os.stat(node.path('/srv/x')).st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    'path, commands',
+    [
+        ('/etc/udev/rules.d/99-x.rules', ['udevadm control --reload']),
+        ('/lib/modules/%s/extra/msr-safe.ko' % KERNEL, ['depmod ' + KERNEL]),
+        ('/etc/depmod.d/x.conf', ['depmod ' + KERNEL]),
+        ('/usr/sbin/msrsave', []),
+    ],
+)
+def test_sets_files_of_others_aside_and_keeps_each(node, path, commands):
+    for content in ('one', 'two'):
+        node.put(path, content)
+        carry_out(node, 'set_aside', path=path, kernel_releases=[KERNEL])
+        assert not node.has(path)
+    assert (node.get(path + '.set-aside'), node.get(path + '.set-aside.2')) == ('one', 'two')
+    assert node.ran() == commands * 2
+
+
+def test_a_sites_own_files_beside_the_list_stay(node):
+    node.put('/etc/msr-safe/notes', 'ours')
+    carry_out(node, 'remove_path', path='/etc/msr-safe/approved_list')
+    assert node.names('/etc/msr-safe') == ['notes']
+    node.remove('/etc/msr-safe/notes')
+    carry_out(node, 'remove_path', path='/etc/msr-safe/approved_list')
+    assert not node.has('/etc/msr-safe')
+
+
+def test_shows_modules_to_depmod(node):
+    carry_out(node, 'find_modules', kernel_release=KERNEL)
+    assert node.ran() == ['depmod ' + KERNEL]
 
 
 def test_applies_rules_to_all_classes_and_waits(node):
@@ -310,6 +411,14 @@ def test_activates_the_installed_list(node):
     node.put('/etc/msr-safe/approved_list', '0x10 0x0\n')
     carry_out(node, 'activate_list', path='/etc/msr-safe/approved_list')
     assert node.active() == {0x10: 0}
+
+
+def test_who_saves_registers_is_not_given_another_list_meanwhile(node, monkeypatch):
+    monkeypatch.setattr(actions, 'locked', functools.partial(lock.locked, patience=0))
+    before = node.active()
+    with lock.locked(node.machine, 'msrsave'):
+        assert 'holds the lock' in refusal(node, 'activate_list', path='/etc/msr-safe/approved_list')
+    assert node.active() == before
 
 
 def test_a_missing_list_never_becomes_the_empty_one(node):

@@ -4,6 +4,7 @@
 
 import io
 import os
+import shutil
 import zipfile
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import c
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import due_stages
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.collection import TIERS, Collection, artifact
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import plan_present
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import digest_tree
 from ansible_collections.hpc.msr_safe.plugins.module_utils.version import VERSION
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
 
@@ -32,6 +34,13 @@ SETTINGS = {
     'modes': dict.fromkeys(DEVICES, '0660'),
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
+    'kernels': ['running'],
+    'reload': 'idle',
+    'sign_key': None,
+    'sign_certificate': None,
+    'sign_command': None,
+    'take_over': False,
+    'install_packages': True,
     'nmi_watchdog': 'keep',
     'policy': None,
 }
@@ -175,11 +184,21 @@ def test_a_link_that_leads_nowhere_never_becomes_the_empty_list(collection, tmp_
 
 def test_the_source_has_what_a_build_needs_and_nothing_else(collection):
     names = set(collection.module_source())
-    assert {'Makefile', 'Kbuild', 'main.c', 'batch.c', 'compat.h'} <= names
+    assert {'Makefile', 'Kbuild', 'main.c', 'access.c', 'compat.h', 'include/uapi/msr_safe.h'} <= names
     assert [name for name in names if name.startswith('probes/')]
     for name in names:
-        assert name.endswith(('.c', '.h', 'Makefile', 'Kbuild', 'README.md'))
+        assert name.endswith(('.c', '.h', 'Makefile', 'Kbuild'))
         assert not name.endswith('.mod.c')
+
+
+@pytest.mark.parametrize('name, counts', [('README.md', False), ('simulation/register.c', False), ('main.c', True)])
+def test_only_what_is_compiled_makes_it_another_source(tmp_path, name, counts):
+    copy = tmp_path / 'files' / 'kmod'
+    shutil.copytree(os.path.join(ROOT, 'files', 'kmod'), str(copy))
+    before = digest_tree(Collection(str(tmp_path)).module_source())
+    with open(str(copy / name), 'a') as stream:
+        stream.write('one more word\n')
+    assert (digest_tree(Collection(str(tmp_path)).module_source()) != before) is counts
 
 
 def test_what_an_earlier_build_left_does_not_travel(tmp_path):
@@ -204,8 +223,13 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'kernel_release': release,
         'running_kernel': release,
         'cpu': SKYLAKE,
+        'build': {'headers': '/h', 'headers_package': None, 'package_manager': None, 'missing_packages': []},
+        'vermagic': None,
+        'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
-        'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'jobs': [],
+        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'devices': dict.fromkeys(DEVICES, nothing),
         'majors_taken': {},
         'approved_list': None,
@@ -224,8 +248,13 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'nmi_watchdog': None,
         'policy': None,
         'service_enabled': False,
+        'permissions': {},
+        'links': {},
+        'others': [],
+        'traces': {'groups': []},
     }
-    wanted, _warnings = collection.wanted(observed, settings)
+    approved_list, _warnings = collection.approved_list(SKYLAKE, settings)
+    wanted = collection.wanted(observed, settings, approved_list)
     return wanted, plan_present(observed, wanted)
 
 
@@ -251,7 +280,7 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
     assert '6.1' in wanted['artifact']['path'] and wanted['source_digest'][:12] in wanted['artifact']['path']
     assert due_stages(changes)[:2] == ['build', 'deliver']
     os.makedirs(os.path.dirname(wanted['artifact']['path']))
-    content = module_file(source_digest=wanted['source_digest'])
+    content = module_file(source_digest=wanted['source_digest'], vermagic='6.1 SMP')
     with open(wanted['artifact']['path'], 'wb') as stream:
         stream.write(content)
     _wanted, changes = changes_of_a_fresh_node(collection, settings)

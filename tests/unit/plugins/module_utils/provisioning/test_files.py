@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
 
+import subprocess
+
+import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approved_list import parse_list
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_file import (
     ALLOWED,
@@ -9,7 +12,12 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_f
     header_line,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import NOTICE
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import modprobe_text, udev_text, unit_text
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    hook_text,
+    modprobe_text,
+    udev_text,
+    unit_text,
+)
 
 NO_MAJORS = {'msr_safe': 0, 'msr_batch': 0, 'msr_approved_list': 0, 'msr_safe_version': 0}
 MODES = {'msr_safe': '0660', 'msr_batch': '0640', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
@@ -68,3 +76,24 @@ def test_a_list_says_what_was_allowed_on_it():
     text = approved_list_text(entries, 'x', [0xC0000082, 0x174])
     assert '# Allowed although unsafe: 0xC0000082\n' in text
     assert header_line(text, ALLOWED) == '0xC0000082'
+
+
+@pytest.mark.parametrize(
+    'arguments, said',
+    [
+        (['6.9.1'], 'no module for kernel 6.9.1 yet'),
+        (['6.9.1', '/boot/vmlinuz-6.9.1'], 'no module for kernel 6.9.1 yet'),
+        (['add', '6.9.1', '/boot/x'], 'no module for kernel 6.9.1 yet'),
+        (['6.9.2'], ''),
+        (['add', '6.9.2'], ''),
+        (['remove', '6.9.1'], ''),
+    ],
+)
+def test_the_hook_says_for_which_kernel_there_is_no_module(tmp_path, arguments, said):
+    (tmp_path / '6.9.2' / 'updates').mkdir(parents=True)
+    (tmp_path / '6.9.2' / 'updates' / 'msr-safe.ko').write_text('')
+    script = tmp_path / 'hook'
+    script.write_text(hook_text().replace('/lib/modules', str(tmp_path)))
+    process = subprocess.run(['/bin/sh', str(script), *arguments], check=True, stderr=subprocess.PIPE)
+    assert said in process.stderr.decode()
+    assert bool(process.stderr) == bool(said)

@@ -10,8 +10,10 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_file import approved_list_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, make_directory, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
@@ -55,9 +57,18 @@ def test_a_bare_node_has_nothing(bare_node):
     assert observed == {
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
-        'build': {'headers': None, 'package_family': None, 'missing_packages': ['gcc', 'make']},
+        'build': {
+            'headers': None,
+            'headers_package': None,
+            'package_manager': None,
+            'missing_packages': ['gcc', 'make'],
+        },
+        'vermagic': None,
+        'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
-        'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'jobs': [],
+        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {
             'msr_safe': nothing,
@@ -68,16 +79,20 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
         'nmi_watchdog': None,
         'service_enabled': False,
-        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
+        'permissions': {},
+        'links': {},
+        'others': [],
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
     }
 
 
 def test_looking_changes_nothing_and_runs_nothing(node):
+    node.put('/etc/msr-safe/approved_list', approved_list_text([], 'al_0655'))
     before = contents(node.root)
     observe_node(node.machine, with_lists=True)
     assert contents(node.root) == before
@@ -136,6 +151,36 @@ def test_the_module_is_that_of_the_kernel_asked_for(node):
     assert observe_node(node.machine)['module']['installed'] is None
 
 
+@pytest.mark.parametrize(
+    'kernels, releases',
+    [
+        (['running'], []),
+        (['installed'], [OTHER_KERNEL]),
+        (['installed', '6.12.1'], [OTHER_KERNEL, '6.12.1']),
+        ([KERNEL, OTHER_KERNEL], [OTHER_KERNEL]),
+    ],
+)
+def test_other_kernels_are_looked_at_where_that_is_wanted(node, kernels, releases):
+    for release in (KERNEL, OTHER_KERNEL):
+        node.put('/lib/modules/%s/kernel/fs/ext4.ko' % release, module_file(vermagic=release + ' SMP'))
+    node.put('/lib/modules/5.10.1/modules.dep', '')
+    node.put(INSTALLED % OTHER_KERNEL, OURS)
+    found = observe_node(node.machine, kernels=kernels)['kernels']
+    assert [kernel['kernel_release'] for kernel in found] == releases
+    if OTHER_KERNEL in releases:
+        assert found[0]['vermagic'] == OTHER_KERNEL + ' SMP'
+        assert found[0]['module']['installed']['source_digest'] == 'd'
+
+
+def test_what_a_node_built_is_where_it_builds(node):
+    node.put('/srv/built/%s/msr-safe.ko' % KERNEL, OURS)
+    node.put('/srv/built/notes/msr-safe.ko', FOREIGN)
+    assert observe_node(node.machine)['module']['built'] is None
+    observed = observe_node(node.machine, build_directory='/srv/built')
+    assert observed['module']['built']['source_digest'] == 'd'
+    assert observed['traces']['paths'] == ['/srv/built/' + KERNEL]
+
+
 def test_in_an_image_the_kernel_has_to_be_said(node):
     node.remove('/proc/sys/kernel/osrelease')
     with pytest.raises(MsrSafeError, match='msr_safe_kernel_release'):
@@ -150,34 +195,6 @@ def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
     assert [one['pid'] for one in observe_node(node.machine)['module']['holders']] == [42]
     node.put('/sys/module/msr_safe/refcnt', '0\n')
     assert observe_node(node.machine)['module']['holders'] == []
-
-
-@pytest.mark.parametrize(
-    'program, family, headers',
-    [
-        ('/usr/bin/apt-get', 'debian', ['linux-headers-' + KERNEL]),
-        ('/usr/bin/dnf', 'redhat', ['kernel-devel-' + KERNEL, 'elfutils-libelf-devel']),
-        ('/usr/bin/zypper', 'suse', ['kernel-default-devel']),
-    ],
-)
-def test_names_the_packages_that_building_needs(node, program, family, headers):
-    node.put(program, '')
-    node.put('/usr/bin/make', '')
-    build = observe_node(node.machine)['build']
-    assert build == {'headers': None, 'package_family': family, 'missing_packages': [*headers, 'gcc']}
-    node.put('/usr/bin/gcc', '')
-    node.put('/lib/modules/%s/build/Makefile' % KERNEL, '')
-    assert observe_node(node.machine)['build'] == {
-        'headers': '/lib/modules/%s/build' % KERNEL,
-        'package_family': family,
-        'missing_packages': [],
-    }
-
-
-def test_headers_that_lead_nowhere_are_missing(node):
-    os.makedirs(node.path('/lib/modules/' + KERNEL))
-    node.link('/lib/modules/%s/build' % KERNEL, '/usr/src/gone')
-    assert observe_node(node.machine)['build']['headers'] is None
 
 
 def test_a_group_exists_or_not():
@@ -207,10 +224,37 @@ def test_the_digest_of_the_commands_sees_library_and_scripts(node):
     assert observe_node(node.machine)['commands_digest'] != wanted
 
 
-def test_a_file_that_is_no_module_is_named(node):
+def test_a_file_that_is_no_module_is_damaged_and_blocks_nothing(node):
     node.put(INSTALLED % KERNEL, 'rubbish')
-    with pytest.raises(MsrSafeError, match=KERNEL + '/updates/msr-safe.ko is not a kernel module'):
-        observe_node(node.machine)
+    node.put(INSTALLED % OTHER_KERNEL, '')
+    observed = observe_node(node.machine)
+    assert observed['module']['installed']['damaged'] is True
+    assert observed['traces']['kernel_releases'] == []
+    assert INSTALLED % KERNEL not in [other['path'] for other in observed['others']]
+
+
+def test_the_diff_does_not_fail_on_a_damaged_list(node):
+    node.put('/etc/msr-safe/approved_list', 'hpc.msr_safe damaged\n')
+    assert observe_node(node.machine, with_lists=True)['approved_list']['text'].count('\n') == 5
+
+
+def test_jobs_are_those_whose_prolog_ran(node):
+    assert observe_node(node.machine)['jobs'] == []
+    make_directory(node.machine)
+    for job in (43, 42):
+        write_record(node.machine, Record(str(job), '', 'n1', 1000, '', True, float(job)), '')
+    node.put('/run/msr-safe/jobs/44/job', 'damaged')
+    assert observe_node(node.machine)['jobs'] == ['44', '42', '43']
+
+
+def test_what_the_kernel_says_of_modules(node):
+    node.put('/proc/sys/kernel/modules_disabled', '1\n')
+    node.put('/lib/modules/%s/kernel/fs/ext4.ko' % KERNEL, module_file(vermagic=KERNEL + ' SMP mod_unload '))
+    node.put('/lib/modules/%s/modules.dep' % KERNEL, 'kernel/fs/ext4.ko:\nupdates/msr-safe.ko:\n')
+    observed = observe_node(node.machine)
+    assert observed['modules_disabled'] is True
+    assert observed['vermagic'] == KERNEL + ' SMP mod_unload'
+    assert observed['module']['resolved'] == INSTALLED % KERNEL
 
 
 # Traces
@@ -240,11 +284,11 @@ def test_traces_are_what_the_role_leaves(node):
             '/usr/sbin/msr-safe',
             '/usr/sbin/msrsave',
             *sorted(HELP),
-            '/etc/msr-safe',
+            '/etc/msr-safe/approved_list',
             '/usr/lib/msr-safe',
             '/var/lib/msr-safe',
         ],
-        'group': grp.getgrgid(os.getgid()).gr_name,
+        'groups': [grp.getgrgid(os.getgid()).gr_name],
         'slurm': False,
     }
 
@@ -262,12 +306,12 @@ def test_another_msr_safe_is_no_trace(node):
     node.put(UNIT, '[Service]\nExecStart=/sbin/insmod msr-safe.ko\n')
     node.link(UNIT_ENABLED, UNIT)
     node.put(INSTALLED % KERNEL, FOREIGN)
-    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False}
+    assert traces(node) == {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False}
 
 
 def test_a_group_that_is_gone_is_no_trace(node):
     node.put('/var/lib/msr-safe/created_group', 'no-such-group\n')
-    assert traces(node)['group'] is None
+    assert traces(node)['groups'] == []
 
 
 def test_a_kernel_directory_without_our_module_is_no_trace(node):

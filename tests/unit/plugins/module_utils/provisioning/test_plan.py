@@ -9,12 +9,19 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import POLICY
 from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.policy_file import policy_text
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import ACTIONS, STAGES, due_stages
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import (
+    ACTIONS,
+    STAGES,
+    deferrals,
+    due_stages,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    HOOKS,
     MODPROBE,
     SYSCTL,
     UDEV,
     UNIT,
+    hook_text,
     modprobe_text,
     sysctl_text,
     udev_text,
@@ -42,10 +49,16 @@ def make_wanted(**changes):
         'source_digest': 'new source',
         'build_directory': '/var/lib/msr-safe',
         'artifact': None,
+        'sign': None,
+        'kernels': ['running'],
+        'artifacts': {},
         'commands_digest': 'new commands',
         'majors': MAJORS,
         'group': 'msr',
         'modes': MODES,
+        'reload': 'idle',
+        'take_over': False,
+        'install_packages': True,
         'approved_list': {
             'path': '/x/al_0655',
             'source': 'al_0655',
@@ -59,8 +72,18 @@ def make_wanted(**changes):
     return dict(wanted, **changes)
 
 
-def module(source='new source', srcversion='S2', signed=False, version='2.0.0'):
-    return {'version': version, 'srcversion': srcversion, 'source_digest': source, 'signed': signed, 'path': '/m'}
+def module(source='new source', srcversion='S2', signed=False, version='2.0.0', vermagic=RUNNING + ' SMP '):
+    return {
+        'version': version,
+        'srcversion': srcversion,
+        'source_digest': source,
+        'signed': signed,
+        'path': '/m',
+        'vermagic': vermagic,
+    }
+
+
+BUILD = {'headers': '/h', 'headers_package': 'linux-headers', 'package_manager': 'apt-get', 'missing_packages': []}
 
 
 def make_fresh(**changes):
@@ -70,20 +93,27 @@ def make_fresh(**changes):
         'kernel_release': RUNNING,
         'running_kernel': RUNNING,
         'cpu': {},
-        'build': {'headers': None, 'package_family': 'debian', 'missing_packages': ['gcc']},
+        'build': BUILD,
+        'vermagic': None,
+        'modules_disabled': False,
+        'kernels': [],
         'signed_modules_only': None,
-        'module': {'loaded': None, 'installed': None, 'built': None, 'holders': []},
+        'jobs': [],
+        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'devices': dict.fromkeys(MAJORS, nothing),
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
-        'files': {MODPROBE: None, UDEV: None, SYSCTL: None, UNIT: None, POLICY: None},
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
         'nmi_watchdog': None,
         'service_enabled': False,
-        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'group': None, 'slurm': False},
+        'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
+        'permissions': {},
+        'links': {},
+        'others': [],
     }
     return dict(copy.deepcopy(observed), **changes)
 
@@ -97,6 +127,8 @@ def make_converged(**changes):
         files={
             MODPROBE: modprobe_text(MAJORS).strip(),
             SYSCTL: None,
+            HOOKS['apt-get']: hook_text().strip(),
+            HOOKS['dnf']: None,
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
             POLICY: None,
@@ -104,6 +136,7 @@ def make_converged(**changes):
         module={
             'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
             'installed': module(),
+            'resolved': '/lib/modules/%s/updates/msr-safe.ko' % RUNNING,
             'built': module(),
             'holders': [],
         },
@@ -162,12 +195,18 @@ def test_a_fresh_node_needs_everything_in_order():
         'activate_list',
         'write_file',
         'enable_service',
+        'write_file',
     ]
 
 
 def test_every_change_can_be_carried_out_and_shown():
     changes = plan_present(make_fresh(), make_wanted()) + plan_absent(make_converged(traces=TRACES))
     changes += plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': module()}))
+    observed = make_converged(permissions={UNIT: {'is': '0666 root:root', 'mode': '0644'}})
+    observed['module']['resolved'] = None
+    changes += plan_present(observed, make_wanted())
+    changes += plan_present(make_converged(others=[OTHER]), make_wanted(take_over=True))
+    changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
     ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
@@ -330,6 +369,7 @@ def test_for_another_kernel_nothing_is_loaded_or_activated():
 def test_for_another_kernel_the_running_module_stays():
     """Even though it is in use, and although that kernel's majors differ."""
     observed = with_loaded(make_converged(kernel_release=OTHER_KERNEL), users=1, srcversion='S1')
+    observed['module']['installed'] = module(vermagic=OTHER_KERNEL + ' SMP')
     observed['approved_list'] = None
     assert plan_present(observed, make_wanted()) == []
 
@@ -409,20 +449,316 @@ def test_a_kernel_that_wants_signed_modules_and_has_ours_needs_nothing():
     assert due(make_converged(signed_modules_only='it is locked down')) == []
 
 
+SIGN = {'key': '/k', 'certificate': '/c'}
+
+
+def test_a_builder_that_signs_has_the_module_built_for_a_kernel_that_wants_it():
+    observed = make_fresh(signed_modules_only='it is locked down')
+    build = plan_present(observed, make_wanted(artifact={'path': PATH, 'module': None}, sign=SIGN))[0]
+    assert (build['action'], build['sign']) == ('build_module', SIGN)
+
+
+@pytest.mark.parametrize('place', ['installed', 'built'])
+def test_an_unsigned_module_is_not_current_where_it_is_to_be_signed(place):
+    observed = make_converged()
+    observed['module'].update({'installed': None, 'built': None, place: module(signed=False)})
+    wanted = make_wanted(artifact={'path': PATH, 'module': module(signed=False)}, sign=SIGN)
+    assert due(observed, wanted)[:3] == ['build', 'deliver', 'install']
+    observed['module'].update(installed=module(signed=True))
+    assert due(observed, wanted) == []
+
+
+def test_no_node_is_told_of_the_key():
+    changes = plan_present(make_fresh(), make_wanted(artifact={'path': PATH, 'module': None}, sign=SIGN))
+    assert ['sign' in change for change in changes if change['stage'] != 'build'].count(True) == 0
+
+
 HOLDERS = [{'pid': 42, 'command': 'geopmd', 'path': '/dev/cpu/msr_batch'}]
 
 
-def test_a_module_in_use_is_not_reloaded():
-    observed = with_loaded(make_converged(), users=1, srcversion='S1')
+def held_and_outdated(**changes):
+    observed = with_loaded(make_converged(**changes), users=1, srcversion='S1')
     observed['module']['holders'] = HOLDERS
-    said = refusal(observed)
+    return observed
+
+
+def waiting(observed, wanted=None):
+    """Return what is deferred, a line each."""
+    return deferrals(plan_present(observed, wanted or make_wanted()))
+
+
+def test_a_module_in_use_is_not_reloaded_now():
+    said = refusal(held_and_outdated(), make_wanted(reload='now'))
     assert 'geopmd (pid 42) has /dev/cpu/msr_batch open' in said
     assert 'drain' in said
+
+
+def test_a_module_in_use_waits_and_the_list_does_not():
+    observed = held_and_outdated(approved_list=OTHER_LIST)
+    assert due(observed) == ['approve']
+    (line,) = waiting(observed)
+    assert line.startswith('load: unload msr_safe 2.0.0, load 2.0.0: the module is in use: geopmd (pid 42)')
+
+
+def test_the_list_that_is_in_force_stays_so_where_the_module_waits():
+    assert due(held_and_outdated()) == []
+
+
+def test_a_module_that_nobody_uses_may_wait_for_the_next_boot():
+    observed = with_loaded(make_converged(approved_list=OTHER_LIST), srcversion='S1')
+    assert due(observed, make_wanted(reload='boot')) == ['approve']
+    assert 'msr_safe_reload: boot' in waiting(observed, make_wanted(reload='boot'))[0]
+
+
+@pytest.mark.parametrize('reload', ['now', 'idle', 'boot'])
+def test_what_is_not_loaded_is_loaded_now(reload):
+    observed = make_converged(approved_list=None)
+    observed['module']['loaded'] = None
+    assert due(observed, make_wanted(reload=reload)) == ['load', 'approve']
+
+
+# A job on the node
+
+
+def test_under_a_job_nothing_of_it_is_replaced():
+    observed = with_loaded(make_converged(jobs=['42'], approved_list=OTHER_LIST, installed_list=None), srcversion='S1')
+    observed['service_enabled'] = False
+    assert due(observed, make_wanted(reload='now')) == []
+    lines = waiting(observed)
+    assert [line.partition(':')[0] for line in lines] == ['load', 'approve', 'approve', 'boot']
+    assert all('job 42 is on the node' in line for line in lines)
+
+
+def test_what_a_job_does_not_feel_is_done_under_it():
+    observed = make_converged(jobs=['42', '43'], commands_digest='old', approved_list=OTHER_LIST)
+    observed['module']['installed'] = observed['module']['built'] = None
+    assert due(observed) == ['build', 'install', 'commands']
+    assert '2 jobs are on the node' in waiting(observed)[0]
+
+
+def test_a_job_keeps_its_devices_until_it_ends():
+    wanted = make_wanted(group='other')
+    assert due(make_converged(jobs=['42']), wanted) == []
+    assert [line.partition(':')[0] for line in waiting(make_converged(jobs=['42']), wanted)] == ['permissions'] * 2
+
+
+def test_devices_that_are_open_to_everyone_wait_for_no_job():
+    observed = make_converged(jobs=['42'])
+    observed['devices']['msr_batch']['access'] = {'0666 root:msr': ''}
+    assert due(observed) == ['permissions']
+    assert waiting(observed) == []
+
+
+def test_a_job_on_a_node_that_is_as_wanted_is_nothing():
+    assert plan_present(make_converged(jobs=['42']), make_wanted()) == []
+
+
+def test_msr_safe_is_not_taken_off_under_a_job():
+    with pytest.raises(MsrSafeError, match='job 42 is on the node'):
+        plan_absent(make_converged(jobs=['42'], traces=TRACES))
+
+
+# Kernels
+
+
+def test_a_module_for_another_build_of_the_kernel_is_not_current():
+    observed = make_converged(vermagic=RUNNING + ' SMP preempt')
+    assert due(observed)[:2] == ['build', 'install']
+    observed['module']['installed'] = module(vermagic=RUNNING + ' SMP preempt ')
+    assert due(observed) == []
+
+
+def test_a_module_for_another_kernel_is_not_current():
+    observed = make_converged()
+    observed['module']['installed'] = module(vermagic=OTHER_KERNEL + ' SMP')
+    observed['module']['built'] = None
+    wanted = make_wanted(artifact={'path': PATH, 'module': module(vermagic=OTHER_KERNEL + ' SMP')})
+    assert due(observed, wanted)[:3] == ['build', 'deliver', 'install']
+
+
+def test_a_damaged_module_is_built_anew():
+    observed = make_converged()
+    observed['module']['installed'] = {'path': '/m', 'signed': False, 'damaged': True}
+    observed['module']['built'] = None
+    assert due(observed)[:2] == ['build', 'install']
+
+
+@pytest.mark.parametrize('release', ['4.18.0-553.el8_10.x86_64', '3.10.0-1160.el7.x86_64', '5.9.16'])
+def test_a_kernel_that_is_too_old_is_refused(release):
+    said = refusal(make_fresh(kernel_release=release))
+    assert release in said and '5.10' in said
+
+
+@pytest.mark.parametrize('release', ['5.10.0', '6.1.0-18-amd64', '10.0', 'next'])
+def test_a_kernel_that_is_not_too_old_is_none(release):
+    assert due(make_fresh(kernel_release=release))
+
+
+def test_a_kernel_that_takes_no_modules_any_more_is_refused():
+    said = refusal(make_fresh(modules_disabled=True))
+    assert 'modules_disabled' in said
+    assert due(make_converged(modules_disabled=True)) == []
+    observed = with_loaded(make_converged(modules_disabled=True), srcversion='S1')
+    assert 'modules_disabled' in refusal(observed)
+    assert due(observed, make_wanted(reload='boot')) == []
+
+
+def test_what_depmod_has_not_seen_is_shown_to_it():
+    observed = make_converged()
+    observed['module']['resolved'] = None
+    assert actions(plan_present(observed, make_wanted())) == ['find_modules']
+
+
+# The node's other kernels
+
+
+@pytest.mark.parametrize('manager', ['apt-get', 'dnf'])
+def test_a_package_manager_is_to_say_when_a_kernel_has_no_module(manager):
+    observed = make_converged(build=dict(BUILD, package_manager=manager))
+    observed['files'].update(dict.fromkeys(HOOKS.values()))
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['path'], change['mode'], change['content']) == (HOOKS[manager], '0755', hook_text())
+
+
+def test_what_installs_kernels_elsewhere_is_not_known():
+    assert plan_present(make_converged(build=dict(BUILD, package_manager='zypper')), make_wanted()) == []
+
+
+def make_kernel(release=OTHER_KERNEL, **files):
+    kernel = {'kernel_release': release, 'vermagic': None, 'build': BUILD}
+    return dict(kernel, module=dict({'installed': None, 'resolved': None, 'built': None}, **files))
+
+
+def test_the_next_kernel_gets_its_module_last():
+    wanted = make_wanted(artifacts={OTHER_KERNEL: None})
+    observed = make_converged(kernels=[make_kernel()], service_enabled=False)
+    assert [(change['action'], change.get('kernel_release')) for change in plan_present(observed, wanted)] == [
+        ('enable_service', None),
+        ('build_module', OTHER_KERNEL),
+        ('install_module', OTHER_KERNEL),
+    ]
+
+
+def test_a_kernel_that_has_its_module_needs_none():
+    current = module(vermagic=OTHER_KERNEL + ' SMP')
+    kernel = make_kernel(installed=current, resolved='/lib/modules/%s/updates/msr-safe.ko' % OTHER_KERNEL)
+    assert plan_present(make_converged(kernels=[kernel]), make_wanted(artifacts={OTHER_KERNEL: None})) == []
+
+
+def test_a_builder_builds_for_each_kernel():
+    artifacts = {
+        'artifact': {'path': PATH, 'module': None},
+        'artifacts': {OTHER_KERNEL: {'path': '/x', 'module': None}},
+    }
+    changes = plan_present(make_fresh(kernels=[make_kernel()]), make_wanted(**artifacts))
+    assert [change['artifact'] for change in changes if change['action'] == 'build_module'] == [PATH, '/x']
+    assert [change['artifact'] for change in changes if change['action'] == 'deliver_module'] == [PATH, '/x']
+
+
+def test_an_old_kernel_is_passed_over_unless_it_is_named():
+    observed = make_converged(kernels=[make_kernel('4.18.0-1')])
+    assert plan_present(observed, make_wanted(artifacts={'4.18.0-1': None}, kernels=['installed'])) == []
+    assert '4.18.0-1 is too old' in refusal(observed, make_wanted(artifacts={'4.18.0-1': None}, kernels=['4.18.0-1']))
+
+
+def test_another_kernel_is_no_matter_of_jobs():
+    observed = make_converged(kernels=[make_kernel()], jobs=['42'])
+    assert due(observed, make_wanted(artifacts={OTHER_KERNEL: None})) == ['build', 'install']
+
+
+# Others' files
+
+OTHER = {
+    'path': '/etc/udev/rules.d/99-msr.rules',
+    'kind': 'lines',
+    'what': 'decides who may use our devices: line 1: KERNEL=="msr_safe*", MODE="0666"',
+    'package': 'msr-tools-x',
+    'wholly': True,
+}
+
+
+def test_files_of_others_are_named():
+    second = dict(OTHER, path='/usr/sbin/msrsave', what='is where ours belongs', package=None)
+    said = refusal(make_converged(others=[OTHER, second]))
+    assert '/etc/udev/rules.d/99-msr.rules (package msr-tools-x) decides who may use our devices: line 1' in said
+    assert '/usr/sbin/msrsave is where ours belongs' in said
+    assert 'msr_safe_take_over' in said
+
+
+def test_files_of_others_are_set_aside_where_that_is_wanted():
+    (change,) = plan_present(make_converged(others=[OTHER]), make_wanted(take_over=True))
+    assert (change['action'], change['path']) == ('set_aside', OTHER['path'])
+    assert 'msr-tools-x' in change['title']
+
+
+def test_a_file_that_says_other_things_too_is_never_set_aside():
+    said = refusal(make_converged(others=[dict(OTHER, wholly=False)]), make_wanted(take_over=True))
+    assert OTHER['path'] in said
+
+
+# Modes, owners, links, groups
+
+
+def test_modes_and_owners_are_given_back():
+    observed = make_converged(permissions={UNIT: {'is': '0666 root:root', 'mode': '0644'}})
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['action'], change['path'], change['mode']) == ('set_mode', UNIT, '0644')
+    assert (change['before'], change['after']) == ('0666 root:root\n', '0644 root:root\n')
+
+
+def test_what_is_written_has_its_mode():
+    observed = make_converged(permissions={UNIT: {'is': '0666 root:root', 'mode': '0644'}})
+    observed['files'][UNIT] = 'old'
+    assert actions(plan_present(observed, make_wanted())) == ['write_file', 'enable_service']
+
+
+def test_a_link_in_the_place_of_a_file_is_named():
+    said = refusal(make_converged(links={UNIT: '/dev/null'}))
+    assert UNIT + ' is a symbolic link to /dev/null' in said
+
+
+def test_the_former_group_goes():
+    observed = make_converged(traces=dict(TRACES, groups=['before', 'msr']))
+    (change,) = plan_present(observed, make_wanted())
+    assert (change['action'], change['group']) == ('remove_group', 'before')
 
 
 def test_a_module_in_use_does_not_hinder_other_changes():
     observed = with_loaded(make_converged(commands_digest='old', service_enabled=False, approved_list=None), users=3)
     assert due(observed) == ['commands', 'approve', 'boot']
+
+
+# What building takes
+
+
+def test_packages_that_are_missing_are_installed_first():
+    build = dict(BUILD, headers=None, missing_packages=['linux-headers', 'gcc'])
+    change = plan_present(make_fresh(build=build), make_wanted())[0]
+    assert change['title'] == 'install with apt-get: linux-headers, gcc'
+    assert (change['stage'], change['manager'], change['packages']) == ('build', 'apt-get', ['linux-headers', 'gcc'])
+
+
+def test_packages_are_asked_for_where_they_are_not_to_be_installed():
+    wanted = make_wanted(install_packages=False)
+    assert 'linux-headers' in refusal(make_fresh(build=dict(BUILD, headers=None)), wanted)
+    assert 'needs gcc' in refusal(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), wanted)
+
+
+def test_headers_whose_package_is_unknown_are_said_to_be():
+    build = dict(BUILD, headers=None, headers_package=None, missing_packages=['gcc'])
+    assert 'not known here' in refusal(make_fresh(build=build))
+    assert 'not known here' not in str(plan_present(make_fresh(build=dict(build, headers='/h')), make_wanted()))
+
+
+def test_with_a_builder_the_node_needs_no_packages():
+    build = dict(BUILD, headers=None, headers_package=None, missing_packages=['gcc'])
+    wanted = make_wanted(artifact={'path': PATH, 'module': None})
+    assert actions(plan_present(make_fresh(build=build), wanted))[:2] == ['build_module', 'deliver_module']
+
+
+def test_a_node_keeps_what_it_builds_where_it_is_told_to():
+    build, install = plan_present(make_fresh(), make_wanted(build_directory='/srv/built'))[:2]
+    assert build['path'] == install['built'] == '/srv/built/%s/msr-safe.ko' % RUNNING
 
 
 # A builder builds for others
@@ -462,7 +798,7 @@ TRACES = {
     'service': True,
     'kernel_releases': [OTHER_KERNEL, RUNNING],
     'paths': [MODPROBE, UDEV, UNIT, '/etc/msr-safe'],
-    'group': 'msr',
+    'groups': ['msr'],
     'slurm': False,
 }
 
@@ -505,7 +841,7 @@ def test_absent_leaves_another_modules_holders_alone():
 
 
 def test_absent_leaves_a_group_that_was_there_before():
-    assert 'remove_group' not in actions(plan_absent(make_converged(traces=dict(TRACES, group=None))))
+    assert 'remove_group' not in actions(plan_absent(make_converged(traces=dict(TRACES, groups=[]))))
 
 
 def test_absent_of_a_module_in_use_names_the_holders():

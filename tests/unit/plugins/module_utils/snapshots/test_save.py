@@ -14,7 +14,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots import save
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.selection import EVERYTHING
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.snapshot import checksum
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, TURBO_OFF
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, THERMAL, TURBO_OFF
 
 PATH = '/var/lib/site/n1.json'
 
@@ -99,6 +99,19 @@ def test_saving_other_values_replaces_the_file(node):
     node.set_register(MISC_ENABLE, TURBO_OFF, cpus=[2])
     assert save_now(node)
     assert '"0x0000004000000000": "2"' in node.get(PATH)
+
+
+def test_bits_that_no_restore_writes_may_move(node):
+    node.set_register(THERMAL, 0x55, cpus=[2])
+    save_now(node)
+    text = node.get(PATH)
+    node.set_register(THERMAL, 0x1055)
+    node.set_register(MISC_ENABLE, 1)
+    assert not save_now(node)
+    assert node.get(PATH) == text
+    node.set_register(THERMAL, 0x1057, cpus=[1])
+    assert save_now(node)
+    assert '"0x0000000000001057": "1"' in node.get(PATH)
 
 
 @pytest.mark.parametrize('content', [b'', b'notes of mine\n', b'{"a": 1}', b'\xff\xfe\x00', b'[]'])

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Build on the builder, the task's host: once in a run for each kernel, whichever of the nodes comes first."""
+
+from __future__ import annotations
+
+import base64
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.machine import Machine
+from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.once import once
+from ..plugin_utils.sending import send
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _dummy, arguments = self.validate_argument_spec(
+            {
+                'changes': {'type': 'list', 'elements': 'dict', 'required': True},
+                'install_packages': {'type': 'bool', 'default': True},
+            }
+        )
+        done = []
+        for change in arguments['changes']:
+            if change['action'] == 'build_module' and change.get('artifact'):
+                name = '%s %s' % (change['artifact'], self._task.check_mode)
+                done += once(name, lambda change=change: self.build(change, arguments['install_packages'], task_vars))
+        # What was done is for people to read, not only with -v
+        return {**result, 'changed': bool(done), 'done': done, '_ansible_verbose_always': True}
+
+    def build(self, change, install_packages, task_vars):
+        """Build, and keep the module on the controller; return what was done, a line each. Raises AnsibleActionFail."""
+        builder = self._task.delegate_to or task_vars['inventory_hostname']
+        answer = self.execute(
+            builder,
+            {'change': change, 'install_packages': install_packages},
+            COLLECTION.payload(change),
+            task_vars,
+        )
+        if answer.get('failed') or answer.get('unreachable') or 'done' not in answer:
+            raise AnsibleActionFail(
+                'The builder %s: %s' % (builder, answer.get('msg') or answer.get('module_stderr') or 'no answer')
+            )
+        if answer['module']:
+            Machine().write(change['artifact'], base64.b64decode(answer['module']))
+        return ['%s, on %s' % (line, builder) for line in answer['done']]
+
+    def execute(self, builder, arguments, payload, task_vars):
+        """Run the module on the builder, with the module's source in a file there."""
+        try:
+            return self._execute_module(
+                module_name='hpc.msr_safe.msr_safe_build',
+                module_args=dict(arguments, _payloads=send(self, pack_tree({'source': payload}))),
+                task_vars=task_vars,
+            )
+        except AnsibleConnectionFailure as error:
+            raise AnsibleActionFail('The builder %s is unreachable: %s' % (builder, error)) from None

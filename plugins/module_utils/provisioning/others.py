@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""Others' files: what packages and people left on a node that gets in the way of ours.
+
+Another msr-safe.ko, settings that lead modprobe to it, udev rules that give our devices other modes, and files
+of others where ours belong. They are named, never overwritten or removed without being told to.
+"""
+
+import fnmatch
+import os
+import re
+
+from ..hardware.devices import DEVICES
+from ..hardware.module_file import examine_module_file
+from ..layout import COMMANDS, HELP, POLICY, installed_module
+from .files import CONFIGURATION, HOOKS
+
+OURS = (*CONFIGURATION, POLICY, *sorted(HOOKS.values()), *sorted(COMMANDS), *sorted(HELP))
+
+# Where each looks for files; the first of several with one name counts
+DEPMOD_DIRECTORIES = ('/etc/depmod.d', '/run/depmod.d', '/usr/local/lib/depmod.d', '/usr/lib/depmod.d', '/lib/depmod.d')
+MODPROBE_DIRECTORIES = tuple(path.replace('depmod.d', 'modprobe.d') for path in DEPMOD_DIRECTORIES)
+UDEV_DIRECTORIES = (
+    '/etc/udev/rules.d',
+    '/run/udev/rules.d',
+    '/usr/local/lib/udev/rules.d',
+    '/usr/lib/udev/rules.d',
+    '/lib/udev/rules.d',
+)
+
+MODULE_NAME = re.compile(r'msr[-_]safe\.ko(?:\.(?:gz|xz|zst))?\Z')
+OUR_MODULE = re.compile(r'msr[-_]safe\Z')
+# One of a rule's comma separated parts, udev(7): KEY{attribute}op"value"
+RULE_PART = re.compile(r'([A-Z_]+)(?:\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
+# What a rule may do to a device that decides who may use it
+DECIDES = ('MODE', 'OWNER', 'GROUP', 'RUN')
+
+FILE, MODULE, LINES = 'file', 'module', 'lines'
+
+
+def observe_others(machine, releases):
+    """Return others' files that are in the way: ``[{'path', 'kind', 'what', 'package', 'wholly'}]``.
+
+    releases: of the kernels that the module is for.
+    kind: FILE (where one of ours belongs), MODULE, or LINES of a configuration file. what: what is wrong with it, in
+    words. package: which owns it, or None. wholly: nothing but what is in the way is in the file.
+    """
+    others = files_in_our_place(machine, releases)
+    others += [other for release in releases for other in other_modules(machine, release)]
+    others += others_lines(machine, DEPMOD_DIRECTORIES, '.conf', find_overrides, 'leads modprobe to another module')
+    others += others_lines(machine, MODPROBE_DIRECTORIES, '.conf', find_modprobe_lines, 'tells modprobe otherwise')
+    others += others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
+    return [dict(other, package=package_of(machine, other['path'])) for other in others]
+
+
+def is_ours(machine, path):
+    """Return whether a file was written by this collection, not by another msr-safe."""
+    return b'hpc.msr_safe' in (machine.read(path) or b'')
+
+
+def files_in_our_place(machine, releases):
+    """Return files of others where ours belong. An empty one is nobody's: a full disk leaves such."""
+    paths = [path for path in OURS if machine.read(path) and not is_ours(machine, path)]
+    for module in [examine_module_file(machine, installed_module(release)) for release in releases]:
+        if module and 'source_digest' not in module and 'damaged' not in module:
+            paths.append(module['path'])
+    return [{'path': path, 'kind': FILE, 'what': 'is where ours belongs', 'wholly': True} for path in paths]
+
+
+def other_modules(machine, release):
+    """Return other files of the module for a kernel, wherever modprobe might find them."""
+    directory = '/lib/modules/' + release
+    found = [path for path in module_files(machine, directory) if path != installed_module(release)]
+    chosen = resolved_module(machine, release)
+    if chosen not in (None, installed_module(release), *found):
+        found.append(chosen)
+    return [
+        {
+            'path': path,
+            'kind': MODULE,
+            'what': 'is the module that modprobe loads' if path == chosen else 'is another file of the module',
+            'wholly': True,
+        }
+        for path in found
+        if machine.exists(path)
+    ]
+
+
+def module_files(machine, directory):
+    """Return the module's files below a kernel's directory, less what came with the kernel itself, which is much."""
+    found = []
+    for parent, directories, names in os.walk(machine.path(directory)):
+        if parent == machine.path(directory):
+            directories[:] = [name for name in directories if name not in ('kernel', 'build', 'source')]
+        relative = os.path.relpath(parent, machine.path(directory))
+        found += [
+            os.path.normpath(os.path.join(directory, relative, name)) for name in names if MODULE_NAME.match(name)
+        ]
+    return sorted(found)
+
+
+def resolved_module(machine, release):
+    """Return the path of the file that modprobe loads, as depmod found it, or None."""
+    directory = '/lib/modules/%s/' % release
+    for line in (machine.read_text(directory + 'modules.dep') or '').splitlines():
+        path = line.partition(':')[0]
+        if MODULE_NAME.match(path.rpartition('/')[2]):
+            return path if path.startswith('/') else directory + path
+    return None
+
+
+def others_lines(machine, directories, suffix, find, what):
+    """Return the configuration files of others in which ``find`` sees lines about us.
+
+    find: a function of [(number, line)], comments left out, that returns those in the way.
+    """
+    found = []
+    for path in effective_files(machine, directories, suffix):
+        lines = numbered_lines((machine.read(path) or b'').decode('utf-8', 'replace'))
+        ours = find(lines)
+        if ours and path not in OURS:
+            said = '; '.join('line %d: %s' % line for line in ours)
+            found.append(
+                {'path': path, 'kind': LINES, 'what': '%s: %s' % (what, said), 'wholly': len(ours) == len(lines)}
+            )
+    return found
+
+
+def effective_files(machine, directories, suffix):
+    """Return the configuration files that count: of one name only that in the first directory."""
+    paths = {}
+    for directory in directories:
+        for name in machine.list(directory):
+            if name.endswith(suffix):
+                paths.setdefault(name, directory + '/' + name)
+    return [path for _name, path in sorted(paths.items())]
+
+
+def numbered_lines(text):
+    """Return [(number, line)] of a configuration file, continued lines as one, without comments and empty ones."""
+    lines, pending, start = [], '', 1
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start if pending else number
+        pending += line.strip()
+        if pending.endswith('\\'):
+            pending = pending[:-1]
+            continue
+        if pending and not pending.startswith('#'):
+            lines.append((start, pending))
+        pending = ''
+    return lines
+
+
+def find_overrides(lines):
+    """Return lines of depmod.d(5) that prefer another module: ``override msr-safe * updates/dkms``."""
+    return [
+        (number, line)
+        for number, line in lines
+        if line.split()[0] == 'override' and names_our_module(line) and line.split()[3:] != ['updates']
+    ]
+
+
+def find_modprobe_lines(lines):
+    """Return lines of modprobe.d(5) that change what loading our module does."""
+    return [
+        (number, line)
+        for number, line in lines
+        if line.split()[0] in ('install', 'remove', 'options') and names_our_module(line)
+    ]
+
+
+def names_our_module(line):
+    """Return whether the second word of a line is the name of our module, which is written in two ways."""
+    return OUR_MODULE.match(''.join(line.split()[1:2])) is not None
+
+
+def find_rules(lines):
+    """Return udev rules that decide who may use one of our devices."""
+    return [(number, line) for number, line in lines if decides_about_us(RULE_PART.findall(line))]
+
+
+def decides_about_us(parts):
+    """Return whether a rule, [(key, operator, value)], matches one of our devices and decides who may use it."""
+    decides = any(
+        key in DECIDES or (key, value) == ('TAG', 'uaccess') for key, sign, value in parts if is_setting(sign)
+    )
+    return decides and any(matches(parts, device, name) for device in DEVICES for name in (device, device + '0'))
+
+
+def is_setting(sign):
+    return sign not in ('==', '!=')
+
+
+def matches(parts, subsystem, kernel):
+    """Return whether a rule is about a device of ours, and not about devices of any kind."""
+    about_us = False
+    for key, sign, value in parts:
+        if is_setting(sign) or key not in ('SUBSYSTEM', 'KERNEL'):
+            continue
+        name = subsystem if key == 'SUBSYSTEM' else kernel
+        is_match = any(fnmatch.fnmatchcase(name, pattern) for pattern in value.split('|'))
+        if is_match != (sign == '=='):
+            return False
+        about_us = about_us or (is_match and 'msr' in value)
+    return about_us
+
+
+def package_of(machine, path):
+    """Return the package that owns a file, or None where none does, or nobody here knows."""
+    for command in (['dpkg-query', '-S', path], ['rpm', '-qf', path]):
+        code, output = machine.run(command)
+        if code == 0 and output.strip():
+            return output.strip().splitlines()[0].partition(': ')[0]
+    return None

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""The playbook site on stub hosts: in waves, and what is said in the end."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+
+COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
+NODES = ['n%02d' % number for number in range(1, 21)]
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A function that runs a playbook on twenty stub nodes; it returns (the order of executions, summary or None)."""
+    _fresh, converged = observations()
+
+    def run(*bad, playbook='site', arguments=()):
+        (tmp_path / 'order').write_text('')
+        lines = []
+        for name in NODES:
+            answer = {'failed': True, 'msg': 'broken'} if name in bad else {'msr_safe': converged}
+            script = write_stub(tmp_path, name, answer)
+            script.write_text(script.read_text().replace('echo x >>', 'echo %s >>%s/order; : ' % (name, tmp_path)))
+            lines.append(
+                '%s ansible_connection=local ansible_become=false ansible_python_interpreter=%s' % (name, script)
+            )
+        (tmp_path / 'hosts').write_text('\n'.join(lines) + '\n')
+        environment = dict(
+            os.environ,
+            ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
+            ANSIBLE_PIPELINING='1',
+            ANSIBLE_CALLBACKS_ENABLED='hpc.msr_safe.summary',
+            ANSIBLE_LOCAL_TEMP=str(tmp_path / 'tmp'),
+            MSR_SAFE_SUMMARY=str(tmp_path / 'summary.json'),
+        )
+        command = ['ansible-playbook', 'hpc.msr_safe.' + playbook, '-i', 'hosts', *arguments]
+        process = subprocess.run(
+            command,
+            cwd=str(tmp_path),
+            env=environment,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            universal_newlines=True,
+        )
+        summary = tmp_path / 'summary.json'
+        ran = (tmp_path / 'order').read_text().split()
+        return ran, json.loads(summary.read_text()) if summary.exists() else None, process.stdout
+
+    return run
+
+
+def test_one_node_goes_first_and_all_are_counted(site):
+    ran, summary, output = site()
+    assert (ran[0], sorted(ran[1:3]), len(ran)) == ('n01', ['n02', 'n03'], 20)
+    assert summary['outcomes']['as wanted'] == {'nodes': NODES, 'range': 'n[01-20]'}
+    assert 'msr-safe on 20 nodes' in output
+
+
+def test_a_first_node_that_fails_is_the_only_one(site):
+    ran, summary, output = site('n01')
+    assert ran == ['n01']
+    assert summary['outcomes']['failed']['nodes'] == ['n01']
+    assert summary['outcomes']['untouched']['range'] == 'n[02-20]'
+    assert '1  plan: broken  (n01)' in output
+
+
+def test_a_wave_in_which_most_fail_is_the_last(site):
+    ran, summary, _output = site('n02', 'n03')
+    assert sorted(ran) == ['n01', 'n02', 'n03']
+    assert summary['outcomes']['untouched']['range'] == 'n[04-20]'
+
+
+def test_a_few_that_fail_do_not_hold_back_the_rest(site):
+    ran, summary, _output = site('n02', 'n10')
+    assert len(ran) == 20
+    assert summary['outcomes']['as wanted']['range'] == 'n[01,03-09,11-20]'
+
+
+def test_more_may_fail_where_the_site_says_so(site):
+    ran, _summary, _output = site(
+        'n01', arguments=['-e', 'msr_safe_max_fail_percentage=100', '-e', 'msr_safe_serial=5']
+    )
+    assert len(ran) >= 5
+
+
+def test_removal_wants_its_nodes_named(site):
+    ran, _summary, output = site(playbook='remove')
+    assert ran == []
+    assert 'Name them: --limit n1' in output
+    ran, _summary, _output = site(playbook='remove', arguments=['--limit', 'n03'])
+    assert set(ran) == {'n03'}

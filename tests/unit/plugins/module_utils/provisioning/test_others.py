@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+
+import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import NOTICE
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import MODPROBE, UDEV, UNIT, udev_text
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.others import observe_others
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
+
+MODULES = '/lib/modules/%s/' % KERNEL
+MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
+RULE = 'ACTION=="add", KERNEL=="msr_safe*", SUBSYSTEM=="msr_safe", MODE="0666"\n'
+
+
+@pytest.fixture
+def clean(node):
+    """A node with what the role installs, and files that are nobody's business."""
+    node.put('/etc/msr-safe/approved_list', '# %s\n' % NOTICE)
+    node.put(UDEV, udev_text('msr', MODES))
+    node.put(MODULES + 'updates/msr-safe.ko', module_file(source_digest='d'))
+    node.put(MODULES + 'modules.dep', 'kernel/a/b.ko.xz: kernel/c.ko\nupdates/msr-safe.ko:\n')
+    node.put('/etc/modprobe.d/blacklist.conf', 'blacklist msr\ninstall pcspkr /bin/false\noptions msr x=1\ninstall\n')
+    node.put(
+        '/usr/lib/depmod.d/ubuntu.conf', 'search updates ubuntu built-in\noverride\noverride nvme * updates/dkms\n'
+    )
+    node.put(
+        '/usr/lib/udev/rules.d/50-default.rules', 'SUBSYSTEM=="*", MODE="0660"\nKERNEL=="msr[0-9]*", MODE="0600"\n'
+    )
+    return node
+
+
+def others(node):
+    return observe_others(node.machine, [KERNEL])
+
+
+def paths(node):
+    return [other['path'] for other in others(node)]
+
+
+def test_a_clean_node_has_none_and_nothing_is_run(clean):
+    assert others(clean) == []
+    assert clean.commands == []
+
+
+# Modules
+
+
+@pytest.mark.parametrize('name', ['updates/dkms/msr-safe.ko', 'extra/msr_safe.ko.xz', 'weak-updates/x/msr-safe.ko.zst'])
+def test_another_file_of_the_module_is_seen(clean, name):
+    clean.put(MODULES + name, module_file())
+    (other,) = others(clean)
+    assert (other['path'], other['kind'], other['wholly']) == (MODULES + name, 'module', True)
+    assert 'another file' in other['what']
+
+
+@pytest.mark.parametrize('name', ['updates/dkms/msr-safe.ko', 'kernel/drivers/msr-safe.ko'])
+def test_what_modprobe_would_load_is_said(clean, name):
+    clean.put(MODULES + name, module_file())
+    clean.put(MODULES + 'modules.dep', name + ':\n')
+    (other,) = others(clean)
+    assert (other['path'], other['what']) == (MODULES + name, 'is the module that modprobe loads')
+
+
+def test_what_depmod_remembers_and_is_gone_is_nothing(clean):
+    clean.put(MODULES + 'modules.dep', 'updates/dkms/msr-safe.ko:\n')
+    assert others(clean) == []
+
+
+def test_a_module_of_others_in_our_place_is_seen(clean):
+    clean.put(MODULES + 'updates/msr-safe.ko', module_file(version='1.7.0'))
+    assert paths(clean) == [MODULES + 'updates/msr-safe.ko']
+
+
+@pytest.mark.parametrize(
+    'line', ['override msr-safe * updates/dkms', 'override msr_safe 6.1 extra', 'override msr-safe']
+)
+def test_overrides_of_depmod_are_seen(clean, line):
+    clean.put('/etc/depmod.d/dkms.conf', '# DKMS\n\n%s\n' % line)
+    (other,) = others(clean)
+    assert (other['path'], other['wholly']) == ('/etc/depmod.d/dkms.conf', True)
+    assert 'line 3: ' + line in other['what']
+
+
+def test_an_override_for_our_directory_is_none(clean):
+    clean.put('/etc/depmod.d/site.conf', 'override msr-safe * updates\n')
+    assert others(clean) == []
+
+
+@pytest.mark.parametrize(
+    'line', ['install msr_safe /bin/false', 'options msr-safe mdev_msr_safe=222', 'remove msr_safe x']
+)
+def test_settings_of_modprobe_are_seen(clean, line):
+    clean.put('/etc/modprobe.d/hardening.conf', 'install usb-storage /bin/false\n%s\n' % line)
+    (other,) = others(clean)
+    assert (other['path'], other['wholly']) == ('/etc/modprobe.d/hardening.conf', False)
+    assert line in other['what']
+
+
+# udev
+
+
+@pytest.mark.parametrize(
+    'rule',
+    [
+        RULE,
+        'KERNEL=="msr_batch", GROUP="users"',
+        'SUBSYSTEM=="msr_*", OWNER:="mike"',
+        'KERNEL=="foo|msr_approved_list", MODE="0666"',
+        'SUBSYSTEM=="msr_safe", \\\n  RUN+="/bin/chmod 666 $devnode"',
+        'SUBSYSTEM=="msr_safe", TAG+="uaccess"',
+        'SUBSYSTEM=="msr_safe", KERNEL!="msr_batch", MODE="0666"',
+    ],
+)
+def test_rules_for_our_devices_are_seen(clean, rule):
+    clean.put('/usr/lib/udev/rules.d/99-msr_safe.rules', '# theirs\n' + rule)
+    (other,) = others(clean)
+    assert (other['path'], other['wholly']) == ('/usr/lib/udev/rules.d/99-msr_safe.rules', True)
+    assert 'line 2: ' in other['what']
+
+
+@pytest.mark.parametrize(
+    'rule',
+    [
+        '#' + RULE,
+        'KERNEL=="msr_batch", SYMLINK+="msr"',
+        'KERNEL=="msr_safe*", SUBSYSTEM=="msr", MODE="0666"',
+        'KERNEL=="msr_batch", SUBSYSTEM!="msr_*", MODE="0666"',
+        'SUBSYSTEM=="block", MODE="0660"',
+        'MODE="0660"',
+        'KERNEL=="msr_safe"',
+        '',
+    ],
+)
+def test_other_rules_are_not(clean, rule):
+    clean.put('/etc/udev/rules.d/99-x.rules', rule + '\n')
+    assert others(clean) == []
+
+
+def test_a_rule_that_is_overridden_or_masked_is_none(clean):
+    clean.put('/usr/lib/udev/rules.d/99-x.rules', RULE)
+    clean.put('/etc/udev/rules.d/99-x.rules', '')
+    assert others(clean) == []
+
+
+def test_a_rule_beside_others_is_not_wholly_about_us(clean):
+    clean.put('/etc/udev/rules.d/99-site.rules', 'KERNEL=="sda", MODE="0600"\n' + RULE)
+    assert [other['wholly'] for other in others(clean)] == [False]
+
+
+# Our places
+
+
+@pytest.mark.parametrize('path', ['/usr/sbin/msrsave', '/etc/msr-safe/approved_list', MODPROBE, UDEV, UNIT])
+def test_files_of_others_where_ours_belong_are_seen(clean, path):
+    clean.put(path, '#!/bin/sh\n')
+    assert [(other['path'], other['kind']) for other in others(clean)] == [(path, 'file')]
+
+
+def test_an_empty_file_is_nobodys(clean):
+    clean.put(UNIT, '')
+    assert others(clean) == []
+
+
+@pytest.mark.parametrize(
+    'command, output, package',
+    [
+        ('dpkg-query', 'msr-tools-x: /usr/sbin/msrsave\n', 'msr-tools-x'),
+        ('rpm', 'msr-safe-1.7.0-1.el9.x86_64\n', 'msr-safe-1.7.0-1.el9.x86_64'),
+        ('none', '', None),
+    ],
+)
+def test_their_package_is_named(clean, command, output, package):
+    clean.put('/usr/sbin/msrsave', '#!/bin/sh\n')
+    clean.answers.update({'dpkg-query': (127, 'not found'), 'rpm': (127, 'not found'), command: (0, output)})
+    assert [other['package'] for other in others(clean)] == [package]
