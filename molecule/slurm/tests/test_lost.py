@@ -33,6 +33,8 @@ def test_a_job_that_starts_again_after_its_node_was_lost_starts_clean(cluster, n
     wait_until(lambda: cluster.state(job) == 'PENDING')
     node.run('rm -f /home/user/out; systemctl restart slurmd')
     wait_until(lambda: 'down' not in cluster.run('sinfo -h -n c1 -o %T') or not resume(cluster))
+    # Until slurmd is through with the former run: Slurm 22.05 takes word of its end for that of the next
+    wait_until(lambda: 'done with job' in node.run(f"grep -a '\\[{job}.batch\\]' /var/log/slurm/slurmd.log || true"))
     cluster.run(f'scontrol update jobid={job} starttime=now')
     wait_until(lambda: 'begun' in node.try_run('cat /home/user/out').stdout)
     assert 'Restarts=1' in cluster.run(f'scontrol show job {job}')
