@@ -54,8 +54,8 @@ def group_lines(registers):
     """Yield the lines of a group."""
     for run in runs(registers):
         first, last = run[0], run[-1]
-        may = first.site | max(first.masks.values())
-        words = ['0x%X' % first.address, first.pattern, first.kind, first.scope, '0x%X' % may, next(iter(first.masks))]
+        may, tier = first.site | max(first.masks.values()), next(iter(first.masks), '')
+        words = ['0x%X' % first.address, first.pattern, first.kind, first.scope, '0x%X' % may, tier]
         if len(run) > 1:
             words += ['%d-%d' % (first.number, last.number), '0x%X' % (run[1].address - first.address)]
         else:

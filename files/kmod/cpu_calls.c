@@ -7,6 +7,8 @@
  * Who finds it idle sends an interrupt; that does a slice of work, and where
  * some is left a timer of the CPU goes on after a pause. Calls take turns. So
  * each CPU goes on by itself, and nobody waits for another task to be scheduled.
+ * (Where a pause is over before the timer is set, hrtimer_interrupt() goes round
+ * again, three times at most.)
  *
  * Nothing here keeps CPUs from going offline: whatever is then in the queue
  * ends with -ENXIO. An interrupt that was sent is handled by the CPU as it
@@ -103,6 +105,7 @@ static void end_all(struct msr_safe_queue *queue)
  * @budget: of which next_look operations are used
  *
  * Context: Interrupts are off.
+ * Return: whether there may be another operation.
  */
 bool msr_safe_budget_look(struct msr_safe_budget *budget)
 {

@@ -108,7 +108,14 @@ from ..module_utils.machine import Machine
 
 
 def main():
-    module = AnsibleModule(argument_spec={'equal': {'type': 'dict', 'default': {}}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            'equal': {'type': 'dict', 'default': {}},
+            # Stays on the controller, with the action plugin
+            'policy': {'type': 'list', 'elements': 'dict', 'default': []},
+        },
+        supports_check_mode=True,
+    )
     try:
         observation = observe_for_audit(Machine())
     except MsrSafeError as error:

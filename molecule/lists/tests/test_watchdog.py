@@ -19,7 +19,11 @@ def watchdog(host):
     devices = '/sys/bus/event_source/devices'
     host.run_expect([0], f'echo 1 > /run/watchdog && mount --bind /run/watchdog {SWITCH}')
     host.run_expect([0], f'mount -t tmpfs counters {devices} && mkdir {devices}/cpu')
-    yield lambda: host.file(SWITCH).content_string.strip()
+
+    def switch():
+        return host.file(SWITCH).content_string.strip()
+
+    yield switch
     host.run_expect([0], f'umount {devices} {SWITCH}; rm -f {DROP_IN}; msr-safe load')
 
 

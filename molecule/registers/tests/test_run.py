@@ -7,12 +7,18 @@ testinfra_hosts = ['ssh://skylake']
 
 TURBO_DISABLE = 1 << 38
 RUN = '/usr/sbin/msr-safe run --set MISC_ENABLE.TURBO_MODE_DISABLE=on'
+# A command that lasts until it is told to go, or is killed
+HOLD = "sh -c 'touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.2; done; exit 7'"
+MSR_SAFE = '"^/usr/bin/python3 -IS /usr/sbin/msr-safe run"'
+COMMAND = '"^sh -c touch /tmp/begun"'
 
 
 @pytest.fixture(autouse=True)
-def user_of_the_group(host):
-    host.run_expect([0], 'usermod --append --groups msr user')
-    host.run_expect([0], 'modprobe msr')
+def clean(host):
+    """Nothing of this file's runs is left, whatever became of the test."""
+    host.run_expect([0], 'usermod --append --groups msr user && modprobe msr && rm -f /tmp/begun /tmp/go /tmp/started')
+    yield
+    host.run(f'pkill --signal KILL --full {COMMAND}; pkill --signal KILL --full {MSR_SAFE}')
 
 
 @pytest.fixture
@@ -28,27 +34,37 @@ def turbo_is_off(host):
     return ask
 
 
-def test_turbo_is_off_meanwhile(host, turbo_is_off):
-    said = host.run(f"sudo -u user {RUN} --verbose -- sh -c 'sleep 3; exit 7' & sleep 2; rdmsr --all 0x1a0; wait $!")
-    assert said.rc == 7
-    assert all(int(value, 16) & TURBO_DISABLE for value in said.stdout.split())
-    assert 'TURBO_MODE_DISABLE 1' in said.stderr
+@pytest.fixture
+def running(host):
+    """A command of an ordinary user runs; a file gets what was said, and the exit status."""
+    run = f'sudo -u user {RUN} --verbose -- {HOLD}'
+    host.run_expect(
+        [0], f'({run}; echo status $?) >/tmp/said 2>&1 & timeout 60 sh -c "until [ -e /tmp/begun ]; do sleep 0.1; done"'
+    )
+    yield
+    host.run_expect([0], 'touch /tmp/go; timeout 60 sh -c "until grep -q ^status /tmp/said; do sleep 0.1; done"')
+
+
+def ended(host):
+    """Wait until both are gone; return what they said."""
+    gone = f'while pgrep --full {COMMAND} || pgrep --full {MSR_SAFE}; do sleep 0.1; done'
+    host.run_expect([0], f"timeout 60 sh -c '{gone}' >/dev/null")
+    return host.check_output('timeout 60 sh -c "until grep ^status /tmp/said; do sleep 0.1; done" >&2; cat /tmp/said')
+
+
+def test_turbo_is_off_meanwhile(host, turbo_is_off, running):
+    assert turbo_is_off() == [True] * 4
+    host.run_expect([0], 'touch /tmp/go')
+    said = ended(host)
+    assert 'TURBO_MODE_DISABLE 1' in said and 'status 7' in said
     assert turbo_is_off() == [False] * 4
 
 
-@pytest.mark.parametrize(
-    'victim',
-    [
-        'pkill --signal KILL --full "^sleep 301$"',  # the command
-        'pkill --signal KILL --full "^/usr/bin/python3 -IS /usr/sbin/msr-safe run"',  # msr-safe itself
-        'pkill --signal TERM --full "^/usr/bin/python3 -IS /usr/sbin/msr-safe run"',  # passed on to the command
-    ],
-)
-def test_turbo_is_on_again_whoever_is_killed(host, turbo_is_off, victim):
-    host.run_expect([0], f'sudo -u user {RUN} -- sleep 301 >/dev/null 2>&1 & sleep 2')
+@pytest.mark.parametrize('victim', [f'KILL --full {COMMAND}', f'KILL --full {MSR_SAFE}', f'TERM --full {MSR_SAFE}'])
+def test_turbo_is_on_again_whoever_is_killed(host, turbo_is_off, running, victim):
     assert turbo_is_off() == [True] * 4
-    host.run_expect([0], victim)
-    host.run_expect([0], 'timeout 10 sh -c "while pgrep --full ^sleep.301; do sleep 0.1; done"')
+    host.run_expect([0], f'pkill --signal {victim}')
+    assert 'status 1' in ended(host)  # 128 and the signal's number
     assert turbo_is_off() == [False] * 4
 
 

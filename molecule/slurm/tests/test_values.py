@@ -3,7 +3,7 @@
 
 import pytest
 from cluster import TURBO_OFF, wait_until
-from test_simulated_registers import POWER_LIMIT, simulated  # noqa: F401  a fixture
+from test_simulated_registers import POWER_LIMIT, simulated  # noqa: F401  pylint: disable=unused-import  # a fixture
 
 HOLD = '#!/bin/sh\nuntil [ -e /tmp/go ]; do sleep 0.2; done\n'
 WATTS = 8  # the simulated processor counts its power in eighths

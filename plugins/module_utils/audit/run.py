@@ -107,7 +107,7 @@ def parse_run(text, path):
 
 
 def parse_content(content):
-    readings = [(address, values, errors) for address, values, errors in content['readings']]
+    readings = list(content['readings'])
     for address, values, errors in readings:
         for number in [address, *values]:
             int(number, 16)

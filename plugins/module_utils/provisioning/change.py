@@ -12,8 +12,7 @@ wait.
 import zipfile
 
 from ..errors import MsrSafeError
-from . import slurm_actions  # noqa: F401  its actions are among ACTIONS, too
-from .actions import ACTIONS
+from .slurm_actions import ALL_ACTIONS as ACTIONS
 
 STAGES = (
     'build',

@@ -6,8 +6,11 @@ import os
 
 from ..errors import MsrSafeError
 from ..jobs.record import read_records
-from .actions import BUILT_MODULE, action
+from .actions import ACTIONS, BUILT_MODULE, action
 from .slurm_node import PLUGIN_STAMP, UNIT_ENABLED, observe_slurmd
+
+# With those of the role msr_safe: {name: Action}
+ALL_ACTIONS = ACTIONS
 
 SERVICE = 'msr-safe-baseline.service'
 

@@ -23,7 +23,9 @@ COMPLAINTS = re.compile(
 )
 
 # How it reports that a memory cgroup was full and a process killed for it, as a test wants
-KILLED_FOR_MEMORY = re.compile(r'^.* invoked oom-killer: .*\n(?:.*\n)*?.*</TASK>.*\n', re.MULTILINE)
+KILLED_FOR_MEMORY = re.compile(
+    r'^.* invoked oom-killer: .*\n(?:.*\n)*?.*Memory cgroup out of memory: Killed process.*\n', re.MULTILINE
+)
 
 
 def complaints(messages):

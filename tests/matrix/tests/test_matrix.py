@@ -59,7 +59,7 @@ def test_the_kernel_is_content(line):
 
 
 def test_a_process_killed_for_its_memory_is_no_complaint():
-    killed = '[1] python3 invoked oom-killer: order=0\n[1] Call Trace:\n[1]  <TASK>\n[1]  </TASK>\n[1] memory: usage\n'
+    killed = '[1] cat invoked oom-killer: order=0\n[1] Call Trace:\n[1] Memory cgroup out of memory: Killed process 7\n'
     fault = '[2] general protection fault\n[2] Call Trace:\n[2]  <TASK>\n[2]  </TASK>\n'
     assert suite.complaints(killed) == []
     assert suite.complaints(killed + fault) == ['[2] general protection fault', '[2] Call Trace:']

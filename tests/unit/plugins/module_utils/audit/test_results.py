@@ -3,7 +3,7 @@
 """What an audit says: to people in a terminal, and to other programs."""
 
 import json
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.audit.comparison import compare

@@ -185,16 +185,17 @@ def test_a_module_for_another_kernel_is_a_failure(builder, settings):
 
 
 def test_signs_what_it_builds_and_keeps_nothing_unsigned(builder):
-    sign = {'command': ['/opt/sign']}
+    signed = dict(BUILD)
+    signed['sign'] = {'command': ['/opt/sign']}
     builder.answers['/opt/sign'] = (0, '')
-    assert 'could not be signed' in refusal(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    assert 'could not be signed' in refusal(builder, 'build_module', pack_tree(SOURCE), **signed)
     assert not builder.has(BUILT)
     builder.effects['/opt/sign'] = lambda arguments: append(arguments[-1], SIGNATURE)
-    carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
     with open(builder.path(BUILT), 'rb') as stream:
         assert stream.read() == MODULE.encode('latin-1') + SIGNATURE
     builder.commands.clear()
-    carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign=sign))
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
     assert builder.commands == []
 
 
