@@ -9,7 +9,6 @@ import shlex
 import shutil
 import time
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -19,6 +18,7 @@ from ..module_utils.audit.summary import headline, summarize
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..plugin_utils.audit import audit, record
+from ..plugin_utils.failure import ActionFailure
 
 ARGUMENT_SPEC = {
     'variable': {'type': 'str', 'default': 'msr_audit_observed'},
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         _dummy, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         for name in ('keep', 'keep_days'):
             if arguments[name] < 0:
-                raise AnsibleActionFail(f'{name} is {arguments[name]}: give 0 or more.')
+                raise ActionFailure(f'{name} is {arguments[name]}: give 0 or more.')
         arguments['directory'] = self._loader.path_dwim(os.path.expanduser(arguments['directory']))
         if arguments['baseline']:
             arguments['baseline'] = self._loader.path_dwim(os.path.expanduser(arguments['baseline']))
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
             run = record(self.registered(arguments['variable'], task_vars), time.strftime(RFC3339, time.gmtime()))
             comparison, run, files = audit(Machine(), run, arguments, write=not self._task.check_mode)
         except MsrSafeError as error:
-            raise AnsibleActionFail(str(error)) from None
+            raise ActionFailure(str(error)) from None
         width = min(100, shutil.get_terminal_size().columns)
         Display().display(f'\n{summarize(comparison, run, files, inventory_options(task_vars), width)}\n')
         result.update(changed=False, counts=comparison.counts, **files)

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
 
 
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
             observed = self.observe(settings, task_vars)
             changes, warnings, artifact = plan(observed, settings)
         except MsrSafeError as error:
-            raise AnsibleActionFail(str(error)) from None
+            raise ActionFailure(str(error)) from None
         result.update(changed=False, changes=changes, due=due_stages(changes), warnings=warnings)
         result['slurm_version'] = observed['slurm'] and observed['slurm']['version']
         if artifact:
@@ -37,5 +37,5 @@ class ActionModule(ActionBase):
             task_vars=task_vars,
         )
         if 'msr_jobs' not in answer:
-            raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
+            raise ActionFailure(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_jobs']

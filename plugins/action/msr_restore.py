@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.snapshot_file import snapshot_file
 
 
@@ -29,9 +29,9 @@ class ActionModule(ActionBase):
         try:
             text = Machine().read_text(path)
         except MsrSafeError as error:
-            raise AnsibleActionFail(str(error)) from None
+            raise ActionFailure(str(error)) from None
         if text is None:
-            raise AnsibleActionFail(
+            raise ActionFailure(
                 f'There is no snapshot at {path} on the controller.\n'
                 'Save one first: msr_save with controller_directory.'
             )

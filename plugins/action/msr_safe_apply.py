@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, describe_change, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.sending import send
 from ..plugin_utils.wanted import observation_options, plan, wanted_settings
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
                 result.update(self.carry_out(changes, settings, task_vars))
             except MsrSafeError as error:
-                raise AnsibleActionFail(str(error)) from None
+                raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
         result['_ansible_verbose_always'] = True
         if self._task.diff:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import base64
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.machine import Machine
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.once import once
 from ..plugin_utils.sending import send
 
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         return {**result, 'changed': bool(done), 'done': done, '_ansible_verbose_always': True}
 
     def build(self, change, install_packages, task_vars):
-        """Build, and keep the module on the controller; return what was done, a line each. Raises AnsibleActionFail."""
+        """Build, and keep the module on the controller; return what was done, a line each. Raises ActionFailure."""
         builder = self._task.delegate_to or task_vars['inventory_hostname']
         answer = self.execute(
             builder,
@@ -46,7 +47,7 @@ class ActionModule(ActionBase):
             task_vars,
         )
         if answer.get('failed') or answer.get('unreachable') or 'done' not in answer:
-            raise AnsibleActionFail(
+            raise ActionFailure(
                 'The builder %s: %s' % (builder, answer.get('msg') or answer.get('module_stderr') or 'no answer')
             )
         if answer['module']:
@@ -62,4 +63,4 @@ class ActionModule(ActionBase):
                 task_vars=task_vars,
             )
         except AnsibleConnectionFailure as error:
-            raise AnsibleActionFail('The builder %s is unreachable: %s' % (builder, error)) from None
+            raise ActionFailure('The builder %s is unreachable: %s' % (builder, error)) from None

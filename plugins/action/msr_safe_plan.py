@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, due, due_stages
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         try:
             result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
-            raise AnsibleActionFail(str(error)) from None
+            raise ActionFailure(str(error)) from None
         if result['pending']:
             result['options'] = options
         return result
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
             task_vars=task_vars,
         )
         if 'msr_safe' not in answer:
-            raise AnsibleActionFail(answer.get('msg', 'The node could not be observed.'), result=answer)
+            raise ActionFailure(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
 
 

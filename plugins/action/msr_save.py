@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -12,6 +11,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.snapshots.save import plan_save, save
 from ..module_utils.snapshots.snapshot import parse_snapshot
+from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.register_definitions import definitions_of_cpu
 from ..plugin_utils.snapshot_file import snapshot_file
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             try:
                 self.keep(result, text, snapshot_file(self, task_vars))
             except MsrSafeError as error:
-                raise AnsibleActionFail(str(error), result=result) from None
+                raise ActionFailure(str(error), result=result) from None
         return result
 
     def keep(self, result, text, path):

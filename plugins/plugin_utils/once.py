@@ -10,14 +10,14 @@ import json
 import os
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
+from .failure import ActionFailure
 
 
 def once(name, work, directory=None):
-    """Return what work(), plain data, returned in this run for a name. Raises AnsibleActionFail where it failed.
+    """Return what work(), plain data, returned in this run for a name. Raises ActionFailure where it failed.
 
     The workers of a run, however its strategy orders them, share a directory that Ansible makes for the run and removes
     after it. Who comes while another one works, waits.
@@ -32,7 +32,7 @@ def once(name, work, directory=None):
         if not text:
             Machine().write(path, json.dumps(outcome).encode('utf-8'), mode=0o600)
     if outcome['error'] is not None:
-        raise AnsibleActionFail(outcome['error'])
+        raise ActionFailure(outcome['error'])
     return outcome['answer']
 
 
@@ -40,5 +40,5 @@ def attempt(work):
     """Return what came of work: ``{'answer': what it returned, 'error': text or None}``."""
     try:
         return {'answer': work(), 'error': None}
-    except (AnsibleActionFail, MsrSafeError) as error:
+    except (ActionFailure, MsrSafeError) as error:
         return {'answer': None, 'error': str(error)}

@@ -4,29 +4,30 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.playbook.conditional import Conditional
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.policy.statement import parse_policy, registers_named
 from ..module_utils.registers.register import parse_group, short_name
 from ..module_utils.registers.table import GROUPS
+from .failure import ActionFailure
 from .register_definitions import definitions_of
 
 
 def statements_for(action, policy, task_vars):
     """Return the statements of a policy that are for the host of a task, checked, without their conditions.
 
-    Raises AnsibleActionFail, also for what is wrong with statements that are for other hosts.
+    Raises ActionFailure, also for what is wrong with statements that are for other hosts.
     """
     if not isinstance(policy, list) or not all(isinstance(each, dict) for each in policy):
-        raise AnsibleActionFail('A policy is a list of statements: - {control: package_power_limit, value: 205 W}')
+        raise ActionFailure('A policy is a list of statements: - {control: package_power_limit, value: 205 W}')
     plain = [{key: value for key, value in each.items() if key != 'when'} for each in policy]
     try:
         parsed = parse_policy(plain)
         require_known_names(parsed)
     except MsrSafeError as error:
-        raise AnsibleActionFail(str(error)) from None
+        raise ActionFailure(str(error)) from None
     return [
         statement
         for number, (statement, each) in enumerate(zip(plain, policy), 1)
@@ -63,7 +64,7 @@ def holds(action, condition, task_vars, where):
     try:
         return all(evaluate(action, each, task_vars) for each in conditions)
     except AnsibleError as error:
-        raise AnsibleActionFail(f'{where}: {error}') from None
+        raise ActionFailure(f'{where}: {error}') from None
 
 
 def is_one_of(action, name, values, task_vars):

@@ -9,13 +9,13 @@ import os
 import re
 
 import yaml
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
+from .failure import ActionFailure
 from .once import once
 
 # Of what documentation says of an option, what an argument spec says, too
@@ -81,19 +81,19 @@ ARGUMENT_SPEC = specified(yaml.safe_load(msr_safe_plan.DOCUMENTATION)['options']
 
 
 def wanted_settings(options, loader):
-    """Return the options of msr_safe_plan as its settings, checked and complete. Raises AnsibleActionFail.
+    """Return the options of msr_safe_plan as its settings, checked and complete. Raises ActionFailure.
 
     loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
     """
     result = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
     if result.error_messages:
-        raise AnsibleActionFail('\n'.join(map(with_variable, result.error_messages)))
+        raise ActionFailure('\n'.join(map(with_variable, result.error_messages)))
     settings = result.validated_parameters
     settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
     if settings['artifacts']:
         settings['artifacts'] = loader.path_dwim(settings['artifacts'])
     if not os.path.isabs(settings['build_directory']):
-        raise AnsibleActionFail(
+        raise ActionFailure(
             'build_directory: %s is not absolute. It is on the host that builds: write the whole path.'
             % settings['build_directory']
         )
@@ -119,7 +119,7 @@ def observation_options(settings):
 def plan(observed, settings):
     """Return (changes, the wanted state or None, warnings) for an observed node.
 
-    Raises MsrSafeError, and AnsibleActionFail where there is no list to approve.
+    Raises MsrSafeError, and ActionFailure where there is no list to approve.
     """
     if settings['state'] == 'absent':
         return plan_absent(observed), None, []

@@ -8,7 +8,6 @@ import functools
 import hashlib
 
 import yaml
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.approved_lists.lint import require_safe
@@ -23,6 +22,7 @@ from ..module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 from ..module_utils.provisioning.tree import digest_tree, read_tree
 from ..module_utils.registers.of_cpu import registers_of
 from ..modules import msr_jobs_plan
+from .failure import ActionFailure
 from .wanted import specified
 
 PLACES = ('bindir', 'plugstack', 'prolog', 'epilog')
@@ -36,10 +36,10 @@ def argument_spec():
 
 
 def wanted_settings(options):
-    """Return the options, checked and complete. Raises AnsibleActionFail, and MsrSafeError for what means nothing."""
+    """Return the options, checked and complete. Raises ActionFailure, and MsrSafeError for what means nothing."""
     result = ArgumentSpecValidator(argument_spec()).validate(options)
     if result.error_messages:
-        raise AnsibleActionFail('\n'.join(result.error_messages))
+        raise ActionFailure('\n'.join(result.error_messages))
     settings = result.validated_parameters
     settings_text(wishes_of(settings, []))
     return settings

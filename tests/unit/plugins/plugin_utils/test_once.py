@@ -25,7 +25,7 @@ def test_what_failed_is_the_error_of_all_in_the_same_words(tmp_path):
 
     said = []
     for _each in range(3):
-        with pytest.raises(once_module.AnsibleActionFail) as caught:
+        with pytest.raises(once_module.ActionFailure) as caught:
             once('a', fail, str(tmp_path))
         said.append(str(caught.value))
     assert set(said) == {'The builder b: main.c:3:1: error: unknown type\nRemedy.'}

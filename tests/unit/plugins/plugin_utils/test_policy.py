@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip('ansible.template')
 
-from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.hpc.msr_safe.plugins.filter.drift import drift
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.failure import ActionFailure
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.policy import statements_for, wanted_policy
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.audit.paper import (
     POWER_LIMIT,
@@ -67,7 +67,7 @@ def test_a_dictionary_names_variables_and_their_values():
 
 
 def test_a_condition_that_cannot_be_evaluated_is_an_error_that_names_the_statement():
-    with pytest.raises(AnsibleActionFail) as caught:
+    with pytest.raises(ActionFailure) as caught:
         chosen(None, trusted('nobody_set_this == 3'))
     assert 'statement 2' in str(caught.value)
 
@@ -82,7 +82,7 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error_that_names_the_stateme
     ],
 )
 def test_what_is_wrong_is_an_error_on_the_controller(policy, words):
-    with pytest.raises(AnsibleActionFail) as caught:
+    with pytest.raises(ActionFailure) as caught:
         statements_for(Action(VARIABLES), policy, VARIABLES)
     assert words in str(caught.value)
 

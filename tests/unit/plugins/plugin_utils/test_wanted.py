@@ -28,7 +28,7 @@ def test_directories_of_the_controller_are_relative_to_the_playbook():
 
 
 def test_the_directory_to_build_in_is_on_another_host():
-    with pytest.raises(wanted.AnsibleActionFail, match='build_directory: built is not absolute'):
+    with pytest.raises(wanted.ActionFailure, match='build_directory: built is not absolute'):
         settings_of({'build_directory': 'built'})
 
 
@@ -56,7 +56,7 @@ def test_modules_are_kept_on_the_controller_where_there_is_a_builder():
 
 
 def test_a_wrong_option_is_said_with_the_variable_of_the_role():
-    with pytest.raises(wanted.AnsibleActionFail, match='msr_safe_approved_list_tier'):
+    with pytest.raises(wanted.ActionFailure, match='msr_safe_approved_list_tier'):
         settings_of({'tier': 'everything'})
 
 
@@ -79,7 +79,7 @@ def test_documentation_is_the_argument_spec():
     ],
 )
 def test_a_wrong_option_is_said(options, words):
-    with pytest.raises(wanted.AnsibleActionFail, match=words):
+    with pytest.raises(wanted.ActionFailure, match=words):
         settings_of(options)
 
 

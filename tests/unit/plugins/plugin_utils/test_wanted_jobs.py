@@ -98,7 +98,7 @@ def test_what_means_nothing_is_said_before_a_node_is_asked(options, words):
 
 @pytest.mark.parametrize('options', [{'shared': 'maybe'}, {'profile': {}}, {'trust_accounts': 'perhaps'}])
 def test_a_wrong_option_is_said(options):
-    with pytest.raises(wanted_jobs.AnsibleActionFail):
+    with pytest.raises(wanted_jobs.ActionFailure):
         wanted_jobs.wanted_settings(dict(options, artifacts='/x'))
 
 
