@@ -26,11 +26,12 @@ def boot_with(cpu):
 
 
 @pytest.fixture
-def moved(host):
-    """The disk of the node, in a Milan; and back."""
+def moved(host, playbook):
+    """The disk of the node, in a Milan; and back, where it needs the role as much."""
     before = boot_with('EPYC-Milan')
     yield
     boot_with(before)
+    assert playbook('site').succeeded
 
 
 def test_nothing_is_approved_and_site_repairs_it(host, playbook, moved):

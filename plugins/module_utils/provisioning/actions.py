@@ -21,7 +21,7 @@ from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
 from ..policy.application import make_policy_hold
-from .files import APPROVED_LIST
+from .files import APPROVED_LIST, UNIT_ENABLED
 from .observation import commands_files, created_groups
 from .packages import install, observe_build, require_tools
 from .permissions import set_permissions
@@ -255,7 +255,11 @@ def install_commands(machine, _change, payload):
 def activate_list(machine, change, _payload):
     entries = read_list(machine, change['path'])
     with locked(machine, 'msr_safe_apply'):
-        return activate_for_users(machine, entries)
+        notes = activate_for_users(machine, entries)
+    # A service that failed, for want of this list, is well again; one that is active stays so.
+    if os.path.lexists(machine.path(UNIT_ENABLED)):
+        machine.command('systemctl', 'start', 'msr-safe.service')
+    return notes
 
 
 @action()

@@ -411,6 +411,14 @@ def test_activates_the_installed_list(node):
     node.put('/etc/msr-safe/approved_list', '0x10 0x0\n')
     carry_out(node, 'activate_list', path='/etc/msr-safe/approved_list')
     assert node.active() == {0x10: 0}
+    assert node.ran() == []
+
+
+def test_a_service_that_failed_for_want_of_the_list_is_started(node):
+    node.put('/etc/msr-safe/approved_list', '0x10 0x0\n')
+    node.link('/etc/systemd/system/multi-user.target.wants/msr-safe.service', '/etc/systemd/system/msr-safe.service')
+    carry_out(node, 'activate_list', path='/etc/msr-safe/approved_list')
+    assert node.ran() == ['systemctl start msr-safe.service']
 
 
 def test_who_saves_registers_is_not_given_another_list_meanwhile(node, monkeypatch):
