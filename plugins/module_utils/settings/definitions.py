@@ -8,8 +8,16 @@ from ..registers.register import Field, Register, Registers
 
 
 def pack(cpus, registers):
-    """Return definitions, as plain data: registers that these CPUs (names of lists) have."""
-    return {'cpus': sorted(cpus), 'registers': [list(register[:6]) for register in registers]}
+    """Return definitions of registers that these CPUs (names of lists) have.
+
+    They are plain data, lists all the way: Ansible rebuilds what it passes on, and could not rebuild named tuples.
+    """
+    return {'cpus': sorted(cpus), 'registers': [packed(register) for register in registers]}
+
+
+def packed(register):
+    fields = [list(field) for field in register.fields]
+    return [register.address, register.name, register.kind, register.scope, fields, register.mask]
 
 
 def unpack(definitions, cpu):

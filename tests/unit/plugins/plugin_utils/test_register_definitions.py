@@ -67,3 +67,9 @@ def test_all_registers_of_a_cpu_have_name_and_kind(signature):
     assert {(each.address, each.name, each.kind) for each in registers.by_address.values()} == {
         (each.address, each.name, each.kind) for each in registers_of(cpu).by_address.values()
     }
+
+
+def test_definitions_are_plain_data():
+    """ansible-core up to 2.18 makes tuples it passes on anew, from one argument, which named ones do not bear."""
+    definitions = definitions_of(['PKG_POWER_LIMIT'])
+    assert definitions == json.loads(json.dumps(definitions))
