@@ -25,6 +25,8 @@ class ActionModule(ActionBase):
             options.update(options_of_role(task_vars, self._templar.template))
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
+        # Of the policy, what is for this host: conditions that came back with a result would not be trusted again
+        options['policy'] = settings['policy']['statements'] if settings['policy'] else []
         try:
             result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:

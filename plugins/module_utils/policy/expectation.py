@@ -134,9 +134,11 @@ def instead(control, node):
 
 
 def register_of_way(way, node):
+    """Return the register of a way that our table has for this CPU, or None: that a list has its name is not enough."""
     for name in way.registers:
         for register in node.registers.named(name):
-            return register
+            if register.fields:
+                return register
     return None
 
 

@@ -12,7 +12,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.expectation im
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.statement import parse_policy, registers_named
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
-from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.register import find_field
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.register import Register, Registers, find_field
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.table import CPUS
 
 SKYLAKE = {'vendor': 'GenuineIntel', 'family': 6, 'model': 0x55}
@@ -151,6 +151,16 @@ def test_amd_has_turbo_and_prefetchers_in_registers_of_its_own():
     node = node_of(MILAN, xC0010015=0, xC0000108=0)
     assert bits_of({'control': 'turbo', 'value': 'off'}, node) == {0xC0010015: (1 << 25, 1 << 25)}
     assert bits_of({'control': 'prefetchers', 'value': 'off'}, node) == {0xC0000108: (0x2F, 0x2F)}
+
+
+def test_a_name_that_a_sites_list_gives_is_no_register_of_the_table():
+    """An override may put 0x1A0 on an AMD node's list under Intel's name: turbo is still AMD's."""
+    node = node_of(MILAN, xC0010015=0, xC0000108=0)
+    named = Register(0x1A0, 'IA32_MISC_ENABLE', 'configuration', '', ())
+    node = node._replace(registers=Registers([*node.registers.by_address.values(), named]))
+    assert bits_of({'control': 'turbo', 'value': 'off'}, node) == bits_of(
+        {'control': 'turbo', 'value': 'off'}, node_of(MILAN, xC0010015=0, xC0000108=0)
+    )
 
 
 def test_what_could_not_be_read_is_a_problem_not_a_guess():
