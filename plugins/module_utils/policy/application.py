@@ -51,7 +51,9 @@ def apply_policy(machine, statements, registers, check=False):
 
 
 def observe_policy(machine, policy):
-    """Return what a policy would do to a node, as plain data. Changes nothing.
+    """Return what a policy would do to a node, as plain data. Changes no register.
+
+    Registers that the list in force lacks are on it, read only, for the moment of the reading.
 
     policy: ``{'statements', 'definitions' of the registers}``. Shape:
     ``{'before', 'after': texts of the registers that differ, 'notes': [text],
