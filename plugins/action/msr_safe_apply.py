@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
                 settings = verify and wanted_settings(verify, self._loader)
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
-                result.update(self.carry_out(changes, settings, task_vars))
+                result.update(self.carry_out(changes, stages, settings, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -53,8 +53,8 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, settings, task_vars):
-        """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
+    def carry_out(self, changes, stages, settings, task_vars):
+        """Carry out changes in one execution on the node; with settings, see that nothing is left to do in stages."""
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_apply',
@@ -67,13 +67,16 @@ class ActionModule(ActionBase):
         )
         observed = result.pop('observed', None)
         if observed:
-            result['deferred'] = require_nothing_left(observed, settings)
+            result['deferred'] = require_nothing_left(observed, stages, settings)
         return result
 
 
-def require_nothing_left(observed, settings):
-    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else."""
-    changes, _wanted, _warnings = plan(observed, settings)
+def require_nothing_left(observed, stages, settings):
+    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else.
+
+    stages: those that were to be carried out; None for all.
+    """
+    changes = [change for change in plan(observed, settings)[0] if stages is None or change['stage'] in stages]
     if due(changes):
         raise MsrSafeError(
             'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),

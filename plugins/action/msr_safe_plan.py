@@ -8,7 +8,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import deferrals, due, due_stages
+from ..module_utils.provisioning.change import deferrals, describe_change, due, due_stages
+from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
@@ -22,7 +23,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         options = dict(self._task.args)
         if boolean(options.pop('of_role', False)):
-            options.update(options_of_role(task_vars, self._templar.template))
+            options = dict(options_of_role(task_vars, self._templar.template), **options)
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         # Of the policy, what is for this host: conditions that came back with a result would not be trusted again
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
             'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
             'deferred': deferrals(changes),
+            'needs_idle': [describe_change(change) for change in needing_idle(observed, changes)],
             'pending': bool(changes),
             'warnings': warnings,
         }

@@ -36,6 +36,7 @@ OF_SETTINGS = (
     'install_packages',
     'nmi_watchdog',
     'policy',
+    'busy',
 )
 
 

@@ -51,7 +51,7 @@ def plan_present(observed, wanted):
     int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
     'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
     'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
-    'policy': as observe_policy takes it, or None}``.
+    'policy': as observe_policy takes it, or None, 'busy': why the node is not idle, or ''}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_age(observed['kernel_release'])
@@ -75,7 +75,7 @@ def plan_present(observed, wanted):
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return defer_for_jobs(observed, changes)
+    return defer_for_jobs(observed, changes, wanted['busy'])
 
 
 def plan_other_kernels(observed, wanted):
@@ -95,9 +95,21 @@ def plan_other_kernels(observed, wanted):
     return changes
 
 
-def defer_for_jobs(observed, changes):
-    """Return the changes with those deferred that a job on the node would feel."""
-    reason = describe_jobs(observed['jobs'])
+def needing_idle(observed, changes):
+    """Return those changes that a job on the node would feel, and are not for the next boot anyway.
+
+    On a node without the module, no job uses registers: what sets them by itself is felt all the same.
+    """
+    felt = [change for change in changes if disturbs(change)]
+    return felt if observed['module']['loaded'] else [change for change in felt if change['stage'] == 'policy']
+
+
+def defer_for_jobs(observed, changes, busy):
+    """Return the changes with those deferred that a job on the node would feel.
+
+    busy: why the node is not idle, beside the records of jobs; or ''.
+    """
+    reason = describe_jobs(observed['jobs']) or busy
     return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
 
 
@@ -392,7 +404,9 @@ def plan_load(observed, wanted):
         disturbs=True,
     )
     reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
-    return [defer(change, reason) if reason else change]
+    if not reason:
+        return [change]
+    return [dict(defer(change, reason), disturbs=wanted['reload'] != AT_BOOT)]
 
 
 def why_not_now(module, reload):
