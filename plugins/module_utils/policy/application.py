@@ -88,13 +88,19 @@ def require_taken(plan):
         raise MsrSafeError('Not as the policy says:\n' + render_problems(summarize_problems(plan.problems)))
 
 
-def plan_policy(machine, statements, registers):
-    """Return (Plan, notes). Raises MsrSafeError."""
+def expect_here(machine, statements, registers):
+    """Return (the Expectation of Statements on this machine, {address: Reading} that it was made of)."""
     cpus, addresses = online_cpus(machine), addresses_of(statements, registers)
     with opened(machine, dict.fromkeys(addresses, 0)):
         readings = read_registers(machine, addresses, cpus)
-    values = values_of(readings)
-    expected = expect(statements, Node(read_cpu(machine), frequency_driver(machine), registers, values, cpus))
+    node = Node(read_cpu(machine), frequency_driver(machine), registers, values_of(readings), cpus)
+    return expect(statements, node), readings
+
+
+def plan_policy(machine, statements, registers):
+    """Return (Plan, notes). Raises MsrSafeError."""
+    expected, readings = expect_here(machine, statements, registers)
+    cpus, values = online_cpus(machine), values_of(readings)
     if expected.problems:
         raise MsrSafeError('\n'.join(expected.problems), 'Nothing was changed.')
     writes = [
