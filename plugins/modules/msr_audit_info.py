@@ -85,6 +85,10 @@ observation:
     policy:
       description: The checksum of the policy that is applied at boot; null without one.
       type: str
+    deferred:
+      description: What the role could not do yet, why, and since when, as M(hpc.msr_safe.msr_safe_info) returns it.
+      type: list
+      elements: dict
     registers:
       description: Of each register the values, with the CPUs that hold them, and the errors, with theirs.
       type: dict

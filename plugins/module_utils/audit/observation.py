@@ -17,6 +17,7 @@ from ..hardware.kernel_module import observe_loaded_module
 from ..hardware.module_file import read_module_file
 from ..hexadecimal import format_address, format_value
 from ..layout import POLICY, installed_module
+from ..provisioning.deferred import read_deferred
 from .moving import is_compared
 
 CPUS = '/sys/devices/system/cpu'
@@ -43,6 +44,7 @@ def observe_for_audit(machine):
         'module': observe_module(machine, kernel),
         'approved_list': approved_list,
         'policy': digest(machine.read(POLICY)),
+        'deferred': read_deferred(machine),
         'registers': observe_registers(machine, entries, parse_cpulist(cpu['online'])),
     }
 

@@ -3,6 +3,7 @@
 """What an audit collects of a node."""
 
 from ansible_collections.hpc.msr_safe.plugins.module_utils.audit.observation import observe_for_audit
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import remember_deferred
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
     COUNTER,
     MISC_ENABLE,
@@ -62,3 +63,10 @@ def test_a_register_that_faults_is_kept_with_the_reason(node):
     values, errors = observe_for_audit(node.machine)['registers']['0x000001A0']
     assert values == {'0x0000000000000000': '0-1,3'}
     assert list(errors.values()) == ['2'] and 'faulted' in next(iter(errors))
+
+
+def test_what_the_role_deferred_is_collected(node):
+    assert observe_for_audit(node.machine)['deferred'] == []
+    remember_deferred(node.machine, [{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}])
+    (each,) = observe_for_audit(node.machine)['deferred']
+    assert (each['what'], each['why']) == ('load: load msr_safe', 'job 42 is on the node')

@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     ACTIONS,
     STAGES,
     deferrals,
+    describe_deferrals,
     due_stages,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
@@ -484,7 +485,7 @@ def held_and_outdated(**changes):
 
 def waiting(observed, wanted=None):
     """Return what is deferred, a line each."""
-    return deferrals(plan_present(observed, wanted or make_wanted()))
+    return describe_deferrals(deferrals(plan_present(observed, wanted or make_wanted())))
 
 
 def test_a_module_in_use_is_not_reloaded_now():
