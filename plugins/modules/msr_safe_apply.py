@@ -29,7 +29,8 @@ options:
     elements: str
   waiting:
     description:
-      - What RV(hpc.msr_safe.msr_safe_plan#module:waiting) says. It is said again, and the node remembers it, for audits.
+      - What RV(hpc.msr_safe.msr_safe_plan#module:waiting) says.
+      - It is said again, and the node remembers it, for audits.
     type: list
     elements: dict
     default: []

@@ -93,7 +93,7 @@ class Comparing:
                 self.findings.add('unreachable', 'node', None, '', [], [name], text)
 
     def find_deferred(self):
-        """What the role could not do on a node yet is a finding, with the reason; days tell since when of many nodes."""
+        """What the role could not do on a node yet is a finding, with the reason, and of many nodes the day."""
         groups = {name: each.group for each in self.classes for name in each.nodes}
         alike = collections.OrderedDict()
         for name, node in self.run.nodes.items():

@@ -70,3 +70,29 @@ def test_what_the_role_deferred_is_collected(node):
     remember_deferred(node.machine, [{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}])
     (each,) = observe_for_audit(node.machine)['deferred']
     assert (each['what'], each['why']) == ('load: load msr_safe', 'job 42 is on the node')
+
+
+def test_no_list_is_ever_put_in_force_for_it(node):
+    observe_for_audit(node.machine)
+    assert node.list_device.published == []
+
+
+DEFINITIONS = [
+    {'cpus': ['al_0655'], 'registers': [[0x610, 'MSR_PKG_POWER_LIMIT', 'configuration', 'package', [], 0xFFFF]]},
+    {'cpus': ['al_1901'], 'registers': [[0xC0010015, 'HWCR', 'configuration', 'core', [], 1 << 25]]},
+]
+
+
+def test_registers_of_the_policy_are_looked_at_whatever_the_list_says(node):
+    node.set_register(0x610, 0x158668)
+    registers = observe_for_audit(node.machine, DEFINITIONS)['registers']
+    assert registers['0x00000610'] == [{'0x0000000000158668': '0-3'}, {}]
+    assert '0xc0010015' not in {address.lower() for address in registers}
+    assert len(node.batches) == 1
+
+
+def test_another_msr_safe_says_that_they_are_not_on_its_list(node):
+    node.knows_operators = False
+    registers = observe_for_audit(node.machine, DEFINITIONS)['registers']
+    assert registers['0x00000610'] == [{}, {'not on the active approved list': '0-3'}]
+    assert registers['0x000001A0'][0]
