@@ -106,6 +106,11 @@ msr_safe:
       description: The numbers of the jobs that the role slurm knows on the node.
       type: list
       elements: str
+    deferred:
+      description: What the role could not do yet, why, and since when.
+      type: list
+      elements: dict
+      sample: [{"what": "approve: activate al_0655", "why": "job 42 is on the node", "since": "2026-11-27T10:00:00Z"}]
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str

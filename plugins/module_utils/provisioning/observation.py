@@ -30,6 +30,7 @@ from ..layout import (
     installed_module,
 )
 from ..policy.application import observe_policy
+from .deferred import read_deferred
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
 from .packages import observe_build
@@ -79,6 +80,7 @@ def observe_node(
         'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
         'jobs': list(read_records(machine)),
+        'deferred': read_deferred(machine),
         'module': dict(
             kernel['module'],
             loaded=loaded,

@@ -15,7 +15,7 @@ from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
-from .change import build_change, defer, describe_jobs, disturbs, due, unloads
+from .change import build_change, defer, describe_jobs, disturbs, due, is_deferred, unloads
 from .files import (
     APPROVED_LIST,
     HOOKS,
@@ -67,7 +67,7 @@ def plan_present(observed, wanted):
     changes += plan_commands(observed, wanted)
     changes += plan_watchdog(observed, wanted['nmi_watchdog'])
     changes += plan_approve(observed, wanted, loads=bool(due(loads)))
-    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], due(changes))]
+    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], changes)]
     changes += plan_boot(observed)
     changes += plan_modes(observed, changes)
     changes += plan_former_groups(observed, wanted)
@@ -517,7 +517,7 @@ def plan_policy(observed, policy, before):
     changes = plan_file(observed, 'policy', POLICY, policy_text(policy['statements']))
     if not is_running(observed):
         return changes
-    # What registers hold cannot be read before the module is there, and a list that they are on
+    # What registers hold cannot be read before the module is there; another one reads only what is on a list
     is_seen = not {'load', 'approve'} & {change['stage'] for change in before}
     held = observed['policy']
     if held['problem'] and is_seen:
@@ -525,16 +525,15 @@ def plan_policy(observed, policy, before):
     if held['before'] == held['after'] and not held['problem']:
         return changes
     what = (held['before'], held['after'])
-    return [
-        *changes,
-        build_change(
-            'policy',
-            actions.apply_policy,
-            'make registers hold the policy',
-            *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
-            policy=policy,
-        ),
-    ]
+    change = build_change(
+        'policy',
+        actions.apply_policy,
+        'make registers hold the policy',
+        *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
+        policy=policy,
+    )
+    waits = [each['deferred'] for each in before if each['stage'] == 'load' and is_deferred(each)]
+    return [*changes, defer(change, waits[0]) if waits and held['problem'] else change]
 
 
 def plan_boot(observed):

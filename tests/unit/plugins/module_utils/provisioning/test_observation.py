@@ -68,6 +68,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
+        'deferred': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {

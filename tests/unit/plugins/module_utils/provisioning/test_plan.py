@@ -13,7 +13,9 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     ACTIONS,
     STAGES,
     deferrals,
+    describe_deferrals,
     due_stages,
+    is_deferred,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     HOOKS,
@@ -484,7 +486,7 @@ def held_and_outdated(**changes):
 
 def waiting(observed, wanted=None):
     """Return what is deferred, a line each."""
-    return deferrals(plan_present(observed, wanted or make_wanted()))
+    return describe_deferrals(deferrals(plan_present(observed, wanted or make_wanted())))
 
 
 def test_a_module_in_use_is_not_reloaded_now():
@@ -959,6 +961,22 @@ def test_on_a_node_without_the_module_yet_the_policy_is_applied_whatever_registe
     ]
     assert actions(changes) == ['write_file', 'apply_policy']
     assert changes[1]['after'] == 'turbo off\n'
+
+
+@pytest.mark.parametrize('active', [{}, {'approved_list': OTHER_LIST}])
+def test_where_the_module_waits_so_does_a_policy_that_the_one_in_the_kernel_cannot_look_at(active):
+    """Another msr-safe lets nobody read what is not on its list."""
+    observed = with_policy(held_and_outdated(**active), None, problem='0x610: not on the active approved list')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if each['stage'] == 'policy' and not is_deferred(each)] == ['write_file']
+    lines = describe_deferrals(deferrals(changes))
+    assert [line for line in lines if line.startswith('policy: make registers hold the policy: the module is in use')]
+
+
+def test_where_the_module_waits_a_policy_that_can_be_looked_at_does_not():
+    observed = with_policy(held_and_outdated(), None, after='turbo off\n')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if not is_deferred(each)] == ['write_file', 'apply_policy']
 
 
 def test_for_another_kernel_the_policy_waits_for_the_boot():
