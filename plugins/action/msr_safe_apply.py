@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 'stages': {'type': 'list', 'elements': 'str'},
                 'deferred': {'type': 'list', 'elements': 'str', 'default': []},
                 'verify': {'type': 'dict'},
+                'root': {'type': 'path'},
             }
         )
         stages, verify = arguments['stages'], arguments['verify']
@@ -44,7 +45,8 @@ class ActionModule(ActionBase):
                 settings = verify and wanted_settings(verify, self._loader)
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
-                result.update(self.carry_out(changes, settings, task_vars))
+                root = settings['root'] if settings else arguments['root']
+                result.update(self.carry_out(changes, settings, root, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -53,13 +55,14 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, settings, task_vars):
+    def carry_out(self, changes, settings, root, task_vars):
         """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
                 'changes': changes,
+                'root': root,
                 'verify': observation_options(settings) if settings else None,
                 '_payloads': send(self, pack_tree(payloads)) if payloads else None,
             },
