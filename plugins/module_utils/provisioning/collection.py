@@ -120,17 +120,17 @@ class Collection:
         MsrSafeError with all that is wrong with any of the lists.
         """
         directories = self.list_directories(settings['tier'], settings['directories'])
-        cpus = for_all(names, named_cpu) if names else cpus_of_lists(directories)
-        try:
-            found = for_all(cpus, lambda cpu: self.approved_list(with_vendor(cpu, directories), settings))
-        except MsrSafeError as error:
-            raise MsrSafeError(
-                str(error),
-                'An image is prepared for %s. Mend the lists or the overrides, or name other CPUs in msr_safe_cpus.'
-                % ('the CPUs that msr_safe_cpus names' if names else 'all CPUs that there are lists for'),
-            ) from error
-        warnings = collections.OrderedDict.fromkeys(said for _list, said_of_list in found for said in said_of_list)
-        return {list_name(cpu): one for cpu, (one, _said) in zip(cpus, found)}, list(warnings)
+        lists, warnings, refusals = {}, collections.OrderedDict(), collections.OrderedDict()
+        for cpu in for_all(names, named_cpu) if names else cpus_of_lists(directories):
+            name = list_name(cpu)
+            try:
+                lists[name], said = self.approved_list(with_vendor(cpu, directories), settings)
+                warnings.update(dict.fromkeys(said))
+            except MsrSafeError as error:
+                refusals[name] = str(error)
+        if refusals:
+            raise image_refusal(refusals, names)
+        return lists, list(warnings)
 
     @property
     def digests(self):
@@ -190,6 +190,16 @@ class Collection:
         """Return what travels to the node with changes: {place of the change: bytes}, for those that need something."""
         payloads = {str(place): self.payload(change) for place, change in enumerate(changes)}
         return {place: payload for place, payload in payloads.items() if payload is not None}
+
+
+def image_refusal(refusals, names):
+    """Return the MsrSafeError of lists that an image cannot have, {name: why}; names: the CPUs that a user named."""
+    first, *others = refusals
+    cpus = 'the CPUs that msr_safe_cpus names' if names else 'all CPUs that there are lists for (msr_safe_cpus)'
+    return MsrSafeError(
+        refusals[first] + ('\nSo are refused: %s.' % ', '.join(others) if others else ''),
+        'An image is prepared for %s. Name there those of the nodes that boot it, or mend the lists.' % cpus,
+    )
 
 
 def with_vendor(cpu, directories):
