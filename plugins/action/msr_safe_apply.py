@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
                 'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
                 'remembers': {'type': 'bool', 'default': True},
                 'verify': {'type': 'dict'},
+                'root': {'type': 'path'},
             }
         )
         stages, verify = arguments['stages'], arguments['verify']
@@ -45,7 +46,9 @@ class ActionModule(ActionBase):
                 settings = verify and wanted_settings(verify, self._loader)
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
-                result.update(self.carry_out(changes, arguments['waiting'], settings if changes else None, task_vars))
+                root = settings['root'] if settings else arguments['root']
+                waiting = arguments['waiting']
+                result.update(self.carry_out(changes, waiting, settings if changes else None, root, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -54,7 +57,7 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, waiting, settings, task_vars):
+    def carry_out(self, changes, waiting, settings, root, task_vars):
         """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
@@ -62,6 +65,7 @@ class ActionModule(ActionBase):
             module_args={
                 'changes': changes,
                 'waiting': waiting,
+                'root': root,
                 'verify': observation_options(settings) if settings else None,
                 '_payloads': send(self, pack_tree(payloads)) if payloads else None,
             },

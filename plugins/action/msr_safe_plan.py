@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         }
         if observed['policy']:
             result['warnings'] += observed['policy']['notes']
-        if wanted:
+        if wanted and wanted['approved_list']:
             result['approved_list'] = {
                 name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
             }
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
 
     def observe(self, settings, task_vars, lists):
         options = observation_options(settings)
-        options.update(lists=lists, _policy=options.pop('policy'))
+        options.update(lists=lists, root=settings['root'], _policy=options.pop('policy'))
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
             module_args=options,

@@ -44,6 +44,11 @@ options:
       - If given, the node is observed once more after the changes, in the same execution, and the task fails where
         something is left to do.
     type: dict
+  root:
+    description:
+      - The root directory, on the host, of an image that is changed in place of the host itself.
+      - Nothing is done to the kernel and the services that run on the host.
+    type: path
   _payloads:
     description: Not for users. A zip archive of the files that changes need, sent by the action plugin.
     type: path
@@ -89,7 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
-from ..module_utils.machine import Machine
+from ..module_utils.machine import machine_of
 from ..module_utils.provisioning.change import (
     carry_out_change,
     defer,
@@ -113,6 +118,7 @@ def main():
             # It is the action plugin that judges by it
             'remembers': {'type': 'bool', 'default': True},
             'verify': {'type': 'dict'},
+            'root': {'type': 'path'},
             '_payloads': {'type': 'path'},
         },
         supports_check_mode=True,
@@ -130,7 +136,7 @@ def main():
 def apply(options, is_check, done, waiting):
     """Carry out the changes, adding to ``done`` and ``waiting``; return what is observed then. Raises MsrSafeError."""
     os.umask(0o022)  # What the role installs is for everyone to read, whatever root's shell is told
-    machine = Machine()
+    machine = machine_of(options['root'])
     notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
     with prologs_held(machine, options['changes']) as jobs:

@@ -14,7 +14,7 @@ from array import array
 from ..access.operations import reads
 from ..access.registers import carry_out
 from ..layout import POLICY, STATE
-from .profile import NODE_LIST, list_path
+from .profile import IMAGE_LISTS, NODE_LIST, list_path
 from .record import DIRECTORY, write_bytes
 
 PATH = os.path.dirname(DIRECTORY) + '/image'
@@ -77,7 +77,7 @@ def write_image(machine, settings, image):
 
 def stamp_of(machine, settings):
     """Return what tells whether an image is of this node as it is: when its files were written, and who reads it."""
-    paths = [BASELINE, POLICY, NODE_LIST, *[list_path(name) for name in settings.profiles]]
+    paths = [BASELINE, POLICY, NODE_LIST, IMAGE_LISTS, *[list_path(name) for name in settings.profiles]]
     sets = [profile.sets for profile in settings.profiles.values()]
     return [sys.hexversion, machine.read_text(ONLINE), sets, *[stamp_of_file(machine.path(path)) for path in paths]]
 

@@ -44,6 +44,8 @@ class FakeSlurm:
         self.node.put('/etc/msr-safe/jobs.conf', SETTINGS.format(job='\n'.join(lines)))
 
     def run(self, arguments):
+        if arguments[0] == 'modprobe':
+            return self.node.run(arguments)
         assert arguments[:2] == BOUNDED and int(arguments[2]) <= 5, 'a command without a time limit: %s' % arguments
         name, arguments = arguments[3], arguments[4:]
         self.asked.append(' '.join([name, *arguments]))

@@ -16,7 +16,7 @@ from ansible_collections.hpc.msr_safe.plugins.modules import msr_safe_apply
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     machine = Machine(str(tmp_path))
-    monkeypatch.setattr(msr_safe_apply, 'Machine', lambda: machine)
+    monkeypatch.setattr(msr_safe_apply, 'machine_of', lambda _root: machine)
     return machine
 
 
@@ -25,7 +25,7 @@ def write(path, content, stage='install'):
 
 
 def options(*changes, **others):
-    return dict({'changes': list(changes), 'verify': None, '_payloads': None}, **others)
+    return dict({'changes': list(changes), 'verify': None, 'root': None, '_payloads': None}, **others)
 
 
 def test_carries_out_changes_of_several_stages_in_order(machine):

@@ -68,6 +68,7 @@ def make_wanted(**changes):
             'sha256': 'new list',
             'registers': 1,
         },
+        'approved_lists': None,
         'nmi_watchdog': 'keep',
         'policy': None,
     }
@@ -92,6 +93,7 @@ def make_fresh(**changes):
     """Return a Debian node on which msr-safe never was."""
     nothing = {'major': None, 'access': {}}
     observed = {
+        'running': True,
         'kernel_release': RUNNING,
         'running_kernel': RUNNING,
         'cpu': {},
@@ -106,6 +108,7 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
+        'lists': {},
         'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
@@ -211,6 +214,8 @@ def test_every_change_can_be_carried_out_and_shown():
     changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
+    lists = {'al_0655': make_wanted()['approved_list']}
+    changes += plan_present(make_fresh(running=False, running_kernel=None), make_wanted(approved_lists=lists))
     ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
     assert set(actions(changes)) == ours
     for change in changes:
