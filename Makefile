@@ -73,6 +73,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	python tests/tools/check_project.py
 	python tests/tools/architecture.py --check
 	python tests/tools/role_readmes.py --check
+	python tests/tools/check_claims.py
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)

@@ -22,12 +22,14 @@ FOR_USERS = (
     'plugins',
     'roles',
 )
+FOR_DEVELOPERS = 'docs/testing.md'
 WRITTEN_BY_GALAXY = {'FILES.json', 'MANIFEST.json'}
 
 
 def is_for_users(path):
     hidden = any(part.startswith('.') for part in path.parts)
-    return not hidden and any(path.is_relative_to(place) for place in FOR_USERS)
+    for_users = any(path.is_relative_to(place) for place in FOR_USERS)
+    return for_users and not hidden and str(path) != FOR_DEVELOPERS
 
 
 collection = pathlib.Path(sys.argv[1])
