@@ -243,9 +243,12 @@ def links(page, project):
             yield number, f'the link to {target} leads nowhere'
         elif not in_repository and project.in_archive(str(page.path)) and not project.in_archive(wanted):
             yield number, f'the link to {target} leads out of the archive: link to the repository'
-        elif anchor and wanted.endswith('.md'):
-            if anchor not in Page(wanted, (project.root / wanted).read_text()).headings:
-                yield number, f'the link to {target}: {wanted} has no such heading'
+        elif anchor and wanted.endswith('.md') and anchor not in headings(wanted, project):
+            yield number, f'the link to {target}: {wanted} has no such heading'
+
+
+def headings(path, project):
+    return Page(path, (project.root / path).read_text()).headings
 
 
 def targets_of_make(code, page, project):
