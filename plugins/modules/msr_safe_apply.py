@@ -86,10 +86,9 @@ from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
 from ..module_utils.machine import Machine
 from ..module_utils.provisioning.change import (
     carry_out_change,
-    defer,
+    defer_for_jobs,
     deferrals,
     describe_change,
-    describe_jobs,
     disturbs,
 )
 from ..module_utils.provisioning.observation import observe_node
@@ -126,7 +125,7 @@ def apply(options, is_check, done, deferred):
     with prologs_held(machine, options['changes']) as jobs:
         for place, change in enumerate(options['changes']):
             if jobs and disturbs(change):
-                deferred += deferrals([defer(change, describe_jobs(jobs))])
+                deferred += deferrals([defer_for_jobs(change, jobs)])
                 continue
             try:
                 if not is_check:

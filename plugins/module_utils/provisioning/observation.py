@@ -72,6 +72,7 @@ def observe_node(
     return {
         'kernel_release': release,
         'running_kernel': running,
+        'as_root': machine.root != '/' or os.geteuid() == 0,
         'cpu': read_cpu(machine),
         'build': kernel['build'],
         'vermagic': kernel['vermagic'],

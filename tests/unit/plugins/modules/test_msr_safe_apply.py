@@ -76,7 +76,10 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
     msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, deferred)
     assert done == ['install: write /etc/a']
-    assert deferred == ['before: x', 'approve: write /etc/b: job 42 is on the node']
+    assert deferred == [
+        'before: x',
+        'approve: write /etc/b: job 42 is on the node; run the role again when it has ended',
+    ]
     assert machine.read('/etc/b') is None
     remove_record(machine, '42')
     msr_safe_apply.apply(options(felt), False, done, deferred)
