@@ -42,7 +42,7 @@ RELATIVE = re.compile(r'(?<![\w./~<$@:-])(?:\.\./)*[A-Za-z_][\w.-]*(?:/[\w.*<>-]
 FILE = re.compile(
     r'(?<![\w./*<>=~-])[A-Za-z_][\w@.-]*\.(?:py|yml|yaml|md|c|h|ko|conf|json|html|txt|xml|prom|log|service|rules)\b(?![/\w])'
 )
-PLACEHOLDER = re.compile(r'<[^<>]*>|\*|\$\w+|%\w|\b[A-Z]\b')
+PLACEHOLDER = re.compile(r'<[^<>]*>|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
 OUR_COMMAND = re.compile(r'(?<![\w./-])(?:/usr/sbin/)?(msr-safe|msrsave|msr-job)(?: +(.*))?$')
 OPTION = re.compile(r'(?<![\w-])--?[a-z][a-z-]*')
 
