@@ -97,11 +97,10 @@ from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
 from ..module_utils.machine import machine_of
 from ..module_utils.provisioning.change import (
     carry_out_change,
-    defer,
+    defer_for_jobs,
     deferrals,
     describe_change,
     describe_deferrals,
-    describe_jobs,
     disturbs,
 )
 from ..module_utils.provisioning.deferred import remember_deferred
@@ -142,7 +141,7 @@ def apply(options, is_check, done, waiting):
     with prologs_held(machine, options['changes']) as jobs:
         for place, change in enumerate(options['changes']):
             if jobs and disturbs(change):
-                waiting += deferrals([defer(change, describe_jobs(jobs))])
+                waiting += deferrals([defer_for_jobs(change, jobs)])
                 continue
             try:
                 if not is_check:

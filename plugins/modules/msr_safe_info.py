@@ -101,6 +101,9 @@ msr_safe:
         headers_package: linux-headers-6.1.0-53-amd64
         package_manager: apt-get
         missing_packages: [linux-headers-6.1.0-53-amd64]
+    as_root:
+      description: Whether the module ran as root.
+      type: bool
     kernels:
       description: For each other kernel that was asked for, what there is of C(build), C(vermagic) and C(module).
       type: list

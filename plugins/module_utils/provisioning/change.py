@@ -41,6 +41,12 @@ def defer(change, reason):
     return dict(change, deferred=reason)
 
 
+def defer_for_jobs(change, jobs):
+    """Return a change that is not to be done while jobs are on the node."""
+    when = 'it has' if len(jobs) == 1 else 'they have'
+    return defer(change, '%s; run the role again when %s ended' % (describe_jobs(jobs), when))
+
+
 def is_deferred(change):
     return bool(change.get('deferred'))
 

@@ -77,6 +77,7 @@ def observe_node(
         'running': machine.runs,
         'kernel_release': release,
         'running_kernel': running,
+        'as_root': machine.root != '/' or os.geteuid() == 0,
         'cpu': read_cpu(machine) if machine.runs else None,
         'build': kernel['build'],
         'vermagic': kernel['vermagic'],

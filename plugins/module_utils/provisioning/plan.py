@@ -15,7 +15,7 @@ from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
-from .change import build_change, defer, describe_jobs, disturbs, due, is_deferred, unloads
+from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
 from .files import (
     APPROVED_LIST,
     APPROVED_LISTS,
@@ -59,6 +59,7 @@ def plan_present(observed, wanted):
     'policy': as observe_policy takes it, or None}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
+    check_root(observed)
     check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
@@ -81,7 +82,10 @@ def plan_present(observed, wanted):
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return defer_for_jobs(observed, changes)
+    return [
+        defer_for_jobs(change, observed['jobs']) if observed['jobs'] and disturbs(change) else change
+        for change in changes
+    ]
 
 
 def plan_other_kernels(observed, wanted):
@@ -101,10 +105,13 @@ def plan_other_kernels(observed, wanted):
     return changes
 
 
-def defer_for_jobs(observed, changes):
-    """Return the changes with those deferred that a job on the node would feel."""
-    reason = describe_jobs(observed['jobs'])
-    return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
+def check_root(observed):
+    """Raise MsrSafeError where Ansible is not root: a plan would promise what nobody carries out."""
+    if not observed.get('as_root', True):
+        raise MsrSafeError(
+            'Ansible is not root on this node, and cannot change it.',
+            'Set become: true for the play, or run ansible-playbook with --become (--ask-become-pass).',
+        )
 
 
 def check_links(observed):
@@ -406,7 +413,9 @@ def why_not_now(module, reload):
     if reload == AT_BOOT:
         return 'that is for the next boot (msr_safe_reload: boot)'
     if reload == WHEN_IDLE and module['loaded']['users']:
-        return 'the module is in use: %s' % describe_holders(module['holders'])
+        return 'the module is in use: %s; end that and run the role again, or set msr_safe_reload: boot' % (
+            describe_holders(module['holders'])
+        )
     return None
 
 
@@ -668,6 +677,8 @@ def plan_absent(observed):
         if path == SYSCTL:
             continue
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+    if changes:
+        check_root(observed)
     if changes and observed['jobs']:
         raise MsrSafeError(
             'msr-safe is not taken off now: %s.' % describe_jobs(observed['jobs']),

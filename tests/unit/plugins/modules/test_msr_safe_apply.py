@@ -77,8 +77,9 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
     msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, waiting)
     assert done == ['install: write /etc/a']
-    assert waiting[1:] == [{'what': 'approve: write /etc/b', 'why': 'job 42 is on the node'}]
-    assert read_deferred(machine)[1]['what'] == 'approve: write /etc/b'
+    what, why = 'approve: write /etc/b', 'job 42 is on the node; run the role again when it has ended'
+    assert waiting[1:] == [{'what': what, 'why': why}]
+    assert read_deferred(machine)[1]['what'] == what
     assert machine.read('/etc/b') is None
     remove_record(machine, '42')
     msr_safe_apply.apply(options(felt), False, done, [])

@@ -505,6 +505,7 @@ def test_a_module_in_use_waits_and_the_list_does_not():
     assert due(observed) == ['approve']
     (line,) = waiting(observed)
     assert line.startswith('load: unload msr_safe 2.0.0, load 2.0.0: the module is in use: geopmd (pid 42)')
+    assert line.endswith('end that and run the role again, or set msr_safe_reload: boot')
 
 
 def test_the_list_that_is_in_force_stays_so_where_the_module_waits():
@@ -524,6 +525,22 @@ def test_what_is_not_loaded_is_loaded_now(reload):
     assert due(observed, make_wanted(reload=reload)) == ['load', 'approve']
 
 
+# Who is not root
+
+
+def test_without_root_no_plan_is_promised():
+    said = refusal(make_fresh(as_root=False))
+    assert said.startswith('Ansible is not root on this node')
+    assert 'become: true' in said
+
+
+def test_without_root_nothing_is_taken_off():
+    traces = dict(make_fresh()['traces'], paths=['/etc/msr-safe'])
+    with pytest.raises(MsrSafeError, match='not root'):
+        plan_absent(make_fresh(as_root=False, traces=traces))
+    assert plan_absent(make_fresh(as_root=False)) == []
+
+
 # A job on the node
 
 
@@ -533,7 +550,7 @@ def test_under_a_job_nothing_of_it_is_replaced():
     assert due(observed, make_wanted(reload='now')) == []
     lines = waiting(observed)
     assert [line.partition(':')[0] for line in lines] == ['load', 'approve', 'approve', 'boot']
-    assert all('job 42 is on the node' in line for line in lines)
+    assert all(line.endswith('job 42 is on the node; run the role again when it has ended') for line in lines)
 
 
 def test_what_a_job_does_not_feel_is_done_under_it():
