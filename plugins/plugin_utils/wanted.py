@@ -30,6 +30,8 @@ VARIABLES = {
     'state': 'msr_safe_state',
     'kernel_release': 'msr_safe_kernel_release',
     'kernels': 'msr_safe_kernels',
+    'from_package': 'msr_safe_from_package',
+    'build_with': 'msr_safe_build_with',
     'build_directory': 'msr_safe_build_directory',
     'install_packages': 'msr_safe_install_packages',
     'artifacts': 'msr_safe_artifacts',

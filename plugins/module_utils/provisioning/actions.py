@@ -276,7 +276,8 @@ def set_nmi_watchdog(machine, change, _payload):
 @action()
 def enable_service(machine, change, _payload):
     machine.command('systemctl', 'daemon-reload')
-    machine.command('systemctl', 'enable', 'msr-safe.service')
+    # The link of a unit in /etc does not become one to that of a package by itself
+    machine.command('systemctl', 'reenable' if change.get('again') else 'enable', 'msr-safe.service')
     if change['start']:
         machine.command('systemctl', 'restart', 'msr-safe.service')
 

@@ -11,18 +11,16 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_f
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, make_directory, write_record
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
-    HOOKS,
     MODPROBE,
-    SYSCTL,
-    UDEV,
     UNIT,
     UNIT_ENABLED,
     modprobe_text,
     unit_text,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import (
+    CONFIGURED,
     commands_files,
     digest_commands,
     group_exists,
@@ -68,7 +66,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {
             'msr_safe': nothing,
@@ -79,13 +77,15 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
-        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
+        'files': dict.fromkeys(CONFIGURED),
         'policy': None,
         'group_exists': False,
         'nmi_watchdog': None,
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
     }

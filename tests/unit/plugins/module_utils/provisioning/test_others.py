@@ -30,8 +30,11 @@ def clean(node):
     return node
 
 
-def others(node):
-    return observe_others(node.machine, [KERNEL])
+NO_DKMS = {'program': False, 'sources': {}, 'builds': {}}
+
+
+def others(node, packages=(), dkms=NO_DKMS):
+    return observe_others(node.machine, [KERNEL], dict(packages), dkms)
 
 
 def paths(node):
