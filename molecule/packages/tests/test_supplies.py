@@ -61,7 +61,7 @@ def status(host):
 
 
 def works(host):
-    """Return whether the module is in the kernel, with a list, whose registers a member of the group may read."""
+    """Return whether the service is well, and a list of some length in force."""
     host.run_expect([0], 'systemctl is-active msr-safe.service')
     return int(host.run_expect([0], 'grep --count ^0x /dev/cpu/msr_approved_list').stdout) > 100
 
@@ -130,6 +130,13 @@ def test_removal_leaves_what_is_the_packages(host, playbook):
     assert not there(host, '/sys/module/msr_safe /etc/msr-safe /etc/modprobe.d/msr-safe.conf /var/lib/msr-safe')
     assert host.run_expect([0], 'dpkg --verify hpc-msr-safe hpc-msr-safe-dkms').stdout == ''
     assert len(there(host, OF_PACKAGES)) == 4
+
+
+def test_without_ansible_it_takes_a_list_and_the_service(host):
+    page = (SCENARIO.parents[1] / 'docs' / 'packages.md').read_text()
+    commands = re.search(r'Without Ansible, .*?\n\n((?:    .*\n)+)', page)[1]
+    host.run_expect([0], ' && '.join(line.strip() for line in commands.splitlines()))
+    assert works(host)
 
 
 # The role, then DKMS, and back

@@ -149,8 +149,7 @@ def check_modules_disabled(observed, loads):
 
 def plan_others(observed, wanted):
     """Plan to set files of others aside that are in the way. Raises MsrSafeError unless that is wanted."""
-    uses_packages = wanted['supply'] == PACKAGE
-    others = [other for other in observed['others'] if not (uses_packages and other['kind'] == PACKAGED)]
+    others = [other for other in observed['others'] if not is_used(other, observed, wanted)]
     stay = [other for other in others if not (wanted['take_over'] and other['wholly'])]
     if stay:
         raise MsrSafeError(
@@ -169,6 +168,13 @@ def plan_others(observed, wanted):
         )
         for other in others
     ]
+
+
+def is_used(other, observed, wanted):
+    """Return whether a file of others is one to use: of a package of this collection, or a site's own module."""
+    supplied = [kernel['module']['supplied'] for kernel in (observed, *observed['kernels'])]
+    paths = [module['path'] for module in supplied if is_of_ours(module)]
+    return wanted['supply'] == PACKAGE and (other['kind'] == PACKAGED or other['path'] in paths)
 
 
 def remedies(others):

@@ -441,6 +441,11 @@ def test_enables_the_service(node, start, more):
     assert node.ran() == ['systemctl daemon-reload', 'systemctl enable msr-safe.service', *more]
 
 
+def test_links_the_service_to_the_unit_of_a_package(node):
+    carry_out(node, 'enable_service', start=False, again=True)
+    assert node.ran() == ['systemctl daemon-reload', 'systemctl reenable msr-safe.service']
+
+
 def test_disables_the_service(node):
     carry_out(node, 'disable_service')
     assert node.ran() == ['systemctl disable --now msr-safe.service']

@@ -258,7 +258,16 @@ def test_a_module_that_dkms_could_not_build_is_built_now():
 
 def test_without_any_module_the_package_of_it_is_named():
     observed = make_packaged({'hpc-msr-safe': '2.0.0'}, dkms=dkms_of({}, program=False))
-    assert plan_present(observed, wanted_of_package()) == []  # A site's own package brought it
+    path = '/lib/modules/%s/extra/msr-safe.ko' % RUNNING
+    of_site = {'path': path, 'kind': 'module', 'what': 'is x', 'package': 'kmod-msr-safe', 'wholly': True}
+    observed['others'].append(of_site)
+    observed['module'].update(supplied=dict(module(), path=path), resolved=path)
+    assert plan_present(observed, wanted_of_package()) == []
+    foreign = dict(
+        observed, module=dict(observed['module'], supplied={'path': path, 'version': '2.0.0', 'signed': False})
+    )
+    assert path in refusal(foreign, wanted_of_package())
+    observed['others'].remove(of_site)
     observed['module'].update(supplied=None, resolved=None)
     assert 'hpc-msr-safe-dkms' in refusal(observed, wanted_of_package())
 
