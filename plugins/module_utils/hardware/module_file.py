@@ -42,7 +42,7 @@ def read_module_file(machine, path):
 
 def ask_modinfo(machine, path):
     """Return the keys and values that modinfo(8) tells of a module, for what Python cannot read; {} where it fails."""
-    code, output = machine.run(['modinfo', '-0', machine.path(path)])
+    code, output = machine.run(['modinfo', '-0', path])
     information = {}
     for field in output.split('\0') if code == 0 else []:
         name, equals, value = field.partition('=')
