@@ -18,5 +18,12 @@ class Action(ActionModule):
 def test_changes_that_need_no_files_are_carried_out_without():
     action = Action()
     change = {'stage': 'remove', 'action': 'remove_path', 'title': 'remove it', 'path': '/etc/msr-safe'}
-    assert action.carry_out([change], None, {})['done'] == ['remove it']
+    assert action.carry_out([change], None, None, {})['done'] == ['remove it']
     assert action.given['_payloads'] is None
+
+
+def test_changes_of_an_image_are_carried_out_there():
+    action = Action()
+    change = {'stage': 'remove', 'action': 'remove_path', 'title': 'remove it', 'path': '/etc/msr-safe'}
+    action.carry_out([change], None, '/srv/images/compute', {})
+    assert action.given['root'] == '/srv/images/compute'
