@@ -114,10 +114,8 @@ class Machine:
             beside = None
             sync_directory(directory)
         except (IOError, OSError) as error:
-            raise MsrSafeError(
-                'Cannot write %s: %s.' % (path, error.strerror),
-                'Choose a path on a writable file system, or free space there.',
-            ) from error
+            remedy = root_remedy(error) or 'Choose a path on a writable file system, or free space there.'
+            raise MsrSafeError('Cannot write %s: %s.' % (path, error.strerror), remedy) from error
         finally:
             if beside is not None:
                 os.unlink(beside)
@@ -128,7 +126,7 @@ class Machine:
             os.unlink(self.path(path))
         except OSError as error:
             if error.errno != errno.ENOENT:
-                raise MsrSafeError('Cannot remove %s: %s.' % (path, error.strerror)) from error
+                raise MsrSafeError('Cannot remove %s: %s.' % (path, error.strerror), root_remedy(error)) from error
 
     def command(self, *arguments):
         """Run a command that has to succeed and return its output.
@@ -257,7 +255,10 @@ def sync_directory(directory):
 
 def unreadable(path, error):
     """Return the MsrSafeError for an IOError or OSError met on reading ``path``."""
-    remedy = None
-    if error.errno in (errno.EACCES, errno.EPERM):
-        remedy = 'Run as root (in Ansible: become: true).'
-    return MsrSafeError('Cannot open %s: %s.' % (path, error.strerror), remedy)
+    return MsrSafeError('Cannot open %s: %s.' % (path, error.strerror), root_remedy(error))
+
+
+def root_remedy(error):
+    """Return the remedy where root would have been allowed what an OSError refused to us, or None."""
+    is_refused = error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
+    return 'Run as root (in Ansible: become: true).' if is_refused else None

@@ -101,6 +101,9 @@ msr_safe:
         headers_package: linux-headers-6.1.0-53-amd64
         package_manager: apt-get
         missing_packages: [linux-headers-6.1.0-53-amd64]
+    as_root:
+      description: Whether the module ran as root.
+      type: bool
     kernels:
       description: For each other kernel that was asked for, what there is of C(build), C(vermagic) and C(module).
       type: list
@@ -115,6 +118,11 @@ msr_safe:
       description: The numbers of the jobs that the role slurm knows on the node.
       type: list
       elements: str
+    deferred:
+      description: What the role could not do yet, why, and since when.
+      type: list
+      elements: dict
+      sample: [{"what": "approve: activate al_0655", "why": "job 42 is on the node", "since": "2026-11-27T10:00:00Z"}]
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str

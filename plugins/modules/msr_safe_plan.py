@@ -237,13 +237,23 @@ deferred:
   type: list
   elements: str
   sample: ["approve: activate al_0655: job 42 is on the node"]
+waiting:
+  description: The same for M(hpc.msr_safe.msr_safe_apply), and for the node to remember.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"what": "approve: activate al_0655", "why": "job 42 is on the node"}]
+remembers:
+  description: Whether the node remembers just that, for audits.
+  returned: success
+  type: bool
 pending:
-  description: Whether there is anything to do or deferred.
+  description: Whether there is anything to do, deferred, or to be remembered or forgotten.
   returned: success
   type: bool
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
-  returned: when there is anything to do or deferred
+  returned: when RV(pending)
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.

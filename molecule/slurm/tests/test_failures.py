@@ -92,7 +92,9 @@ def test_a_kernel_without_a_module(cluster, node, baseline):
     try:
         fleet('reboot', 'c1')
         wait_until(lambda: 'drain' in cluster.run('sinfo -h -n c1 -o %T'))
-        assert 'Reason=msr-safe: at boot: There is no module msr_safe for kernel' in cluster.run('scontrol show node c1')
+        assert 'Reason=msr-safe: at boot: There is no module msr_safe for kernel' in cluster.run(
+            'scontrol show node c1'
+        )
         assert node.run('systemctl is-active slurmd') == 'active\n'
     finally:
         node.run(f'mv /root/msr-safe.ko {module} && depmod && systemctl restart msr-safe && msr-job reset')

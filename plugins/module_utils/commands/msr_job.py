@@ -265,7 +265,20 @@ def end_job(machine, options, settings, job, manager):
         return failed(options, manager, settings.epilog_failure, 'job ' + job.id, error)
     tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
     log(options, lines)
+    if settings.admin_comment == 'changes':
+        comment(options, manager, job, lines)
     return 0
+
+
+def comment(options, manager, job, lines):
+    """Have the job's own record say what was brought back after it; jobs that changed nothing cost Slurm nothing."""
+    head = 'job %s: ' % job.id
+    changes = [' '.join(line[len(head) :].split()) for line in lines if line.startswith(head) and ' -> ' in line]
+    if changes:
+        try:
+            manager.comment(job.id, 'msr-safe: restored on %s: %s' % (job.node, ', '.join(changes)))
+        except MsrSafeError as error:
+            log(options, ['job %s: its AdminComment does not say so: %s' % (job.id, one_line(error))])
 
 
 CYCLE = {'prolog': prolog, 'epilog': epilog, 'start': start, 'end': finish}

@@ -32,6 +32,7 @@ from ..layout import (
     installed_module,
 )
 from ..policy.application import observe_policy
+from .deferred import read_deferred
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
 from .packages import observe_build
@@ -76,6 +77,7 @@ def observe_node(
         'running': machine.runs,
         'kernel_release': release,
         'running_kernel': running,
+        'as_root': machine.root != '/' or os.geteuid() == 0,
         'cpu': read_cpu(machine) if machine.runs else None,
         'build': kernel['build'],
         'vermagic': kernel['vermagic'],
@@ -83,6 +85,7 @@ def observe_node(
         'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
         'jobs': list(read_records(machine)),
+        'deferred': read_deferred(machine),
         'module': dict(
             kernel['module'],
             loaded=loaded,

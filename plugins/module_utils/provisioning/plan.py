@@ -15,7 +15,7 @@ from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
-from .change import build_change, defer, describe_jobs, disturbs, due, unloads
+from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
 from .files import (
     APPROVED_LIST,
     APPROVED_LISTS,
@@ -59,6 +59,7 @@ def plan_present(observed, wanted):
     'policy': as observe_policy takes it, or None}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
+    check_root(observed)
     check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
@@ -73,7 +74,7 @@ def plan_present(observed, wanted):
     changes += plan_watchdog(observed, wanted['nmi_watchdog'])
     changes += plan_approve(observed, wanted, loads=bool(due(loads))) if observed['running'] else []
     changes += plan_lists(observed, wanted['approved_lists']) if not observed['running'] else []
-    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], due(changes))]
+    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], changes)]
     changes += plan_boot(observed)
     changes += plan_modes(observed, changes)
     changes += plan_former_groups(observed, wanted)
@@ -81,7 +82,10 @@ def plan_present(observed, wanted):
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return defer_for_jobs(observed, changes)
+    return [
+        defer_for_jobs(change, observed['jobs']) if observed['jobs'] and disturbs(change) else change
+        for change in changes
+    ]
 
 
 def plan_other_kernels(observed, wanted):
@@ -101,10 +105,13 @@ def plan_other_kernels(observed, wanted):
     return changes
 
 
-def defer_for_jobs(observed, changes):
-    """Return the changes with those deferred that a job on the node would feel."""
-    reason = describe_jobs(observed['jobs'])
-    return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
+def check_root(observed):
+    """Raise MsrSafeError where Ansible is not root: a plan would promise what nobody carries out."""
+    if not observed.get('as_root', True):
+        raise MsrSafeError(
+            'Ansible is not root on this node, and cannot change it.',
+            'Set become: true for the play, or run ansible-playbook with --become (--ask-become-pass).',
+        )
 
 
 def check_links(observed):
@@ -406,7 +413,9 @@ def why_not_now(module, reload):
     if reload == AT_BOOT:
         return 'that is for the next boot (msr_safe_reload: boot)'
     if reload == WHEN_IDLE and module['loaded']['users']:
-        return 'the module is in use: %s' % describe_holders(module['holders'])
+        return 'the module is in use: %s; end that and run the role again, or set msr_safe_reload: boot' % (
+            describe_holders(module['holders'])
+        )
     return None
 
 
@@ -572,7 +581,7 @@ def plan_policy(observed, policy, before):
     changes = plan_file(observed, 'policy', POLICY, policy_text(policy['statements']))
     if not is_running(observed):
         return changes
-    # What registers hold cannot be read before the module is there, and a list that they are on
+    # What registers hold cannot be read before the module is there; another one reads only what is on a list
     is_seen = not {'load', 'approve'} & {change['stage'] for change in before}
     held = observed['policy']
     if held['problem'] and is_seen:
@@ -580,16 +589,15 @@ def plan_policy(observed, policy, before):
     if held['before'] == held['after'] and not held['problem']:
         return changes
     what = (held['before'], held['after'])
-    return [
-        *changes,
-        build_change(
-            'policy',
-            actions.apply_policy,
-            'make registers hold the policy',
-            *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
-            policy=policy,
-        ),
-    ]
+    change = build_change(
+        'policy',
+        actions.apply_policy,
+        'make registers hold the policy',
+        *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
+        policy=policy,
+    )
+    waits = [each['deferred'] for each in before if each['stage'] == 'load' and is_deferred(each)]
+    return [*changes, defer(change, waits[0]) if waits and held['problem'] else change]
 
 
 def plan_boot(observed):
@@ -669,6 +677,8 @@ def plan_absent(observed):
         if path == SYSCTL:
             continue
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+    if changes:
+        check_root(observed)
     if changes and observed['jobs']:
         raise MsrSafeError(
             'msr-safe is not taken off now: %s.' % describe_jobs(observed['jobs']),

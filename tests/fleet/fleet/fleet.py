@@ -15,8 +15,9 @@ from fleet.interrupt import uninterrupted
 from fleet.inventory import render_inventory, render_ssh_config
 from fleet.kernel import boot_files
 from fleet.lock import locked
-from fleet.node import FRESH, QEMU, Node
+from fleet.node import FRESH, Node
 from fleet.progress import say
+from fleet.qemu import ready_qemu
 from fleet.spec import packages_of, preparation_of, read_spec, render_spec
 from fleet.wire import Wire
 
@@ -43,7 +44,9 @@ class Fleet:
         image = Image(self._image.resolve())
         specs = read_spec(self._spec)
         wire = Wire(tuple(spec.name for spec in specs if spec.wire))
-        nodes = {spec.name: Node(spec, image, self.directory / 'nodes' / spec.name, wire) for spec in specs}
+        qemu = tuple(ready_qemu())
+        place = self.directory / 'nodes'
+        nodes = {spec.name: Node(spec, image, place / spec.name, wire, qemu) for spec in specs}
         unknown = [name for name in names if name not in nodes]
         if unknown:
             raise FleetError(f'there is no node {", ".join(unknown)}; there are {", ".join(nodes)}.')
@@ -51,7 +54,7 @@ class Fleet:
 
     def up(self, specs):
         """Boot a fleet of these NodeSpecs; what already runs of exactly them is kept."""
-        require_programs(QEMU, 'qemu-img', 'ssh')
+        require_programs('qemu-img', 'ssh')
         self.directory.mkdir(parents=True, exist_ok=True)
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():

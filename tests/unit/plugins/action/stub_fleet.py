@@ -40,6 +40,7 @@ def observations():
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
+        'deferred': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {name: {'major': None, 'access': {}} for name in settings['modes']},

@@ -240,6 +240,52 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
     assert 'job 42 on this node has another profile than monitor' in slurm.refusal(43)
 
 
+# What is said in the job's own record
+
+
+def test_the_record_of_a_job_says_what_was_brought_back(node, slurm, job):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments == {
+        '42': 'msr-safe: restored on n1: '
+        '0x000001A0 IA32_MISC_ENABLE 0x0000004000000000 -> 0x0000000000000000 on CPU 0-3'
+    }
+
+
+def test_what_others_said_there_stays(node, slurm, job):
+    slurm.comments['42'] = 'ticket: A=1 B=2'
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments['42'].startswith('ticket: A=1 B=2; msr-safe: restored on n1: ')
+
+
+def test_a_full_comment_is_left_as_it_is(node, slurm, job):
+    slurm.comments['42'] = 'x' * 990
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments['42'] == 'x' * 990
+
+
+def test_a_site_may_do_without(node, slurm, job):
+    slurm.configure(admin_comment='none')
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.asked == []
+
+
+def test_a_job_that_slurm_forgot_keeps_nobody(node, slurm, job, capsys):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.answers['scontrol'] = (1, 'slurm_load_jobs error: Invalid job id specified')
+    assert job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+    assert 'its AdminComment does not say so' in capsys.readouterr().out
+
+
 # Failures
 
 

@@ -58,6 +58,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'running': True,
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
+        'as_root': True,
         'build': {
             'headers': None,
             'headers_package': None,
@@ -69,6 +70,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
+        'deferred': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {
