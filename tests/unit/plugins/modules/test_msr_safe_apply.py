@@ -25,7 +25,7 @@ def write(path, content, stage='install'):
 
 
 def options(*changes, **others):
-    return dict({'changes': list(changes), 'verify': None, '_payloads': None}, **others)
+    return dict({'changes': list(changes), 'waiting': None, 'verify': None, '_payloads': None}, **others)
 
 
 def test_carries_out_changes_of_several_stages_in_order(machine):
@@ -75,13 +75,15 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     write_record(machine, Record('42', '', 'n1', 1000, '', True, 1.0), '')
     done, waiting = [], [{'what': 'before: x', 'why': 'y'}]
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
-    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, waiting)
+    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt, waiting=waiting), False, done, waiting)
     assert done == ['install: write /etc/a']
     assert waiting[1:] == [{'what': 'approve: write /etc/b', 'why': 'job 42 is on the node'}]
     assert read_deferred(machine)[1]['what'] == 'approve: write /etc/b'
     assert machine.read('/etc/b') is None
     remove_record(machine, '42')
-    msr_safe_apply.apply(options(felt), False, done, [])
+    msr_safe_apply.apply(options(write('/etc/a', 'by another role')), False, done, [])
+    assert len(read_deferred(machine)) == 2
+    msr_safe_apply.apply(options(felt, waiting=[]), False, done, [])
     assert machine.read('/etc/b') == b'two'
     assert read_deferred(machine) == []
 
