@@ -50,7 +50,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs docs-check build importer units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
 lanes := fuzz spank-newest molecule-audit test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
@@ -86,11 +86,15 @@ docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
 	@$(MAKE) docs
 
-build: tools ## The collection's archive, in build/
+build: tools ## The collection's archive, in build/, as Galaxy takes it
 	tests/tools/collection-copy $(copy)
 	rm -f $(build)/hpc-msr_safe-*.tar.gz
 	ansible-galaxy collection build --output-path $(build) $(copy)
 	python tests/tools/check_archive.py $(copy) $(build)/hpc-msr_safe-*.tar.gz
+	@$(MAKE) importer
+
+importer: tools $(build)/venv-importer/installed ## The archive as Galaxy imports it; part of `make build`
+	python tests/tools/importer.py $(build)/venv-importer/bin/python $(build)/hpc-msr_safe-*.tar.gz
 
 units: ## Unit tests: newest ansible-core on this Python; Python 3.6; on the oldest core what touches Ansible
 	@$(MAKE) --jobs=2 --output-sync=line units-newest units-oldest
