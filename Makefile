@@ -28,7 +28,7 @@ python_version = $(shell $(python) -c 'import sys; print("%d.%d" % sys.version_i
 export PATH := $(build)/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
 export XDG_CACHE_HOME := $(build)/cache
-lint docs docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
+lint docs docs-check build release release-check: export ANSIBLE_HOME := $(build)/ansible-home
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run_stages = $(python) tests/tools/run_stages.py
 
@@ -84,7 +84,7 @@ docs: tools ## The documentation's site, in build/docs/html: guides, and a page 
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
-	@$(MAKE) docs
+	@$(MAKE) docs release-check
 
 build: tools ## The collection's archive, in build/, as Galaxy takes it
 	tests/tools/collection-copy $(copy)
@@ -219,7 +219,13 @@ molecule-%: setup
 
 ## Maintain it
 
-.PHONY: setup tools pins architecture readmes clean
+.PHONY: setup tools pins architecture readmes release release-check clean
+release: tools ## Commit, tag and build a release (VERSION=x.y.z): changelog from fragments, the one version; nothing is pushed
+	python tests/tools/release.py $(VERSION)
+
+release-check: tools ## The same, of which nothing is kept; part of `make docs-check`
+	python tests/tools/release.py --dry-run $(VERSION)
+
 readmes: tools ## Write the roles' README.md from their argument specifications anew
 	python tests/tools/role_readmes.py
 
