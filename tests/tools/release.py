@@ -66,6 +66,10 @@ def release(root, version, is_dry_run):
         clone = pathlib.Path(directory, 'ansible_collections', 'hpc', 'msr_safe')
         git(root, 'clone', '--quiet', root, clone)
         former, sections = released_versions(clone), fragment_sections(clone)
+        if not sections:
+            if is_dry_run and former and spell(former[-1]) == version_of(clone):
+                return f'{version_of(clone)} is released, and nothing is new: changelogs/fragments is empty.'
+            raise Refused('there is nothing to release: changelogs/fragments is empty.')
         version = version or next_version(clone, former, sections)
         check_version(version, former, sections)
         archive = make(clone, version, pathlib.Path(directory))
@@ -94,10 +98,8 @@ def released_versions(clone):
 
 
 def fragment_sections(clone):
-    """Return the sections that the changelog's fragments have. Raises Refused where there are no fragments."""
+    """Return the sections that the changelog's fragments have; none where there are no fragments."""
     fragments = [yaml.safe_load(path.read_text()) for path in (clone / 'changelogs/fragments').glob('*.yml')]
-    if not fragments:
-        raise Refused('there is nothing to release: changelogs/fragments is empty.')
     return {section for fragment in fragments for section in fragment}
 
 

@@ -164,6 +164,14 @@ def test_without_fragments_there_is_nothing_to_release(repository, made):
         release.release(repository, '2.1.0', is_dry_run=False)
 
 
+def test_right_after_a_release_a_dry_run_is_good(repository, made):
+    made('v2.0.0\n======\n')
+    release.release(repository, '2.0.0', is_dry_run=False)
+    (repository / 'changelogs/fragments/a.yml').unlink()  # as antsibull-changelog does
+    release.commit(repository, 'gone')
+    assert '2.0.0 is released' in release.release(repository, None, is_dry_run=True)
+
+
 def test_a_version_of_a_tag_or_of_the_changelog_is_released(repository):
     git(repository, 'tag', 'v2.0.0')
     git(repository, 'tag', 'other')
