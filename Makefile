@@ -53,7 +53,7 @@ demo-down: ## End the demo's virtual nodes
 .PHONY: test test-all lint docs docs-check build importer units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest molecule-audit test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest molecule-audit molecule-images test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -208,6 +208,7 @@ brief_slurm := converge verify
 core_audit := oldest
 core_default := newest
 core_fresh := newest
+core_images := newest
 core_lists := oldest
 core_registers := oldest
 core_slurm := newest

@@ -5,7 +5,7 @@
 import collections
 
 from ..errors import MsrSafeError
-from ..registers.register import Registers, describe
+from ..registers.register import Registers, describe, describe_bits
 from ..words import join_some
 
 TIERS = ('shared', 'monitor', 'perf', 'power')
@@ -309,6 +309,12 @@ CLEARED_BY_WRITING = (
     span(0xC00, 0xFFF),  # uncore counters' boxes
 )
 
+# Thermal logs are cleared by writing 0 (SDM vol. 4); the other writable status of our table by writing 1 (Intel's
+# manuals of uncore counters), but for these two, which read as 0 (Linux's KVM; "KVM: vPMU: Fill get_msr
+# MSR_CORE_PERF_GLOBAL_OVF_CTRL w/ 0" says so of two Xeons): writing back what was read clears nothing.
+CLEARED_BY_ZEROS = (one(0x19C), one(0x1B1))
+READ_AS_ZERO = (one(0x390), one(0xC0000302))
+
 
 NOBODY = Registers(())
 
@@ -333,6 +339,7 @@ def lint(entries, tier='power', shared=False, allow_unsafe=(), registers=NOBODY,
         findings.extend(mask_findings(entry, register))
         if registers.by_address:
             findings.extend(table_findings(entry, register, offended, allow_unsafe))
+            findings.extend(masked_write_findings(entry, register))
             findings.extend(name_findings(entry, register, registers))
             if shared and register and ENERGY_RULE not in offended:
                 findings.extend(neighbour_findings(entry, register))
@@ -401,6 +408,50 @@ def table_findings(entry, register, offended, allow_unsafe):
     if rest:
         why = 'the write mask has bits that this CPU does not define, or that must not be opened (0x%016X)' % rest
         yield refusal(entry, why, 'Set its write mask to 0x%016X' % (entry.mask & register.mask), allow_unsafe)
+
+
+def masked_write_findings(entry, register):
+    """Yield the warning that others notice the write of a mask, which is a read and a write on one CPU.
+
+    What counts are bits that our tiers open and this mask does not. Those that no tier opens (locks, and what
+    a site may open besides) belong to nobody who writes while jobs run.
+    """
+    left_out = register.mask & ~register.site & ~entry.mask if register and entry.mask else 0
+    if not left_out:
+        return
+    bits_left_out = ', '.join(describe_bits(register, left_out))
+    remedy = 'Set its write mask to 0x%016X, or to 0' % (entry.mask | left_out)
+    if register.kind == 'status':
+        if not is_among(entry.address, READ_AS_ZERO):
+            yield clearing(entry, bits_left_out, remedy)
+    elif register.scope not in ('', 'cpu'):
+        yield warning(
+            entry,
+            'all CPUs of the %s share it, and a masked write reads and writes it on one of them: what the kernel or '
+            'another job writes at the same moment through another CPU to the bits that the mask leaves out (%s) '
+            'can be lost' % (register.scope, bits_left_out),
+            remedy + ', or see to it that all who write it do so through one CPU of the %s' % register.scope,
+        )._replace(
+            crowd='CPUs share them, and their masks leave out bits: what others write to these at the same moment '
+            'through another CPU can be lost'
+        )
+
+
+def clearing(entry, bits_left_out, remedy):
+    """Return the warning that a masked write clears bits of a status that it does not mean."""
+    if is_among(entry.address, CLEARED_BY_ZEROS):
+        why = (
+            'writing 0 clears its bits: what hardware logs between the read and the write of a masked write '
+            'in the bits that the mask leaves out (%s) is lost'
+        )
+    else:
+        why = (
+            'writing 1 clears its bits: a masked write writes back what it read, which clears those that the mask '
+            'leaves out (%s), too'
+        )
+    return warning(entry, why % bits_left_out, remedy)._replace(
+        crowd='writing to some of their bits also clears those that the masks leave out'
+    )
 
 
 def name_findings(entry, register, registers):

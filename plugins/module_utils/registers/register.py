@@ -13,11 +13,12 @@ from ..errors import MsrSafeError
 from ..numbers import MAX_ADDRESS, MAX_MASK, parse_literal
 from .units import UNITS, parse_unit
 
-Register = collections.namedtuple('Register', 'address name kind scope fields mask tier')
+Register = collections.namedtuple('Register', 'address name kind scope fields mask tier site')
 Register.__doc__ = """A register: address, the manual's name or '', kind as in approved lists, scope
 (one per cpu, core, die, package or board; '' where we do not know), its Fields, lowest first,
-the bits that a list may let be written, and the first tier that lists it."""
-Register.__new__.__defaults__ = (MAX_MASK, '')
+the bits that a list may let be written, the first tier that lists it, and those of the bits that no
+tier opens, but a site may."""
+Register.__new__.__defaults__ = (MAX_MASK, '', 0)
 
 Field = collections.namedtuple('Field', 'name high low unit')
 Field.__doc__ = """Bits of a register, both included, with a meaning; unit: a key of units.UNITS or None."""
@@ -108,13 +109,14 @@ def parse_group(text):
 
 
 def parse_run(line, fields):
-    """Yield the registers of a line: ``0x186 IA32_PERFEVTSEL{} configuration cpu 0xFFFFFFFF monitor 0-7 0x1``."""
+    """Yield the registers of a line: ``0x186 IA32_PERFEVTSEL{} configuration cpu 0xFFEDFFFF+0x120000 perf 0-7 0x1``."""
     address, name, kind, scope, mask, tier = line.split()[:6]
     numbers, stride = line.split()[6:] or ('0-0', '0x0')
     first, last = (int(number) for number in numbers.split('-'))
+    opened, site = (int(part, 16) for part in (mask + '+0x0').split('+')[:2])
     for number in range(first, last + 1):
         place = int(address, 16) + (number - first) * int(stride, 16)
-        yield Register(place, name.format(number), kind, scope, fields, int(mask, 16), tier)
+        yield Register(place, name.format(number), kind, scope, fields, opened | site, tier, site)
 
 
 def parse_field(line):

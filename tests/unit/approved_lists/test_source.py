@@ -82,7 +82,7 @@ def test_more_boxes_are_one_number(collection):
     assert '0x00000FCB 0x0000000000000000 # MSR_C28_PMON_CTR3 (counter)\n' in (
         collection / 'approved_lists' / 'al_0655'
     ).read_text(encoding='utf-8')
-    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0xFFFFFFFFFFFF monitor 0-28 0x10\n' in (
+    assert '0xE0B MSR_C{}_PMON_CTR3 counter package 0x0+0xFFFFFFFFFFFF monitor 0-28 0x10\n' in (
         collection / TABLE
     ).read_text(encoding='utf-8')
 

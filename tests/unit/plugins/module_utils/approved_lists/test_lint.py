@@ -389,7 +389,15 @@ def test_a_name_is_held_against_its_address():
 def test_shared_nodes_are_told_what_others_see_and_feel():
     said = {
         address: [finding.message for finding in of_cpu('al_0655', address, mask, shared=True)]
-        for address, mask in ((0x610, 0xFFFF), (0xE01, 0), (0xE08, 0), (0xC1, 0), (0x1A4, 0xF), (0x611, 0), (0x606, 0))
+        for address, mask in (
+            (0x610, 0x00FFFFFF00FFFFFF),
+            (0xE01, 0),
+            (0xE08, 0),
+            (0xC1, 0),
+            (0x1A4, 0xF),
+            (0x611, 0),
+            (0x606, 0),
+        )
     }
     assert 'all CPUs of the die' in said[0x610][0]
     assert 'all CPUs of the core' in said[0x1A4][0]
@@ -406,7 +414,7 @@ def test_level_of_tier_shared_is_that_of_shared_nodes():
 
 def test_what_many_registers_share_is_said_once_where_a_list_is_activated():
     entries = [Entry(0x12340 + number, 0, '', 'configuration', number) for number in range(9)]
-    entries += [Entry(0xE01, 0xFF, '', 'configuration', 10), Entry(0xE08, 0, '', 'configuration', 11)]
+    entries += [Entry(0xE01, 0xFFCEFFFF, '', 'configuration', 10), Entry(0xE08, 0, '', 'configuration', 11)]
     skylake = registers('al_0655')
     assert require_safe(entries, 'mine', shared=True, registers=skylake) == [
         'mine: 0x12340, 0x12341, 0x12342, 0x12343, 0x12344 and 4 more: our table of this CPU does not have them. '
@@ -417,3 +425,75 @@ def test_what_many_registers_share_is_said_once_where_a_list_is_activated():
         'Take tier shared for nodes that several jobs share. All of them: msr-safe lint.',
     ]
     assert len(lint(entries, shared=True, registers=skylake)) == 11
+
+
+# A masked write is a read and a write on one CPU
+
+
+@pytest.mark.parametrize(
+    'name, address, mask, shared_by, left_out',
+    [
+        ('al_0655', 0x610, 0x0000000000FFFFFF, 'die', 'PL2_POWER_LIMIT, PL2_LIMIT_ENABLE'),
+        ('al_0655', 0x620, 0x000000000000007F, 'die', 'MIN_RATIO'),
+        ('al_0655', 0x65C, 0x0000000000FFFFFF, 'board', 'PL2_POWER_LIMIT'),
+        ('al_0655', 0x1A4, 0x1, 'core', 'L2_ADJACENT_PREFETCHER_DISABLE, DCU_HW_PREFETCHER_DISABLE'),
+        ('al_0655', 0x199, 1 << 32, 'core', '7:0, FREQ'),
+        ('al_191', 0xC0000108, 0x7, 'core', 'L2_STREAM_DISABLE, UP_DOWN_DISABLE'),
+    ],
+)
+def test_a_mask_that_leaves_out_bits_of_a_shared_register_is_warned_of(name, address, mask, shared_by, left_out):
+    (finding,) = of_cpu(name, address, mask)
+    assert finding.level == WARN
+    assert 'all CPUs of the %s share it' % shared_by in finding.message
+    assert 'leaves out (%s' % left_out in finding.message
+    assert 'can be lost' in finding.message
+    assert 'through one CPU' in finding.message
+
+
+def test_the_remedy_is_the_whole_mask_or_none():
+    (finding,) = of_cpu('al_0655', 0x610, 0x0000000000FFFFFF)
+    assert 'Set its write mask to 0x00FFFFFF00FFFFFF, or to 0' in finding.message
+    for mask in (0x00FFFFFF00FFFFFF, 0):
+        assert of_cpu('al_0655', 0x610, mask) == []
+
+
+def test_a_register_of_one_cpu_alone_is_not_shared():
+    assert of_cpu('al_0655', 0x774, 0xFF) == []
+    assert of_cpu('al_0655', 0x186, 0xFF) == []
+
+
+def test_bits_that_only_a_site_opens_are_none_that_a_mask_must_have():
+    assert of_cpu('al_0655', 0x199, 0xFFFF) == []
+    assert of_cpu('al_0655', 0x199, 0x10000FFFF) == []
+    assert of_cpu('al_0655', 0xE2, 0x7) == []
+
+
+@pytest.mark.parametrize('name, address, mask', [('al_0655', 0xE07, 0x1), ('al_0657', 0xE07, 0xFFFF)])
+def test_a_mask_with_some_of_the_bits_that_writing_1_clears_is_warned_of(name, address, mask):
+    (finding,) = of_cpu(name, address, mask, 'status')
+    assert finding.level == WARN
+    assert 'writing 1 clears' in finding.message
+    assert 'Set its write mask to 0x00000000FFFFFFFF, or to 0' in finding.message
+    assert of_cpu(name, address, 0xFFFFFFFF, 'status') == []
+
+
+def test_a_mask_with_some_of_the_logs_that_writing_0_clears_is_warned_of():
+    findings = of_cpu('al_0655', 0x1B1, 0x2, 'status', kept=False)
+    assert [(finding.level, 'writing 0 clears' in finding.message) for finding in findings] == [(WARN, True)]
+    assert of_cpu('al_0655', 0x1B1, 0xAAA, 'status', kept=False) == []
+
+
+@pytest.mark.parametrize('name, address', [('al_0655', 0x390), ('al_1911', 0xC0000302)])
+def test_what_reads_as_zero_is_not_cleared_by_writing_it_back(name, address):
+    assert of_cpu(name, address, 0x1, 'status') == []
+
+
+def test_partial_masks_of_shared_registers_are_one_line_where_a_list_is_activated():
+    entries = [Entry(address, 0xFF, '', 'configuration', address) for address in (0x610, 0x618)]
+    entries.append(Entry(0xE07, 1, '', 'status', 3))
+    assert require_safe(entries, 'mine', registers=registers('al_0655')) == [
+        'mine: 0x610, 0x618: CPUs share them, and their masks leave out bits: what others write to these at the same '
+        'moment through another CPU can be lost. All of them: msr-safe lint.',
+        'mine: 0xE07: writing to some of their bits also clears those that the masks leave out. '
+        'All of them: msr-safe lint.',
+    ]

@@ -13,7 +13,9 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     ACTIONS,
     STAGES,
     deferrals,
+    describe_deferrals,
     due_stages,
+    is_deferred,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     HOOKS,
@@ -66,6 +68,7 @@ def make_wanted(**changes):
             'sha256': 'new list',
             'registers': 1,
         },
+        'approved_lists': None,
         'nmi_watchdog': 'keep',
         'policy': None,
     }
@@ -90,6 +93,7 @@ def make_fresh(**changes):
     """Return a Debian node on which msr-safe never was."""
     nothing = {'major': None, 'access': {}}
     observed = {
+        'running': True,
         'kernel_release': RUNNING,
         'running_kernel': RUNNING,
         'cpu': {},
@@ -104,6 +108,7 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
+        'lists': {},
         'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
@@ -209,6 +214,8 @@ def test_every_change_can_be_carried_out_and_shown():
     changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
+    lists = {'al_0655': make_wanted()['approved_list']}
+    changes += plan_present(make_fresh(running=False, running_kernel=None), make_wanted(approved_lists=lists))
     ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
     assert set(actions(changes)) == ours
     for change in changes:
@@ -484,7 +491,7 @@ def held_and_outdated(**changes):
 
 def waiting(observed, wanted=None):
     """Return what is deferred, a line each."""
-    return deferrals(plan_present(observed, wanted or make_wanted()))
+    return describe_deferrals(deferrals(plan_present(observed, wanted or make_wanted())))
 
 
 def test_a_module_in_use_is_not_reloaded_now():
@@ -976,6 +983,22 @@ def test_on_a_node_without_the_module_yet_the_policy_is_applied_whatever_registe
     ]
     assert actions(changes) == ['write_file', 'apply_policy']
     assert changes[1]['after'] == 'turbo off\n'
+
+
+@pytest.mark.parametrize('active', [{}, {'approved_list': OTHER_LIST}])
+def test_where_the_module_waits_so_does_a_policy_that_the_one_in_the_kernel_cannot_look_at(active):
+    """Another msr-safe lets nobody read what is not on its list."""
+    observed = with_policy(held_and_outdated(**active), None, problem='0x610: not on the active approved list')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if each['stage'] == 'policy' and not is_deferred(each)] == ['write_file']
+    lines = describe_deferrals(deferrals(changes))
+    assert [line for line in lines if line.startswith('policy: make registers hold the policy: the module is in use')]
+
+
+def test_where_the_module_waits_a_policy_that_can_be_looked_at_does_not():
+    observed = with_policy(held_and_outdated(), None, after='turbo off\n')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if not is_deferred(each)] == ['write_file', 'apply_policy']
 
 
 def test_for_another_kernel_the_policy_waits_for_the_boot():
