@@ -28,7 +28,7 @@ python_version = $(shell $(python) -c 'import sys; print("%d.%d" % sys.version_i
 export PATH := $(build)/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
 export XDG_CACHE_HOME := $(build)/cache
-lint docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
+lint docs docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run_stages = $(python) tests/tools/run_stages.py
 
@@ -50,10 +50,10 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs docs-check build units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest molecule-audit test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest molecule-audit molecule-images test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -70,12 +70,21 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	    xargs -0 grep --files-with-matches --extended-regexp --max-count=1 '^#!.*\b(ba|da)?sh$$' | xargs shellcheck
 	yamllint --strict .
 	ansible-lint --offline
+	reuse lint --quiet || { reuse lint; false; }
 	python tests/tools/check_project.py
 	python tests/tools/architecture.py --check
 	python tests/tools/role_readmes.py --check
+	python tests/tools/check_claims.py
+
+docs: tools ## The documentation's site, in build/docs/html: guides, and a page for each plugin and role
+	python tests/tools/docs_site.py $(build)/docs/source
+	MSR_SAFE_VERSION=$$(sed -n 's/^version: //p' galaxy.yml) \
+	    sphinx-build --fail-on-warning --keep-going --quiet --fresh-env --jobs 2 $(build)/docs/source $(build)/docs/html
+	@echo 'The site: $(build)/docs/html/index.html'
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
+	@$(MAKE) docs
 
 build: tools ## The collection's archive, in build/
 	tests/tools/collection-copy $(copy)
@@ -195,6 +204,7 @@ brief_slurm := converge verify
 core_audit := oldest
 core_default := newest
 core_fresh := newest
+core_images := newest
 core_lists := oldest
 core_registers := oldest
 core_slurm := newest

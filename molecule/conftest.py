@@ -10,7 +10,15 @@ import pytest
 from steps import BRIEF, run_ansible, run_steps, turning_turbo_off
 
 # Each file leaves the nodes as the next one expects them.
-ORDER = ('test_converged', 'test_prediction', 'test_save_and_restore', 'test_refusals', 'test_reboot', 'test_removal')
+ORDER = (
+    'test_converged',
+    'test_prediction',
+    'test_save_and_restore',
+    'test_refusals',
+    'test_reboot',
+    'test_by_hand',
+    'test_removal',
+)
 
 SLOW = 'slow: not with MSR_SAFE_BRIEF=1'
 

@@ -82,6 +82,7 @@ int msr_safe_access_alloc(struct msr_safe_access *access, u32 count, bool timed)
 	access->count = count;
 	access->stamps = NULL;
 	access->lease = NULL;
+	access->as_operator = false;
 	access->read_only_err = -EROFS;
 	access->writes = false;
 	access->locked_down = 0;
@@ -119,15 +120,25 @@ static int check_cpu(unsigned int cpu)
 	return 0;
 }
 
+/* Fills in op->wmask, unless it is for an operator to say. */
+static int approve(const struct msr_safe_access *access, struct msr_safe_op *op,
+		   const struct msr_safe_list *list, const struct msr_safe_register **near)
+{
+	if (!access->as_operator)
+		return msr_safe_op_approve(op, list, near);
+	return op->isrdmsr || op->wmask ? 0 : -EROFS;
+}
+
 static int check(struct msr_safe_access *access, struct msr_safe_op *op,
 		 const struct msr_safe_register **near, fmode_t mode)
 {
 	int err;
 
-	op->wmask = 0;
+	if (!access->as_operator || op->isrdmsr)
+		op->wmask = 0;
 	if (!(mode & (op->isrdmsr ? FMODE_READ : FMODE_WRITE)))
 		return -EBADF;
-	err = check_cpu(op->cpu) ?: msr_safe_op_approve(op, access->list, near);
+	err = check_cpu(op->cpu) ?: approve(access, op, access->list, near);
 	if (err == -EROFS)
 		return access->read_only_err;
 	if (err || op->isrdmsr)
@@ -301,7 +312,7 @@ static int check_again(const struct msr_safe_access *access, struct msr_safe_op 
 	int err = 0;
 
 	if (unlikely(list != access->list))
-		err = msr_safe_op_approve(op, list, near);
+		err = approve(access, op, list, near);
 	if (err == -EROFS)
 		err = access->read_only_err;
 	if (!err && !op->isrdmsr)

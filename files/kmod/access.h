@@ -35,6 +35,7 @@ struct msr_safe_segment {
  * @ops: in the caller's order, whose results are here, too
  * @stamps: the same, or NULL
  * @lease: that remembers what is changed, or NULL
+ * @as_operator: the wmask of each write is the caller's, and no list is asked
  * @read_only_err: of a write to a register whose mask is 0
  */
 struct msr_safe_access {
@@ -42,6 +43,7 @@ struct msr_safe_access {
 	struct msr_safe_op *ops;
 	struct msr_safe_stamp *stamps;
 	struct msr_safe_journal *lease;
+	bool as_operator;
 	int read_only_err;
 
 	/* private: */

@@ -3,11 +3,18 @@
 
 /* /dev/cpu/msr_batch: many operations on many CPUs in one ioctl. */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 #include <asm/thread_info.h>
 
 #include "access.h"
@@ -27,8 +34,26 @@ static struct msr_safe_journal *lease_of(const struct file *file)
 	return smp_load_acquire(&file->private_data);
 }
 
+static bool is_operator(const struct file *file)
+{
+	return file_ns_capable(file, &init_user_ns, CAP_SYS_RAWIO) &&
+	       capable(CAP_SYS_RAWIO);
+}
+
+static void log_operator(const struct msr_safe_access *access)
+{
+	u32 i, written = 0;
+
+	for (i = 0; i < access->count; i++)
+		written += !access->ops[i].isrdmsr && !access->ops[i].err;
+	if (written)
+		pr_info("an operator's writes: %u, whatever the list, by %s[%d] of uid %u\n",
+			written, current->comm, task_tgid_nr(current),
+			from_kuid(&init_user_ns, current_uid()));
+}
+
 static long run(struct file *file, u32 count, void __user *ops,
-		const struct msr_safe_layout *layout)
+		const struct msr_safe_layout *layout, bool as_operator)
 {
 	struct msr_safe_access access;
 	int err;
@@ -40,12 +65,15 @@ static long run(struct file *file, u32 count, void __user *ops,
 	err = msr_safe_access_alloc(&access, count, layout->timed);
 	if (err)
 		return err;
-	access.lease = lease_of(file);
+	access.lease = as_operator ? NULL : lease_of(file);
+	access.as_operator = as_operator;
 
 	err = layout->fetch(&access, ops);
 	if (err)
 		goto free;
 	err = msr_safe_access_run(&access, file->f_mode);
+	if (as_operator)
+		log_operator(&access);
 	if (layout->store(&access, ops))
 		err = -EFAULT;
 free:
@@ -61,9 +89,18 @@ static long run_timed(struct file *file, const void __user *argument)
 	err = msr_safe_fetch_sized(&array, sizeof(array), argument);
 	if (err)
 		return err;
-	if (array.flags || array.op_size != sizeof(struct msr_safe_timed_operation))
+	if (array.flags & ~MSR_SAFE_OPERATOR)
 		return -EINVAL;
-	return run(file, array.numops, u64_to_user_ptr(array.ops), &msr_safe_timed_layout);
+	if (array.op_size != sizeof(struct msr_safe_timed_operation))
+		return -EINVAL;
+	if (array.flags & MSR_SAFE_OPERATOR) {
+		if (!is_operator(file))
+			return -EPERM;
+		if (lease_of(file))
+			return -EINVAL;
+	}
+	return run(file, array.numops, u64_to_user_ptr(array.ops), &msr_safe_timed_layout,
+		   array.flags & MSR_SAFE_OPERATOR);
 }
 
 static long begin_lease(struct file *file, const void __user *argument)
@@ -92,7 +129,8 @@ static long tell_capabilities(void __user *argument)
 {
 	struct msr_safe_capabilities capabilities = {
 		.size = sizeof(capabilities),
-		.features = MSR_SAFE_HAS_COMMIT | MSR_SAFE_HAS_LEASE | MSR_SAFE_HAS_TIMED_BATCH,
+		.features = MSR_SAFE_HAS_COMMIT | MSR_SAFE_HAS_LEASE |
+			    MSR_SAFE_HAS_TIMED_BATCH | MSR_SAFE_HAS_OPERATOR,
 		.max_operations = MSR_SAFE_MAX_OPERATIONS,
 		.max_list_bytes = MSR_SAFE_MAX_LIST_BYTES,
 		.max_lease = MSR_SAFE_MAX_LEASE,
@@ -142,7 +180,7 @@ static long batch_ioctl(struct file *file, unsigned int command, unsigned long a
 		return common_ioctl(file, command, user);
 	if (copy_from_user(&array, user, sizeof(array)))
 		return -EFAULT;
-	return run(file, array.numops, (void __user *)array.ops, &msr_safe_native_layout);
+	return run(file, array.numops, (void __user *)array.ops, &msr_safe_native_layout, false);
 }
 
 #ifdef CONFIG_COMPAT
@@ -165,7 +203,8 @@ static long batch_compat_ioctl(struct file *file, unsigned int command, unsigned
 		return -EFAULT;
 	/* x32 has the short pointers of i386 and the operations of x86-64. */
 	return run(file, array.numops, compat_ptr(array.ops),
-		   in_ia32_syscall() ? &msr_safe_ia32_layout : &msr_safe_native_layout);
+		   in_ia32_syscall() ? &msr_safe_ia32_layout : &msr_safe_native_layout,
+		   false);
 }
 #endif
 

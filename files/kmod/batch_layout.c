@@ -39,6 +39,7 @@ static int fetch_timed(struct msr_safe_access *access, const void __user *from)
 			.isrdmsr = op.flags & MSR_SAFE_READ,
 			.msr = op.msr,
 			.msrdata = op.data,
+			.wmask = op.mask,
 		};
 		cond_resched();
 	}

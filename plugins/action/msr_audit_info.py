@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.policy import statements_for
+from ..plugin_utils.policy import definitions_for, statements_for
 
 
 class ActionModule(ActionBase):
@@ -17,5 +17,6 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         statements = statements_for(self, arguments.pop('policy', []), task_vars)
+        arguments['_definitions'] = definitions_for(statements)
         result = self._execute_module(module_args=arguments, task_vars=task_vars)
         return dict(result, policy=statements) if 'observation' in result else result

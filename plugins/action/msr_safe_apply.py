@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import deferrals, describe_change, due
+from ..module_utils.provisioning.change import deferrals, describe_change, describe_deferrals, due
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
 from ..plugin_utils.failure import ActionFailure
@@ -27,24 +27,29 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
-                'deferred': {'type': 'list', 'elements': 'str', 'default': []},
+                'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
+                'remembers': {'type': 'bool', 'default': True},
                 'verify': {'type': 'dict'},
+                'root': {'type': 'path'},
             }
         )
         stages, verify = arguments['stages'], arguments['verify']
         changes = [change for change in arguments['changes'] if stages is None or change['stage'] in stages]
-        if self._task.check_mode or not changes:
+        if self._task.check_mode or (not changes and arguments['remembers']):
             result.update(
                 changed=bool(changes),
                 done=[describe_change(change) for change in changes],
-                deferred=arguments['deferred'],
+                deferred=describe_deferrals(arguments['waiting']),
             )
         else:
             try:
                 settings = verify and wanted_settings(verify, self._loader)
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
-                result.update(self.carry_out(changes, stages, settings, task_vars))
+                root = settings['root'] if settings else arguments['root']
+                waiting = arguments['waiting']
+                settings = settings if changes else None
+                result.update(self.carry_out(changes, waiting, stages, settings, root, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -53,13 +58,15 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, stages, settings, task_vars):
+    def carry_out(self, changes, waiting, stages, settings, root, task_vars):
         """Carry out changes in one execution on the node; with settings, see that nothing is left to do in stages."""
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
                 'changes': changes,
+                'waiting': waiting,
+                'root': root,
                 'verify': observation_options(settings) if settings else None,
                 '_payloads': send(self, pack_tree(payloads)) if payloads else None,
             },
@@ -76,14 +83,15 @@ def require_nothing_left(observed, stages, settings):
 
     stages: those that were to be carried out; None for all.
     """
-    changes = [change for change in plan(observed, settings)[0] if stages is None or change['stage'] in stages]
-    if due(changes):
+    changes, _wanted, _warnings = plan(observed, settings)
+    left = [change for change in due(changes) if stages is None or change['stage'] in stages]
+    if left:
         raise MsrSafeError(
-            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, left)),
             'Another program on the node undoes what the role does, after it did it: no file of others is known here '
             'that would.',
         )
-    return deferrals(changes)
+    return describe_deferrals(deferrals(changes))
 
 
 def difference(change):

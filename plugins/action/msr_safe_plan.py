@@ -8,7 +8,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import deferrals, describe_change, due, due_stages
+from ..module_utils.provisioning.change import deferrals, describe_change, describe_deferrals, due, due_stages
+from ..module_utils.provisioning.deferred import is_remembered
 from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
@@ -41,18 +42,22 @@ class ActionModule(ActionBase):
         changes, wanted, warnings = plan(observed, settings)
         if self._task.diff and 'approve' in due_stages(changes):
             changes, wanted, warnings = plan(self.observe(settings, task_vars, lists=True), settings)
+        waiting = deferrals(changes)
+        remembers = is_remembered(waiting, observed['deferred'])
         result = {
             'changed': False,
             'changes': [shown(change, self._task.diff) for change in due(changes)],
             'due': due_stages(changes),
-            'deferred': deferrals(changes),
+            'deferred': describe_deferrals(waiting),
+            'waiting': waiting,
+            'remembers': remembers,
             'needs_idle': [describe_change(change) for change in needing_idle(observed, changes)],
-            'pending': bool(changes),
+            'pending': bool(changes) or not remembers,
             'warnings': warnings,
         }
         if observed['policy']:
             result['warnings'] += observed['policy']['notes']
-        if wanted:
+        if wanted and wanted['approved_list']:
             result['approved_list'] = {
                 name: value for name, value in wanted['approved_list'].items() if name != 'file_text'
             }
@@ -60,7 +65,7 @@ class ActionModule(ActionBase):
 
     def observe(self, settings, task_vars, lists):
         options = observation_options(settings)
-        options.update(lists=lists, _policy=options.pop('policy'))
+        options.update(lists=lists, root=settings['root'], _policy=options.pop('policy'))
         answer = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_info',
             module_args=options,

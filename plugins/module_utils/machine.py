@@ -2,10 +2,19 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The machine that is looked at or changed: its file system and its commands."""
 
+import collections
 import errno
 import os
 
 from .errors import MsrSafeError
+
+# What is there of the kernel and the services that run: in an image, of another system than its own
+OF_RUNNING_SYSTEM = ('/proc', '/sys', '/run', '/dev/cpu')
+# Programs that change these
+ACTING_ON_IT = ('modprobe', 'insmod', 'rmmod', 'systemctl', 'udevadm', 'sysctl', 'dmesg')
+
+# As many symbolic links as the kernel follows (MAXSYMLINKS, include/linux/namei.h)
+MOST_LINKS = 40
 
 
 class Machine:
@@ -14,28 +23,53 @@ class Machine:
     With a directory as root this is a fake node: everything below reads and
     writes there, and commands are refused unless the caller gives ``run``, a
     function from an argument list to ``(return code, output)``.
+
+    runs: whether its system is the one that runs. Of an image, which does not,
+    there are files only: nothing is seen of the kernel and the services that
+    run here, and nothing is done to them.
     """
 
-    def __init__(self, root='/', run=None):
-        self.root = root
-        self.run = run or (run_command if root == '/' else refuse_command)
+    def __init__(self, root='/', run=None, runs=True):
+        self.root, self.runs = root, runs
+        run = run or (run_command if root == '/' else refuse_command)
+        self.run = run if runs else only_on_files(run)
 
     def path(self, path):
-        """Return where ``path`` (absolute on the node) is for this process. Raises MsrSafeError."""
+        """Return where ``path`` (absolute on the node) is for this process. Raises MsrSafeError.
+
+        Links on the way mean what they mean on the node; one at its end is not followed.
+        """
+        place = self.place(path, follow=False)
+        if place is None:
+            raise MsrSafeError('%s is not that of the image, but of the system that runs here.' % path)
+        return place
+
+    def place(self, path, follow=True):
+        """Return as path() does, a link at the end followed; None for what belongs to the system that runs."""
         if '\0' in path:
             raise MsrSafeError('%r is not a path.' % path, 'Take the null character out.')
-        return path if self.root == '/' else os.path.join(self.root, path.lstrip('/'))
+        if self.root == '/' and self.runs:
+            return path
+        resolved = resolve(self.root, path, follow)
+        if not self.runs and is_below(resolved, OF_RUNNING_SYSTEM):
+            return None
+        return os.path.join(self.root, resolved.lstrip('/'))
 
     def exists(self, path):
-        return os.path.exists(self.path(path))
+        place = self.place(path)
+        return place is not None and os.path.exists(place)
 
     def is_readable(self, path):
-        return os.access(self.path(path), os.R_OK)
+        place = self.place(path)
+        return place is not None and os.access(place, os.R_OK)
 
     def read(self, path):
         """Return the bytes of a file, or None where there is no such file."""
+        place = self.place(path)
+        if place is None:
+            return None
         try:
-            with open(self.path(path), 'rb') as stream:
+            with open(place, 'rb') as stream:
                 return stream.read()
         except (IOError, OSError) as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENXIO):
@@ -49,8 +83,11 @@ class Machine:
 
     def list(self, path):
         """Return the sorted names in a directory; [] where there is none."""
+        place = self.place(path)
+        if place is None:
+            return []
         try:
-            return sorted(os.listdir(self.path(path)))
+            return sorted(os.listdir(place))
         except OSError:
             return []
 
@@ -77,10 +114,8 @@ class Machine:
             beside = None
             sync_directory(directory)
         except (IOError, OSError) as error:
-            raise MsrSafeError(
-                'Cannot write %s: %s.' % (path, error.strerror),
-                'Choose a path on a writable file system, or free space there.',
-            ) from error
+            remedy = root_remedy(error) or 'Choose a path on a writable file system, or free space there.'
+            raise MsrSafeError('Cannot write %s: %s.' % (path, error.strerror), remedy) from error
         finally:
             if beside is not None:
                 os.unlink(beside)
@@ -91,7 +126,7 @@ class Machine:
             os.unlink(self.path(path))
         except OSError as error:
             if error.errno != errno.ENOENT:
-                raise MsrSafeError('Cannot remove %s: %s.' % (path, error.strerror)) from error
+                raise MsrSafeError('Cannot remove %s: %s.' % (path, error.strerror), root_remedy(error)) from error
 
     def command(self, *arguments):
         """Run a command that has to succeed and return its output.
@@ -102,6 +137,81 @@ class Machine:
         if code != 0:
             raise MsrSafeError('%s failed (exit %d): %s' % (' '.join(arguments), code, output.strip()))
         return output
+
+
+def machine_of(root):
+    """Return the machine that a task is about: the one that it runs on, or the image in a directory.
+
+    root: the directory, or None. Raises MsrSafeError where no image is there.
+    """
+    if not root:
+        return Machine(runs=is_running_system())
+    if not os.path.isabs(root) or not os.path.isdir(root) or os.path.samefile(root, '/'):
+        raise MsrSafeError(
+            'There is no image in %s on this host.' % root,
+            'Name the root directory of the image, the whole path of it, in msr_safe_root.',
+        )
+    missing = [name for name in ('etc', 'usr') if not os.path.isdir(os.path.join(root, name))]
+    if missing:
+        raise MsrSafeError(
+            'There is no image in %s: it has no directory %s.' % (root, ' and no '.join(missing)),
+            'Name the root directory of the image in msr_safe_root.',
+        )
+    return Machine(root, run=lambda arguments: run_command(['chroot', root, *arguments]), runs=False)
+
+
+def is_running_system():
+    """Return whether the files that this process sees are of the system that runs: not so in a chroot or a container.
+
+    By the signs of systemd: sd_booted(3), and what its running_in_chroot() compares. Whoever may not look at the
+    root of process 1 is in no chroot, which takes root.
+    """
+    if not os.path.isdir('/run/systemd/system') or os.path.exists('/run/systemd/container'):
+        return False
+    try:
+        return os.path.samefile('/proc/1/root', '/')
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EPERM)
+
+
+def resolve(root, path, follow):
+    """Return a path without links, as it is below another root directory, which no link leads out of.
+
+    follow: whether a link at its end is resolved, too. Raises MsrSafeError where links go in a circle.
+    """
+    here, parts, links = '', collections.deque(path.split('/')), 0
+    while parts:
+        part = parts.popleft()
+        if part in ('', '.', '..'):
+            here = os.path.dirname(here) if part == '..' else here
+            continue
+        there = '%s/%s' % (here.rstrip('/'), part)
+        place = os.path.join(root, there.lstrip('/'))
+        if not ((follow or any(parts)) and os.path.islink(place)):
+            here = there
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise MsrSafeError('Cannot open %s: %s.' % (path, os.strerror(errno.ELOOP)), 'Mend the symbolic links.')
+        target = os.readlink(place)
+        here = '' if target.startswith('/') else here
+        parts.extendleft(reversed(target.split('/')))
+    return here or '/'
+
+
+def is_below(path, directories):
+    return any(path == directory or path.startswith(directory + '/') for directory in directories)
+
+
+def only_on_files(run):
+    """Return a function that runs commands as ``run`` does, less those that act on the system that runs."""
+
+    def run_on_files(arguments):
+        if arguments[0].rpartition('/')[2] in ACTING_ON_IT:
+            return 126, '%s: not for an image, it would act on the system that runs here' % arguments[0]
+        return run(arguments)
+
+    return run_on_files
 
 
 def path_beside(path):
@@ -119,7 +229,8 @@ def run_command(arguments):
         process = subprocess.Popen(
             arguments,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            # Closed at once; an image may have no /dev/null
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -144,7 +255,10 @@ def sync_directory(directory):
 
 def unreadable(path, error):
     """Return the MsrSafeError for an IOError or OSError met on reading ``path``."""
-    remedy = None
-    if error.errno in (errno.EACCES, errno.EPERM):
-        remedy = 'Run as root (in Ansible: become: true).'
-    return MsrSafeError('Cannot open %s: %s.' % (path, error.strerror), remedy)
+    return MsrSafeError('Cannot open %s: %s.' % (path, error.strerror), root_remedy(error))
+
+
+def root_remedy(error):
+    """Return the remedy where root would have been allowed what an OSError refused to us, or None."""
+    is_refused = error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
+    return 'Run as root (in Ansible: become: true).' if is_refused else None

@@ -10,6 +10,7 @@ short_description: Observe on a node what an audit compares
 version_added: 2.0.0
 description:
   - Collects processor, kernel, firmware, kernel module, approved list, and what the registers hold, in one batch.
+  - Registers are those of the list in force, and those of the policy, on the list or not.
   - Registers that change by nature stay out, such as counters, status and those that count events.
   - Works with any msr-safe on the node, and without one.
   - What many nodes return is compared by M(hpc.msr_safe.msr_audit), as the playbook C(hpc.msr_safe.audit) does.
@@ -25,6 +26,11 @@ options:
     description:
       - What registers are to hold, statements as of M(hpc.msr_safe.msr_policy).
       - Those that are for the node are returned, for the comparison. The node itself is not told.
+    type: list
+    elements: dict
+    default: []
+  _definitions:
+    description: What our table says of the registers of the policy. Filled in on the controller.
     type: list
     elements: dict
     default: []
@@ -85,6 +91,10 @@ observation:
     policy:
       description: The checksum of the policy that is applied at boot; null without one.
       type: str
+    deferred:
+      description: What the role could not do yet, why, and since when, as M(hpc.msr_safe.msr_safe_info) returns it.
+      type: list
+      elements: dict
     registers:
       description: Of each register the values, with the CPUs that hold them, and the errors, with theirs.
       type: dict
@@ -113,11 +123,12 @@ def main():
             'equal': {'type': 'dict', 'default': {}},
             # Stays on the controller, with the action plugin
             'policy': {'type': 'list', 'elements': 'dict', 'default': []},
+            '_definitions': {'type': 'list', 'elements': 'dict', 'default': []},
         },
         supports_check_mode=True,
     )
     try:
-        observation = observe_for_audit(Machine())
+        observation = observe_for_audit(Machine(), module.params['_definitions'])
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, observation=observation, equal=module.params['equal'])

@@ -84,7 +84,7 @@ msr_jobs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.machine import Machine
+from ..module_utils.machine import machine_of
 from ..module_utils.provisioning.slurm_node import observe_slurm_node
 
 
@@ -101,7 +101,13 @@ def main():
     )
     places = {name: value for name, value in module.params.items() if name != 'submit_only'}
     try:
-        observed = observe_slurm_node(Machine(), module.params['submit_only'], places)
+        machine = machine_of(None)
+        if not (machine.runs or module.params['submit_only']):
+            raise MsrSafeError(
+                'This is an image, or a container: the role slurm needs the CPU and the Slurm of a node that runs.',
+                'Apply it to the nodes that boot the image. The role msr_safe is for images, too.',
+            )
+        observed = observe_slurm_node(machine, module.params['submit_only'], places)
     except MsrSafeError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, msr_jobs=observed)

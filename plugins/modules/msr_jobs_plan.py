@@ -67,6 +67,11 @@ options:
     type: str
     choices: [kill, report]
     default: kill
+  admin_comment:
+    description: Whether the job's AdminComment says what was brought back after it.
+    type: str
+    choices: [changes, none]
+    default: changes
   bindir:
     description: The directory of Slurm's commands, where they are at no usual place.
     type: str

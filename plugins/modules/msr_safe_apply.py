@@ -27,17 +27,28 @@ options:
     description: Carry out only the changes of these stages.
     type: list
     elements: str
-  deferred:
-    description: What RV(hpc.msr_safe.msr_safe_plan#module:deferred) says, to be said again.
+  waiting:
+    description:
+      - What RV(hpc.msr_safe.msr_safe_plan#module:waiting) says.
+      - It is said again, and the node remembers it, for audits.
     type: list
-    elements: str
+    elements: dict
     default: []
+  remembers:
+    description: Whether the node remembers just that. Otherwise it is told, also where there are no changes.
+    type: bool
+    default: true
   verify:
     description:
       - The options of M(hpc.msr_safe.msr_safe_plan) that the changes were planned with.
       - If given, the node is observed once more after the changes, in the same execution, and the task fails where
         something is left to do.
     type: dict
+  root:
+    description:
+      - The root directory, on the host, of an image that is changed in place of the host itself.
+      - Nothing is done to the kernel and the services that run on the host.
+    type: path
   _payloads:
     description: Not for users. A zip archive of the files that changes need, sent by the action plugin.
     type: path
@@ -83,15 +94,16 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
-from ..module_utils.machine import Machine
+from ..module_utils.machine import machine_of
 from ..module_utils.provisioning.change import (
     carry_out_change,
-    defer,
+    defer_for_jobs,
     deferrals,
     describe_change,
-    describe_jobs,
+    describe_deferrals,
     disturbs,
 )
+from ..module_utils.provisioning.deferred import remember_deferred
 from ..module_utils.provisioning.observation import observe_node
 from ..module_utils.provisioning.tree import read_packed
 
@@ -101,32 +113,35 @@ def main():
         argument_spec={
             'changes': {'type': 'list', 'elements': 'dict', 'required': True},
             'stages': {'type': 'list', 'elements': 'str'},
-            'deferred': {'type': 'list', 'elements': 'str', 'default': []},
+            'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
+            # It is the action plugin that judges by it
+            'remembers': {'type': 'bool', 'default': True},
             'verify': {'type': 'dict'},
+            'root': {'type': 'path'},
             '_payloads': {'type': 'path'},
         },
         supports_check_mode=True,
     )
-    done, deferred = [], list(module.params['deferred'])
+    done, waiting = [], list(module.params['waiting'])
     try:
-        result = apply(module.params, module.check_mode, done, deferred)
+        result = apply(module.params, module.check_mode, done, waiting)
     except MsrSafeError as error:
-        module.fail_json(msg=str(error), done=done, deferred=deferred, changed=bool(done))
+        module.fail_json(msg=str(error), done=done, deferred=describe_deferrals(waiting), changed=bool(done))
     for note in result.pop('notes'):
         module.warn(note)
-    module.exit_json(changed=bool(done), done=done, deferred=deferred, **result)
+    module.exit_json(changed=bool(done), done=done, deferred=describe_deferrals(waiting), **result)
 
 
-def apply(options, is_check, done, deferred):
-    """Carry out the changes, adding to ``done`` and ``deferred``; return what is observed then. Raises MsrSafeError."""
+def apply(options, is_check, done, waiting):
+    """Carry out the changes, adding to ``done`` and ``waiting``; return what is observed then. Raises MsrSafeError."""
     os.umask(0o022)  # What the role installs is for everyone to read, whatever root's shell is told
-    machine = Machine()
+    machine = machine_of(options['root'])
     notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
     with prologs_held(machine, options['changes']) as jobs:
         for place, change in enumerate(options['changes']):
             if jobs and disturbs(change):
-                deferred += deferrals([defer(change, describe_jobs(jobs))])
+                waiting += deferrals([defer_for_jobs(change, jobs)])
                 continue
             try:
                 if not is_check:
@@ -137,6 +152,8 @@ def apply(options, is_check, done, deferred):
                     '\n'.join(filter(None, [error.remedy, 'What was to be done after that is left undone.'])),
                 ) from error
             done.append(describe_change(change))
+    if not is_check:
+        remember_deferred(machine, waiting)
     if not options['verify']:
         return {'notes': notes}
     return {'notes': notes, 'observed': observe_node(machine, **options['verify'])}

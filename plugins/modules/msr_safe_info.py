@@ -16,15 +16,21 @@ extends_documentation_fragment:
   - hpc.msr_safe.attributes.info
 options:
   kernel_release:
-    description: The kernel whose module file is looked at, as C(uname -r) prints it. Defaults to the running one.
+    description:
+      - The kernel whose module file is looked at, as C(uname -r) prints it.
+      - Defaults to the running one, in an image to the newest of O(kernels).
     type: str
   kernels:
     description:
       - Other kernels whose module files are looked at, as C(uname -r) prints them; V(installed) are all that the node
-        has, V(running) is none beside O(kernel_release).
+        has, V(running) is none beside O(kernel_release); in an image, where none runs, it is V(installed).
     type: list
     elements: str
     default: [running]
+  root:
+    description:
+      - The root directory, on the host, of an image that is looked at in place of the host itself.
+    type: path
   group:
     description: Also tell whether this Unix group exists.
     type: str
@@ -72,16 +78,19 @@ msr_safe:
   returned: success
   type: dict
   contains:
+    running:
+      description: Whether the system runs. That of an image (O(root), or what is in a chroot) does not.
+      type: bool
     kernel_release:
       description: The kernel whose module file was looked at.
       type: str
       sample: 6.1.0-53-cloud-amd64
     running_kernel:
-      description: The kernel that runs.
+      description: The kernel that runs; null in an image.
       type: str
       sample: 6.1.0-53-cloud-amd64
     cpu:
-      description: The processor as the kernel knows it. C(online) is a cpulist.
+      description: The processor as the kernel knows it. C(online) is a cpulist. Null in an image.
       type: dict
       sample: {"vendor": "GenuineIntel", "family": 6, "model": 85, "stepping": 4, "microcode": "0x1", "online": "0-3"}
     build:
@@ -92,6 +101,9 @@ msr_safe:
         headers_package: linux-headers-6.1.0-53-amd64
         package_manager: apt-get
         missing_packages: [linux-headers-6.1.0-53-amd64]
+    as_root:
+      description: Whether the module ran as root.
+      type: bool
     kernels:
       description: For each other kernel that was asked for, what there is of C(build), C(vermagic) and C(module).
       type: list
@@ -106,6 +118,11 @@ msr_safe:
       description: The numbers of the jobs that the role slurm knows on the node.
       type: list
       elements: str
+    deferred:
+      description: What the role could not do yet, why, and since when.
+      type: list
+      elements: dict
+      sample: [{"what": "approve: activate al_0655", "why": "job 42 is on the node", "since": "2026-11-27T10:00:00Z"}]
     signed_modules_only:
       description: Why the kernel loads signed modules only; null where it loads any.
       type: str
@@ -134,6 +151,9 @@ msr_safe:
       sample: {"device": "/dev/cpu/msr_approved_list", "sha256": "9f86d081", "registers": 321, "writable": 270}
     installed_list:
       description: The file of the node that is activated at boot; null where there is none.
+      type: dict
+    lists:
+      description: Of an image, the lists of all CPUs that it is for, by name.
       type: dict
     files:
       description: The texts of the configuration files; null where there is none.
@@ -177,7 +197,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.layout import STATE
-from ..module_utils.machine import Machine
+from ..module_utils.machine import machine_of
 from ..module_utils.provisioning.observation import RUNNING, observe_node
 
 
@@ -186,6 +206,7 @@ def main():
         argument_spec={
             'kernel_release': {'type': 'str'},
             'kernels': {'type': 'list', 'elements': 'str', 'default': [RUNNING]},
+            'root': {'type': 'path'},
             'group': {'type': 'str'},
             'build_directory': {'type': 'path', 'default': STATE},
             'lists': {'type': 'bool', 'default': False},
@@ -197,7 +218,7 @@ def main():
     options = module.params
     try:
         observed = observe_node(
-            Machine(),
+            machine_of(options['root']),
             options['kernel_release'],
             options['group'],
             options['lists'],

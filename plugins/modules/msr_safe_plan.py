@@ -27,6 +27,19 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  root:
+    description:
+      - The root directory of an image, on the host, that is to have msr-safe in place of the host itself.
+      - In an image, also where a chroot is the connection, nothing is loaded, activated or started. A node that boots
+        it does that.
+    type: path
+  cpus:
+    description:
+      - For an image, the CPUs of nodes that will boot it, by the names of their lists (C(al_0655)).
+      - Without, all that the tier and O(directories) have lists for. Of no effect on a node.
+    type: list
+    elements: str
+    default: []
   kernel_release:
     description:
       - The kernel the module is for, as C(uname -r) prints it. Defaults to the running one.
@@ -35,7 +48,8 @@ options:
   kernels:
     description:
       - For which kernels of the node the module is built and installed, beside O(kernel_release).
-      - V(running) - none. V(installed) - all that have modules of their own in C(/lib/modules), so that the next boot
+      - V(running) - none; in an image, where none runs, it is V(installed).
+      - V(installed) - all that have modules of their own in C(/lib/modules), so that the next boot
         finds its module; those before 5.10 are passed over.
       - Otherwise releases, as C(uname -r) prints them.
     type: list
@@ -230,8 +244,18 @@ deferred:
   type: list
   elements: str
   sample: ["approve: activate al_0655: job 42 is on the node"]
+waiting:
+  description: The same for M(hpc.msr_safe.msr_safe_apply), and for the node to remember.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"what": "approve: activate al_0655", "why": "job 42 is on the node"}]
+remembers:
+  description: Whether the node remembers just that, for audits.
+  returned: success
+  type: bool
 pending:
-  description: Whether there is anything to do or deferred.
+  description: Whether there is anything to do, deferred, or to be remembered or forgotten.
   returned: success
   type: bool
 needs_idle:
@@ -244,10 +268,10 @@ needs_idle:
   sample: ["approve: activate al_0655"]
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
-  returned: when there is anything to do or deferred
+  returned: when RV(pending)
   type: dict
 approved_list:
   description: The list for this CPU, with its path on the controller.
-  returned: O(state=present)
+  returned: O(state=present), but for an image
   type: dict
 """

@@ -8,6 +8,7 @@ import collections
 import re
 
 from ..module_utils.audit.nodeset import fold_names
+from ..module_utils.provisioning.deferred import of_every_node
 
 AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED = (
     'as wanted',
@@ -19,12 +20,6 @@ AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED = (
 )
 OUTCOMES = (AS_WANTED, CHANGED, DEFERRED, FAILED, UNREACHABLE, UNTOUCHED)
 
-# What differs from node to node in a reason that is the same for people
-OF_ONE_NODE = (
-    (re.compile(r'\bjob \S+ is on'), 'a job is on'),
-    (re.compile(r'\b[0-9]+ jobs are on'), 'jobs are on'),
-    (re.compile(r' \(pid [0-9]+\)'), ''),
-)
 STAGE = re.compile(r'Stage ([a-z]+): ')
 
 
@@ -137,10 +132,3 @@ def described(nodes):
 
 def stage_of(line):
     return line.partition(':')[0]
-
-
-def of_every_node(reason):
-    """Return a reason without what differs from node to node."""
-    for pattern, words in OF_ONE_NODE:
-        reason = pattern.sub(words, reason)
-    return reason

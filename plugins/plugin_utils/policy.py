@@ -40,7 +40,12 @@ def wanted_policy(action, policy, task_vars):
     statements = statements_for(action, policy, task_vars)
     if not statements:
         return None
-    return {'statements': statements, 'definitions': definitions_of(registers_named(parse_policy(statements)))}
+    return {'statements': statements, 'definitions': definitions_for(statements)}
+
+
+def definitions_for(statements):
+    """Return definitions of all registers that decide what statements, as plain data, mean."""
+    return definitions_of(registers_named(parse_policy(statements))) if statements else []
 
 
 def require_known_names(statements):

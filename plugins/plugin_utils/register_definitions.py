@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.hardware.cpu import list_name
 from ..module_utils.numbers import MAX_ADDRESS, parse_literal
+from ..module_utils.registers.counterpart import counterpart
 from ..module_utils.registers.of_cpu import registers_of
 from ..module_utils.registers.register import near_words, parse_group, short_name
-from ..module_utils.registers.table import CPUS, GROUPS
+from ..module_utils.registers.table import CPUS, GROUPS, PROCESSORS
 from ..module_utils.registers.units import UNITS
 from ..module_utils.settings.definitions import pack
 
@@ -32,7 +34,20 @@ def definitions_of(texts):
         found = [register for register in registers if register in wanted]
         if found:
             definitions.append(pack(cpus_with(group), found))
-    return definitions
+    return definitions + list(counterparts(names, groups))
+
+
+def counterparts(names, groups):
+    """Yield definitions of what CPUs have in the place of registers that they lack, CPUs alike together."""
+    alike = collections.defaultdict(list)
+    for cpu, groups_of_cpu in CPUS.items():
+        registers = [register for group in groups_of_cpu.split() for register in groups[group]]
+        lacking = sorted(names - {short_name(register.name) for register in registers})
+        found = ((name, counterpart(name, PROCESSORS[cpu][0], registers)) for name in lacking)
+        missing = tuple((name, words) for name, words in found if words)
+        if missing:
+            alike[missing].append(cpu)
+    return (pack(cpus, [], missing) for missing, cpus in alike.items())
 
 
 def cpus_with(group):

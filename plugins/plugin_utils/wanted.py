@@ -28,6 +28,8 @@ ABOUT_LISTS = ('tier', 'directories', 'overrides', 'allow_unsafe', 'shared')
 # The variables of the role that are options of msr_safe_plan
 VARIABLES = {
     'state': 'msr_safe_state',
+    'root': 'msr_safe_root',
+    'cpus': 'msr_safe_cpus',
     'kernel_release': 'msr_safe_kernel_release',
     'kernels': 'msr_safe_kernels',
     'build_directory': 'msr_safe_build_directory',
@@ -123,10 +125,14 @@ def plan(observed, settings):
     """
     if settings['state'] == 'absent':
         return plan_absent(observed), None, []
-    approved_list, warnings = approved_list_of(observed['cpu'], settings)
-    wanted = COLLECTION.wanted(observed, settings, approved_list)
+    if observed['running']:
+        approved_list, warnings = approved_list_of(observed['cpu'], settings)
+        wanted = COLLECTION.wanted(observed, settings, approved_list)
+    else:
+        approved_lists, warnings = approved_lists_of(settings)
+        wanted = COLLECTION.wanted(observed, settings, None, approved_lists)
     changes = plan_present(observed, wanted)
-    if 'approve' in due_stages(changes):
+    if observed['running'] and 'approve' in due_stages(changes):
         warnings += COLLECTION.watchdog_warnings(observed, wanted)
     return changes, wanted, warnings
 
@@ -137,6 +143,13 @@ def approved_list_of(cpu, settings):
     about_lists = {name: settings[name] for name in ABOUT_LISTS}
     name = json.dumps(['approved list', model, about_lists], sort_keys=True)
     return once(name, lambda: COLLECTION.approved_list(model, about_lists))
+
+
+def approved_lists_of(settings):
+    """Return (the lists of all processors of an image, by name, warnings); made once in a run for all images alike."""
+    about_lists = {name: settings[name] for name in ABOUT_LISTS}
+    name = json.dumps(['approved lists', settings['cpus'], about_lists], sort_keys=True)
+    return once(name, lambda: COLLECTION.approved_lists(settings['cpus'], about_lists))
 
 
 # Made when Ansible imports this, not in each of its forks

@@ -87,6 +87,14 @@ def test_a_batch_with_a_write(honored):
     assert [-op.err for op in done] == ([errno.ECANCELED, errno.EPERM] if honored else [0, 0])
 
 
+def test_an_operator_is_told_the_same(honored):
+    write = msr_devices.TimedOperation(cpu=0, msr=SCRATCH, data=5, mask=msr_devices.ALL_ONES)
+    read = msr_devices.TimedOperation(cpu=0, flags=1, msr=msr_devices.UNLISTED)
+    err, done = msr_devices.run_timed_batch([write], flags=1)
+    assert (err, -done[0].err) == ((errno.EPERM, errno.EPERM) if honored else (0, 0))
+    assert msr_devices.run_timed_batch([read], flags=1)[0] == 0
+
+
 def test_it_cannot_be_talked_away():
     assert msr_devices.errno_of(os.open, PARAMETER, os.O_WRONLY) == errno.EACCES
     os.chmod(PARAMETER, 0o644)

@@ -83,7 +83,7 @@ def test_what_it_does_not_know_is_refused_and_nothing_is_carried_out(batch_fd):
     flags.flags = 2
     assert run_timed_batch([good, reserved])[0] == errno.EINVAL
     assert run_timed_batch([good, flags])[0] == errno.EINVAL
-    assert run_timed_batch([good], flags=1)[0] == errno.EINVAL
+    assert run_timed_batch([good], flags=2)[0] == errno.EINVAL
     assert run_timed_batch([good], op_size=40)[0] == errno.EINVAL
 
     def ask(layout, *values, **more):

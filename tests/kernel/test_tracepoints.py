@@ -24,7 +24,7 @@ class Trace:
         assert (TRACEFS / 'instances').is_dir(), 'tracefs is not mounted: mount -t tracefs tracefs %s' % TRACEFS
         self.directory = TRACEFS / 'instances' / 'msr_safe_test'
         # Inherited at creation. It would patch a tracepoint into the scheduler under all CPUs' feet,
-        # where QEMU 7.2 without KVM may go on executing the breakpoint that was there meanwhile: a hang.
+        # where QEMU before 8.1 without KVM may go on executing the breakpoint that was there meanwhile: a hang.
         option = TRACEFS / 'options' / 'record-cmd'
         before = option.read_text()
         option.write_text('0')

@@ -10,9 +10,13 @@ import tarfile
 
 FOR_USERS = (
     'CHANGELOG.rst',
+    'CODE_OF_CONDUCT.md',
+    'CONTRIBUTING.md',
     'LICENSE',
     'LICENSES',
     'README.md',
+    'REUSE.toml',
+    'SECURITY.md',
     'approved_lists',
     'changelogs/changelog.yaml',
     'docs',
@@ -22,12 +26,14 @@ FOR_USERS = (
     'plugins',
     'roles',
 )
+FOR_DEVELOPERS = ('docs/site', 'docs/testing.md')
 WRITTEN_BY_GALAXY = {'FILES.json', 'MANIFEST.json'}
 
 
 def is_for_users(path):
     hidden = any(part.startswith('.') for part in path.parts)
-    return not hidden and any(path.is_relative_to(place) for place in FOR_USERS)
+    for_users = any(path.is_relative_to(place) for place in FOR_USERS)
+    return for_users and not hidden and not any(path.is_relative_to(place) for place in FOR_DEVELOPERS)
 
 
 collection = pathlib.Path(sys.argv[1])

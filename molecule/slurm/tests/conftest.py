@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cluster under test, and a node of it."""
 
-import pytest
-from cluster import Cluster, wait_until
+import functools
+import json
+import os
+import pathlib
+import subprocess
 
+import pytest
+from cluster import STATE, Cluster, wait_until
+
+SCENARIO = pathlib.Path(__file__).parents[1]
+CONFIGURATION = '/etc/slurm/slurm.conf'
 NO_JOB = '[ ! -e /usr/sbin/msr-job ] || msr-job status | grep -q "no job"'  # it is not there after its removal
 
 
@@ -41,3 +49,43 @@ def changing_job(cluster, node, baseline):
         return job
 
     return submit
+
+
+@pytest.fixture
+def playbook(cluster):
+    """Run a playbook of ours on a node; return its exit status, and what Ansible said."""
+
+    def run(name, node='c1', **variables):
+        done = subprocess.run(
+            [
+                *('ansible-playbook', f'hpc.msr_safe.{name}', '-i', STATE / 'inventory.yml', '-l', node),
+                *('-e', f'@{SCENARIO}/settings.yml', '-e', json.dumps(variables)),
+            ],
+            env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    return run
+
+
+@pytest.fixture
+def role(playbook):
+    return functools.partial(playbook, 'slurm')
+
+
+@pytest.fixture
+def slurm_conf(cluster):
+    """Change slurm.conf everywhere for a test."""
+    before = cluster.read(CONFIGURATION)
+
+    def write(text):
+        for host in (cluster, *cluster.nodes.values()):
+            host.write(CONFIGURATION, text)
+        cluster.run('scontrol reconfigure')
+
+    yield lambda change: write(change(before))
+    write(before)

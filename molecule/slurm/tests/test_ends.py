@@ -13,6 +13,9 @@ def test_it_exits(cluster, node, baseline, what, state):
     job = cluster.submit(what)
     cluster.wait_end(job)
     assert cluster.state(job) == state
+    assert 'AdminComment=msr-safe: restored on c1: 0x000001A0 IA32_MISC_ENABLE' in cluster.run(
+        f'scontrol show job {job}'
+    )
     assert node.read('/home/user/out') == 'turbo is changed\n'
     assert cluster.next_job_reads() == baseline
 
@@ -60,6 +63,23 @@ def test_requeue(cluster, node, changing_job, baseline):
     cluster.run(f'scontrol update jobid={job} starttime=now')
     cluster.wait_end(job)
     assert 'Restarts=1' in cluster.run(f'scontrol show job {job}')
+    assert cluster.next_job_reads() == baseline
+
+
+@pytest.mark.slow
+def test_a_node_that_was_lost(cluster, node, changing_job, baseline):
+    """The job begins again where it was, under the same number, and finds the registers as the first time."""
+    job = changing_job("'SLURM_RESTART_COUNT' in os.environ or time.sleep(600)\nprint(hex(old))\n")
+    node.run('systemctl stop slurmd; pkill --signal KILL slurmstepd; pkill --signal KILL --uid user')
+    cluster.run('scontrol update nodename=c1 state=down reason=lost')
+    wait_until(lambda: cluster.state(job) == 'PENDING')
+    assert node.turbo() != baseline
+    node.run('systemctl start slurmd')
+    cluster.run('scontrol update nodename=c1 state=resume')
+    cluster.run(f'scontrol update jobid={job} starttime=now')
+    cluster.wait_end(job)
+    assert 'Restarts=1' in cluster.run(f'scontrol show job {job}')
+    assert {node.read('/home/user/out').split()[-1]} == baseline
     assert cluster.next_job_reads() == baseline
 
 

@@ -2,7 +2,7 @@
 """What cannot be made good takes the node out of service, with a reason that names the register."""
 
 import pytest
-from cluster import wait_until
+from cluster import fleet, wait_until
 
 SETTINGS = '/etc/msr-safe/jobs.conf'
 
@@ -82,6 +82,24 @@ def test_prolog(cluster, node, baseline):
     finally:
         node.write(path, text)
     assert node.turbo() == baseline
+
+
+@pytest.mark.slow
+def test_a_kernel_without_a_module(cluster, node, baseline):
+    """The node comes up, and says why it is not in service: slurmd runs."""
+    module = f'/lib/modules/{node.run("uname -r").strip()}/updates/msr-safe.ko'
+    node.run(f'mv {module} /root && depmod && sync')
+    try:
+        fleet('reboot', 'c1')
+        wait_until(lambda: 'drain' in cluster.run('sinfo -h -n c1 -o %T'))
+        assert 'Reason=msr-safe: at boot: There is no module msr_safe for kernel' in cluster.run(
+            'scontrol show node c1'
+        )
+        assert node.run('systemctl is-active slurmd') == 'active\n'
+    finally:
+        node.run(f'mv /root/msr-safe.ko {module} && depmod && systemctl restart msr-safe && msr-job reset')
+        cluster.run('scontrol update nodename=c1 state=resume')
+    assert cluster.next_job_reads() == baseline
 
 
 @pytest.mark.slow

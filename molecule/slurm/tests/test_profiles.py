@@ -63,6 +63,15 @@ def test_forbidden_is_refused_as_it_starts(cluster, node):
 
 
 @pytest.mark.slow
+def test_a_refusal_on_several_nodes_drains_none(cluster, node):
+    done = cluster.srun('echo reached', '--nodes=2', '--msr-profile=perf', node='c1,c2')
+    assert done.returncode != 0
+    assert "the profile 'perf' is not for user user" in done.stdout
+    assert 'reached' not in done.stdout
+    wait_until(lambda: cluster.idle('c1') and cluster.idle('c2'))
+
+
+@pytest.mark.slow
 def test_a_batch_job_that_is_refused_says_so_in_its_output(cluster, node):
     job = cluster.submit('', '--msr-profile=perf')
     cluster.wait_end(job)

@@ -1,59 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The other way, without a compiled part; then everything off the node."""
 
-import functools
-import json
-import os
-import pathlib
-import subprocess
-
 import pytest
-from cluster import STATE, wait_until
+from cluster import wait_until
 
 pytestmark = pytest.mark.slow
-
-SCENARIO = pathlib.Path(__file__).parents[1]
-CONFIGURATION = '/etc/slurm/slurm.conf'
-
-
-@pytest.fixture
-def playbook(cluster):
-    """Run a playbook on c1; return its exit status, and what Ansible said."""
-
-    def run(name, **variables):
-        done = subprocess.run(
-            [
-                *('ansible-playbook', f'hpc.msr_safe.{name}', '-i', STATE / 'inventory.yml', '-l', 'c1'),
-                *('-e', f'@{SCENARIO}/settings.yml', '-e', json.dumps(variables)),
-            ],
-            env=dict(os.environ, ANSIBLE_NOCOLOR='1', ANSIBLE_FORCE_COLOR='0'),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout
-
-    return run
-
-
-@pytest.fixture
-def role(playbook):
-    return functools.partial(playbook, 'slurm')
-
-
-@pytest.fixture
-def slurm_conf(cluster):
-    """Change slurm.conf everywhere for a test."""
-    before = cluster.read(CONFIGURATION)
-
-    def write(text):
-        for host in (cluster, *cluster.nodes.values()):
-            host.write(CONFIGURATION, text)
-        cluster.run('scontrol reconfigure')
-
-    yield lambda change: write(change(before))
-    write(before)
 
 
 def test_without_prolog_in_slurm_conf_it_says_what_to_write(role):
@@ -83,6 +34,10 @@ def test_scripts(cluster, node, baseline, role, slurm_conf):
     refused = cluster.submit('', '--comment=msr-profile=perf')
     wait_until(lambda: cluster.state(refused) == 'CANCELLED')
     assert "the profile 'perf' is not for user user" in cluster.run(f'scontrol show job {refused}')
+    # c2 has the plugin still, and says it in the job's output: the job is over on one node, and refused on the other
+    refused = cluster.submit('', '--nodes=2', '--comment=msr-profile=perf', node='c1,c2')
+    wait_until(lambda: cluster.state(refused) not in ('PENDING', 'RUNNING', 'COMPLETING', 'CONFIGURING'))
+    wait_until(lambda: cluster.idle('c1') and cluster.idle('c2'))
 
 
 def test_back_to_the_plugin_and_away(cluster, node, playbook, role):

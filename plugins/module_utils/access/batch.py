@@ -60,14 +60,15 @@ def write_masks(machine, addresses, cpu):
     return {address: mask for address, error, mask in told if error not in REFUSALS}
 
 
-def submit_until_settled(descriptor, operations):
-    """Submit the operations, and again those that a refused one held back."""
-    results = submit(descriptor, operations)
+def submit_until_settled(descriptor, operations, submit_once=None):
+    """Submit the operations, and again those that a refused one held back. submit_once: as submit, which it is."""
+    submit_once = submit_once or submit
+    results = submit_once(descriptor, operations)
     if not any(results.errors):
         return results
     waiting = [index for index, error in enumerate(results.errors) if error not in REFUSALS]
     if waiting and len(waiting) < len(results.errors):
-        settled = submit_until_settled(descriptor, pick(operations, waiting))
+        settled = submit_until_settled(descriptor, pick(operations, waiting), submit_once)
         for place, index in enumerate(waiting):
             for column, settled_column in zip(results, settled):
                 column[index] = settled_column[place]
@@ -83,17 +84,27 @@ def submit(descriptor, operations):
     halves[1::16] = array('H', [operations.direction]) * count
     words[2::8] = operations.addresses
     longs[2::4] = operations.values
-    failure = 0
-    try:
-        fcntl.ioctl(descriptor, IOCTL, ARRAY.pack(count, 0, memory.buffer_info()[0]))
-    except OSError as error:
-        failure = error.errno
+    failure = send(descriptor, IOCTL, ARRAY.pack(count, 0, memory.buffer_info()[0]))
     errors = memoryview(memory).cast('i')[1::8].tolist()
     if any(errors):
         errors = [-error for error in errors]
+    require_carried_out(failure, errors, count)
+    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))
+
+
+def send(descriptor, request, argument):
+    """Return the errno of an ioctl, 0 where it had none."""
+    try:
+        fcntl.ioctl(descriptor, request, argument)
+    except OSError as error:
+        return error.errno
+    return 0
+
+
+def require_carried_out(failure, errors, count):
+    """Raise MsrSafeError where a batch failed as a whole (errno), and not for the sake of single operations."""
     if failure and (failure not in OPERATION_ERRORS or not any(errors)):
         raise MsrSafeError(
             'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
             'The kernel log may say more: dmesg | tail.',
         )
-    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))

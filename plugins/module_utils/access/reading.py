@@ -34,6 +34,15 @@ def build_reading(cpus, values, errors):
     return Reading(by_value, by_error)
 
 
+def readings_of(addresses, cpus, results):
+    """Return {address: Reading} of the Results of reading each address on each CPU, those of the first CPU first."""
+    width = len(addresses)
+    return {
+        address: build_reading(cpus, results.values[index::width], results.errors[index::width])
+        for index, address in enumerate(addresses)
+    }
+
+
 def by_cpu(groups):
     """Return {CPU: value} of {value: [CPU]}."""
     return {cpu: value for value, cpus in groups.items() for cpu in cpus}

@@ -4,19 +4,14 @@
 
 from ..hardware.devices import BATCH, device_paths, missing_device
 from . import batch, cpu_devices, operations
-from .reading import build_reading
+from .reading import readings_of
 
 
 def read_registers(machine, addresses, cpus):
     """Read registers on CPUs and return {address: Reading}."""
     if not addresses or not cpus:
         return {}
-    results = carry_out(machine, operations.reads(addresses, cpus))
-    width = len(addresses)
-    return {
-        address: build_reading(cpus, results.values[index::width], results.errors[index::width])
-        for index, address in enumerate(addresses)
-    }
+    return readings_of(addresses, cpus, carry_out(machine, operations.reads(addresses, cpus)))
 
 
 def write_registers(machine, triples):

@@ -20,16 +20,17 @@ Problem = collections.namedtuple('Problem', 'address name cpu error')
 Problem.__doc__ = """One register of one CPU that could not be read or written, and why in words."""
 
 
-def carry_out_writes(machine, writes, write_all=write_registers):
+def carry_out_writes(machine, writes, write_all=write_registers, read_all=read_registers):
     """Carry out the writes in one batch, read back, and return the Problems met.
 
-    write_all: what writes them, as write_registers does; that of a Lease brings them back one day.
+    write_all: what writes them, as write_registers does; that of a Lease brings them back one day. read_all: what
+    reads them back, as read_registers does.
     """
     errors = write_all(machine, [(write.cpu, write.address, write.after) for write in writes])
     problems = [problem_of(write, write.cpu, describe_error(error)) for write, error in zip(writes, errors) if error]
     written = [write for write, error in zip(writes, errors) if not error]
     try:
-        return problems + not_taken(machine, written)
+        return problems + not_taken(machine, written, read_all)
     except MsrSafeError as error:
         return problems + [
             problem_of(write, write.cpu, 'written, but not read back: ' + error.problem) for write in written
@@ -41,10 +42,10 @@ def problem_of(register, cpu, error):
     return Problem(register.address, register.name, cpu, error)
 
 
-def not_taken(machine, written):
+def not_taken(machine, written, read_all=read_registers):
     """Return a Problem for each write whose register does not hold the value now."""
     addresses = sorted({write.address for write in written})
-    current = read_registers(machine, addresses, sorted({write.cpu for write in written}))
+    current = read_all(machine, addresses, sorted({write.cpu for write in written}))
     values = {address: by_cpu(reading.values) for address, reading in current.items()}
     errors = {address: by_cpu(reading.errors) for address, reading in current.items()}
     problems = []

@@ -11,7 +11,7 @@ from ..hardware.watchdog import describe_risk, observe_watchdog
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import code_name, registers_of
 from ..registers.register import Registers
-from .active import INSTALLED_LIST, read_active_list, read_installed_list, with_names
+from .active import INSTALLED_LIST, installed_list_path, read_active_list, read_installed_list, with_names
 from .approved_list import digest_list, parse_list, read_list_text, render_list
 from .counters import activate_for_users, programs_counters
 from .difference import compare_lists
@@ -76,13 +76,14 @@ def line_of(cpu):
 
 def installed_for(machine):
     """Return the line of the node's file that says which processor it is for, or None."""
-    cpu = cpu_of_text(machine.read_text(INSTALLED_LIST) or '')
+    cpu = cpu_of_text(machine.read_text(installed_list_path(machine)) or '')
     return cpu and cpu_line(cpu['vendor'], cpu['family'], cpu['model'], cpu['name'])
 
 
 def allowed_at_boot(machine):
     """Return the addresses (texts) that were allowed when the node's list was put there."""
-    return [address for address in header_line(machine.read_text(INSTALLED_LIST) or '', ALLOWED).split(', ') if address]
+    text = machine.read_text(installed_list_path(machine)) or ''
+    return [address for address in header_line(text, ALLOWED).split(', ') if address]
 
 
 def read_names(machine):

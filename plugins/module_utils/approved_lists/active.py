@@ -8,12 +8,16 @@ import os
 import struct
 
 from ..errors import MsrSafeError
+from ..hardware.cpu import describe_cpu, list_name, read_cpu
 from ..hardware.devices import approved_list_device
+from ..layout import SETTINGS
 from ..machine import unreadable
 from .approved_list import digest_list, parse_entries, parse_list, render_list
 
 # The list that the service activates at boot; also where names and kinds come from.
-INSTALLED_LIST = '/etc/msr-safe/approved_list'
+INSTALLED_LIST = SETTINGS + '/approved_list'
+# In an image, the lists of all CPUs that may boot it, by their names: al_0655
+LISTS = SETTINGS + '/approved_lists'
 
 # MSR_SAFE_COMMIT, _IO('c', 0xA6), of include/uapi/msr_safe.h; struct msr_safe_commit: u32 size, flags
 COMMIT = 0x63A6
@@ -31,10 +35,30 @@ def read_active_list(machine):
     return parse_entries(text, device)
 
 
+def installed_list_path(machine):
+    """Return the path of the node's own list: a file of its own, or that for its CPU of those that its image has."""
+    if machine.exists(INSTALLED_LIST) or not machine.exists(LISTS):
+        return INSTALLED_LIST
+    return '%s/%s' % (LISTS, list_name(read_cpu(machine)))
+
+
+def require_installed_list(machine):
+    """Return installed_list_path. Raises MsrSafeError where the image was not prepared for this CPU."""
+    path = installed_list_path(machine)
+    if path != INSTALLED_LIST and not machine.exists(path):
+        raise MsrSafeError(
+            'The image of this node was not prepared for its CPU, %s: there is no %s.'
+            % (describe_cpu(read_cpu(machine)), path),
+            'Apply the role hpc.msr_safe.msr_safe to the image with this CPU, too (msr_safe_cpus), or to this node.',
+        )
+    return path
+
+
 def read_installed_list(machine):
-    """Return the entries of the node's own list file; [] where it is absent."""
-    text = machine.read_text(INSTALLED_LIST)
-    return parse_list(text, INSTALLED_LIST) if text else []
+    """Return the entries of the node's own list; [] where it is absent."""
+    path = installed_list_path(machine)
+    text = machine.read_text(path)
+    return parse_list(text, path) if text else []
 
 
 def with_names(entries, named):

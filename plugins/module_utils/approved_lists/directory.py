@@ -78,6 +78,23 @@ def cpu_of_name(name):
     return {'family': int(match.group(1), 16), 'model': int(match.group(2), 16)}
 
 
+def named_cpu(text):
+    """Return the processor that a user's text names: ``06_55``, ``al_0655``. Raises MsrSafeError."""
+    cpu = cpu_of_name(text) or cpu_of_name('al_' + text)
+    if cpu is None:
+        raise MsrSafeError(
+            '%s is not a CPU.' % text, 'Write family and model as the lists do, in hexadecimal: 06_55, or al_0655.'
+        )
+    return cpu
+
+
+def cpus_of_lists(directories):
+    """Return the processors that there are lists for in directories, by name. Raises MsrSafeError."""
+    found = [cpu_of_name(name) for directory in directories for name in file_names(directory)]
+    cpus = {list_name(cpu): cpu for cpu in found if cpu}
+    return [cpus[name] for name in sorted(cpus)]
+
+
 def cpu_meant_by(name):
     """Return the processor that a file's name means, also of a copy that is called al_0655.txt or al_0655_old."""
     copy = COPY.match(name)

@@ -11,6 +11,7 @@ from ..numbers import MAX_MASK
 from ..policy.control import title_of_change
 from ..policy.expectation import Node, expect
 from ..policy.statement import parse_policy
+from ..provisioning.deferred import of_every_node
 from .category import STATES, category_of_register, state_of
 from .classes import classes_of, cpus_of
 from .facts import compare_facts, find_missing
@@ -32,6 +33,7 @@ def compare(run, baseline=None):
     """
     comparing = Comparing(run)
     comparing.find_failures()
+    comparing.find_deferred()
     find_missing(comparing.classes, comparing.findings)
     # What goes first about a bit is what is said of it
     comparing.with_policy()
@@ -89,6 +91,20 @@ class Comparing:
                 else:
                     text = 'could not be observed: %s' % message
                 self.findings.add('unreachable', 'node', None, '', [], [name], text)
+
+    def find_deferred(self):
+        """What the role could not do on a node yet is a finding, with the reason, and of many nodes the day."""
+        groups = {name: each.group for each in self.classes for name in each.nodes}
+        alike = collections.OrderedDict()
+        for name, node in self.run.nodes.items():
+            for each in node.deferred:
+                key = (groups.get(name), each['what'], of_every_node(each['why']), each['since'][:10])
+                alike.setdefault(key, []).append((name, each))
+        for (group, what, why, since), found in alike.items():
+            if len(found) == 1:
+                why, since = found[0][1]['why'], found[0][1]['since']
+            text = '%s, waits since %s: %s' % (what, since, why)
+            self.findings.add('deferred', 'node', group, '', [], [name for name, _each in found], text)
 
     def with_policy(self):
         """Compare each node with the policy that is for it."""

@@ -4,8 +4,9 @@
 
 import hashlib
 
+from ..access import operator
 from ..access.reading import describe_error
-from ..access.registers import observe_access, read_registers
+from ..access.registers import observe_access
 from ..approved_lists.active import read_active_list, read_installed_list, with_names
 from ..approved_lists.approved_list import digest_list
 from ..errors import MsrSafeError
@@ -17,15 +18,18 @@ from ..hardware.kernel_module import observe_loaded_module
 from ..hardware.module_file import read_module_file
 from ..hexadecimal import format_address, format_value
 from ..layout import POLICY, installed_module
+from ..provisioning.deferred import read_deferred
+from ..settings.definitions import unpack
 from .moving import is_compared
 
 CPUS = '/sys/devices/system/cpu'
 FIRMWARE = '/sys/class/dmi/id'
 
 
-def observe_for_audit(machine):
+def observe_for_audit(machine, definitions=()):
     """Return what an audit compares, as plain data. Never changes anything.
 
+    definitions: of registers that are looked at whatever the list says, as far as this processor has them.
     Works with any msr-safe on the node, and without one. The shape is the
     RETURN of msr_audit_info. Raises MsrSafeError where what is there may not be read.
     """
@@ -43,7 +47,8 @@ def observe_for_audit(machine):
         'module': observe_module(machine, kernel),
         'approved_list': approved_list,
         'policy': digest(machine.read(POLICY)),
-        'registers': observe_registers(machine, entries, parse_cpulist(cpu['online'])),
+        'deferred': read_deferred(machine),
+        'registers': observe_registers(machine, [*entries, *unlisted(entries, definitions, cpu)], cpu),
     }
 
 
@@ -101,18 +106,28 @@ def observe_list(machine):
     }, with_names(entries, installed)
 
 
-def observe_registers(machine, entries, cpus):
+def unlisted(entries, definitions, cpu):
+    """Return those of the registers in definitions that a list lacks."""
+    listed = {entry.address for entry in entries}
+    registers = unpack(definitions, cpu).by_address.values()
+    return [register for register in registers if register.address not in listed]
+
+
+def observe_registers(machine, entries, cpu):
     """Return ``{address: [{value: cpulist}, {why it could not be read: cpulist}]}`` of what is compared.
+
+    entries: of the list, or registers, with address, name and kind.
 
     Entries without a name or kind are read, too: the controller, which has the table, tells.
     """
     if not observe_access(machine):
         return {}
-    addresses = [entry.address for entry in entries if is_compared(entry.name, entry.kind)]
+    addresses = sorted(entry.address for entry in entries if is_compared(entry.name, entry.kind))
+    readings = operator.read_registers(machine, addresses, parse_cpulist(cpu['online']))
     return {
         format_address(address): [
             {format_value(value): format_cpulist(cpus) for value, cpus in reading.values.items()},
             {describe_error(error): format_cpulist(cpus) for error, cpus in reading.errors.items()},
         ]
-        for address, reading in read_registers(machine, addresses, cpus).items()
+        for address, reading in readings.items()
     }

@@ -20,9 +20,11 @@ observed, as a dictionary], each once; nodes: {name: Node}; findings: what the c
 counts: {state: how many nodes}. Both are empty before the comparison.
 """
 
-Node = collections.namedtuple('Node', 'failure facts registers equal policy')
+Node = collections.namedtuple('Node', 'failure facts registers equal policy deferred')
+Node.__new__.__defaults__ = ([],)
 Node.__doc__ = """A node: why it could not be observed, or None; the index of its facts; the indexes of its readings as
-text (``0-99,140``); what the site says is equal on equal nodes {name: text}; its policy, a list of statements."""
+text (``0-99,140``); what the site says is equal on equal nodes {name: text}; its policy, a list of statements; the
+work of the role that waits there, as of read_deferred."""
 
 
 class Recorder:
@@ -34,13 +36,18 @@ class Recorder:
 
     def add(self, name, observation, equal=None, policy=None):
         """Add what msr_audit_info returned of a node."""
-        facts = {key: value for key, value in observation.items() if key != 'registers'}
+        facts = {key: value for key, value in observation.items() if key not in ('registers', 'deferred')}
         indexes = [
             self.number(self.readings, self.run.readings, (address, values, errors))
             for address, (values, errors) in sorted(observation['registers'].items())
         ]
         self.run.nodes[name] = Node(
-            None, self.number(self.facts, self.run.facts, facts), fold_indexes(indexes), texts(equal), policy or []
+            None,
+            self.number(self.facts, self.run.facts, facts),
+            fold_indexes(indexes),
+            texts(equal),
+            policy or [],
+            observation.get('deferred', []),
         )
 
     def add_failure(self, name, kind, message, equal=None):
@@ -119,7 +126,12 @@ def parse_content(content):
 
 def parse_node(node, readings, facts):
     parsed = Node(
-        node.get('failure'), node.get('facts'), node.get('registers', ''), node.get('equal', {}), node.get('policy', [])
+        node.get('failure'),
+        node.get('facts'),
+        node.get('registers', ''),
+        node.get('equal', {}),
+        node.get('policy', []),
+        [{key: str(each[key]) for key in ('what', 'why', 'since')} for each in node.get('deferred', [])],
     )
     indexes = unfold_indexes(parsed.registers)
     if indexes and max(indexes) >= readings:

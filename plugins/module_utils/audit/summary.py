@@ -138,7 +138,7 @@ def names_in(comparison, state):
 
 def is_for_role(finding):
     """Return whether the role msr_safe undoes a difference."""
-    return finding.category in ('missing', 'list') or finding.source == 'policy'
+    return finding.category in ('missing', 'list', 'deferred') or finding.source == 'policy'
 
 
 def is_for_restore(finding):

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..errors import MsrSafeError
+from ..machine import root_remedy
 
 
 def exit_status(name, function, *arguments):
@@ -24,7 +25,9 @@ def exit_status(name, function, *arguments):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        say('%s: cannot write the output: %s\n' % (name, error.strerror), sys.stderr)
+        what = 'cannot write the output' if error.filename is None else error.filename
+        remedy = root_remedy(error)
+        say('%s: %s: %s.%s\n' % (name, what, error.strerror, ' ' + remedy if remedy else ''), sys.stderr)
         return 1
 
 

@@ -40,6 +40,8 @@ EPILOGS_TIME = 60
 INTERVAL = 0.2
 # Seconds for a question to Slurm from `check`: a health check has no more.
 CHECK_TIME = 1
+# Seconds that a boot waits for a slurmctld that can be told to drain the node, and between two tries.
+DRAIN_TIME, DRAIN_INTERVAL = 300, 10
 
 REFUSED = 3
 FLAGS = ('syslog', 'cancel_refused', 'alone')
@@ -205,7 +207,7 @@ def begin_job(machine, options, settings, job, manager):
         raise
     except MsrSafeError as error:
         tally(machine, began, 'prolog_seconds', failures=1)
-        return failed(options, manager, settings.prolog_failure, job.id, error)
+        return failed(options, manager, settings.prolog_failure, 'job ' + job.id, error)
     tally(machine, began, 'prolog_seconds', jobs=1, restores=restores_in(lines))
     log(options, lines)
     return 0
@@ -260,10 +262,23 @@ def end_job(machine, options, settings, job, manager):
             lines = end(machine, job, settings, manager)
     except MsrSafeError as error:
         tally(machine, began, 'epilog_seconds', failures=1)
-        return failed(options, manager, settings.epilog_failure, job.id, error)
+        return failed(options, manager, settings.epilog_failure, 'job ' + job.id, error)
     tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
     log(options, lines)
+    if settings.admin_comment == 'changes':
+        comment(options, manager, job, lines)
     return 0
+
+
+def comment(options, manager, job, lines):
+    """Have the job's own record say what was brought back after it; jobs that changed nothing cost Slurm nothing."""
+    head = 'job %s: ' % job.id
+    changes = [' '.join(line[len(head) :].split()) for line in lines if line.startswith(head) and ' -> ' in line]
+    if changes:
+        try:
+            manager.comment(job.id, 'msr-safe: restored on %s: %s' % (job.node, ', '.join(changes)))
+        except MsrSafeError as error:
+            log(options, ['job %s: its AdminComment does not say so: %s' % (job.id, one_line(error))])
 
 
 CYCLE = {'prolog': prolog, 'epilog': epilog, 'start': start, 'end': finish}
@@ -307,18 +322,25 @@ def restores_in(lines):
     return len([line for line in lines if ' -> ' in line])
 
 
-def failed(options, manager, policy, job, error):
-    """Drain the node, or go on, as the settings say; return the exit status."""
-    reason = 'msr-safe: job %s: %s' % (job, one_line(error))
+def failed(options, manager, policy, what, error):
+    """Drain the node, or go on, as the settings say; return the exit status. what: failed, in words."""
+    reason = 'msr-safe: %s: %s' % (what, one_line(error))
     log(options, [reason], urgent=True)
     if policy == 'tolerate':
         return 0
+    drained(options, manager, reason)
+    # Slurm drains it, too, for the exit status
+    return 1
+
+
+def drained(options, manager, reason):
+    """Drain the node, and return whether that could be told to Slurm."""
     try:
         manager.drain(reason)
+        return True
     except MsrSafeError as problem:
-        # Slurm drains it, too, for the exit status
         log(options, ['the reason could not be told to Slurm: ' + one_line(problem)], urgent=True)
-    return 1
+        return False
 
 
 def one_line(error):
@@ -342,11 +364,57 @@ def take_baseline(machine, options, settings, manager):
 
 
 def bring_to_baseline(machine, options, settings, manager):
-    if options.boot and read_records(machine):
-        log(options, ['jobs are on this node: the registers are left as they are'])
-        return 0
+    if options.boot:
+        return come_up(machine, options, settings, manager)
     log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
     return 0
+
+
+def come_up(machine, options, settings, manager):
+    """Bring the registers to the baseline as the node boots; return the exit status.
+
+    Where that cannot be, the node is drained, with the reason, and slurmd may start: a slurmd that is missing tells
+    nobody why.
+    """
+    if read_records(machine):
+        log(options, ['jobs are on this node: the registers are left as they are'])
+        return 0
+    try:
+        require_module(machine)
+        log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
+        return 0
+    except MsrSafeError as error:
+        reason = 'msr-safe: at boot: ' + one_line(error)
+        log(options, [reason], urgent=True)
+        return 0 if settings.prolog_failure == 'tolerate' or drained(options, Patient(manager), reason) else 1
+
+
+def require_module(machine):
+    """Raise MsrSafeError, as msr-safe.service does, where no msr-safe is in the kernel and none can be loaded."""
+    from ..hardware.devices import approved_list_device
+    from ..hardware.kernel_module import load_at_boot
+
+    try:
+        approved_list_device(machine)
+    except MsrSafeError:
+        load_at_boot(machine)
+
+
+class Patient:
+    """A resource manager that is asked again for a while: as a cluster is switched on, nodes are up before it."""
+
+    def __init__(self, manager):
+        self.manager = manager
+
+    def drain(self, reason):
+        deadline = time.monotonic() + DRAIN_TIME
+        while True:
+            try:
+                return self.manager.drain(reason)
+            except MsrSafeError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(DRAIN_INTERVAL)
 
 
 def check(machine, options, settings, environment):

@@ -9,10 +9,16 @@ import re
 import sys
 
 from ..approved_lists.activation import allowed_at_boot, carry_out_activation, plan_activation
-from ..approved_lists.active import INSTALLED_LIST, read_active_list, read_named_list
+from ..approved_lists.active import (
+    INSTALLED_LIST,
+    installed_list_path,
+    read_active_list,
+    read_named_list,
+    require_installed_list,
+)
 from ..approved_lists.approved_list import digest_list, parse_lines, parse_list, read_list, read_list_text, render_list
 from ..approved_lists.difference import compare_lists, describe_difference
-from ..approved_lists.directory import cpu_meant_by, cpu_of_name, is_odd, select_list
+from ..approved_lists.directory import cpu_meant_by, is_odd, named_cpu, select_list
 from ..approved_lists.header import cpu_of_text, require_this_cpu
 from ..approved_lists.lint import REFUSE, TIERS, WARN, lint
 from ..approved_lists.node_file import SOURCE, header_line
@@ -20,6 +26,7 @@ from ..approved_lists.tool import missing, needs_on, parse_uses
 from ..approved_lists.tool_table import HOW, TOOLS
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, list_name, read_cpu
+from ..hardware.kernel_module import load_at_boot
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
 from ..registers.of_cpu import is_known, registers_of
@@ -85,6 +92,7 @@ def build_parser():
         % INSTALLED_LIST,
     )
     loading.add_argument('file', metavar='FILE', nargs='?', default=INSTALLED_LIST)
+    loading.add_argument('--module', action='store_true', help='load the kernel module first, as at boot')
     loading.add_argument(
         '--for-this-cpu-anyway', action='store_true', help='load a list although it is for another CPU than this one'
     )
@@ -248,17 +256,19 @@ def changed(difference, registers):
 
 
 def load(machine, options):
-    allowed = options.allow_unsafe
-    if options.file == INSTALLED_LIST:
-        allowed = allowed + allowed_at_boot(machine)
+    if options.module:
+        load_at_boot(machine)
+    path, allowed = options.file, options.allow_unsafe
+    if path == INSTALLED_LIST:
+        path, allowed = require_installed_list(machine), allowed + allowed_at_boot(machine)
     activation = plan_activation(
-        machine, path=options.file, persist=False, allow_unsafe=allowed, any_cpu=options.for_this_cpu_anyway
+        machine, path=path, persist=False, allow_unsafe=allowed, any_cpu=options.for_this_cpu_anyway
     )
     notes = carry_out_activation(machine, activation)
     activation = activation._replace(warnings=activation.warnings + notes)
     for warning in [] if options.json else activation.warnings:
         say('msr-safe: warning: %s\n' % warning, sys.stderr)
-    return report(options, activation, options.file)
+    return report(options, activation, path)
 
 
 def clear(machine, options):
@@ -383,7 +393,7 @@ def error_of(function, *arguments):
 
 def cpu_of_node(machine):
     """Return the processor of this machine where it is a node with a list of its own, or None."""
-    return read_cpu(machine) if machine.exists(INSTALLED_LIST) else None
+    return read_cpu(machine) if machine.exists(installed_list_path(machine)) else None
 
 
 def cpu_problems(path, text, entries, cpu, registers, allowed):
@@ -422,14 +432,6 @@ def spell_problem(problem):
     return '%s: %s: %s' % (place, problem['level'], problem['message'])
 
 
-def named_cpu(text):
-    """Return the processor that --cpu names. Raises MsrSafeError."""
-    cpu = cpu_of_name(text) or cpu_of_name('al_' + text)
-    if cpu is None:
-        raise MsrSafeError('%s is not a CPU.' % text, 'Write family and model as the lists do, in hexadecimal: 06_55.')
-    return cpu
-
-
 def select(machine, options):
     cpu = named_cpu(options.cpu) if options.cpu else read_cpu(machine)
     odd = []
@@ -441,7 +443,8 @@ def select(machine, options):
     elif options.cpu:
         raise MsrSafeError('This node has the list of its own CPU only.', 'Name the directories that hold lists.')
     else:
-        path, hidden, why = INSTALLED_LIST, [], why_installed(machine)
+        path, hidden = require_installed_list(machine), []
+        why = why_installed(machine, path)
     lines = ['%s' % path, 'for   %s' % describe_cpu(cpu), 'why   %s' % why]
     lines += ['over  %s' % other for other in hidden]
     lines += ['not   %s: its name means no CPU' % other for other in odd]
@@ -462,14 +465,14 @@ def why_selected(cpu, path, directories):
     return why + ('; not in %s' % ', '.join(before) if before else '')
 
 
-def why_installed(machine):
-    """Return what this node's list is, in words. Raises MsrSafeError where it has none."""
-    text = read_list_text(machine, INSTALLED_LIST)
+def why_installed(machine, path):
+    """Return what this node's list, in a file, is, in words. Raises MsrSafeError where it has none."""
+    text = read_list_text(machine, path)
     source = header_line(text, SOURCE)
-    in_force = digest_list(read_active_list(machine)) == digest_list(parse_list(text, INSTALLED_LIST))
+    in_force = digest_list(read_active_list(machine)) == digest_list(parse_list(text, path))
     return '%s%s' % (
         'Ansible put %s there' % source if source else 'somebody put it there',
-        '; it is active' if in_force else '; another list is active (msr-safe diff %s)' % INSTALLED_LIST,
+        '; it is active' if in_force else '; another list is active (msr-safe diff %s)' % path,
     )
 
 

@@ -5,7 +5,7 @@
 import re
 
 from ..errors import MsrSafeError
-from .devices import PARAMETERS, device_holders
+from .devices import PARAMETERS, ROLE_REMEDY, device_holders
 
 NAME = 'msr_safe'
 SYSFS = '/sys/module/msr_safe'
@@ -54,6 +54,23 @@ def load_module(machine):
             'The kernel does not load %s: %s' % (NAME, output.strip()),
             'What it said: %s' % (kernel_log(machine) or 'nothing in the log; try dmesg'),
         )
+
+
+def load_at_boot(machine):
+    """Load the installed module, unless it is in the kernel. Raises MsrSafeError of one line, for the journal."""
+    code, output = machine.run(['modprobe', NAME])
+    if code == 0:
+        return
+    release = machine.read_text('/proc/sys/kernel/osrelease')
+    if 'not found' in output:
+        raise MsrSafeError(
+            'There is no module msr_safe for kernel %s on this node: no user may use registers. %s'
+            % (release, ROLE_REMEDY)
+        )
+    raise MsrSafeError(
+        'Kernel %s does not load the module msr_safe: %s: no user may use registers; dmesg may say more.'
+        % (release, ' '.join(output.split()))
+    )
 
 
 def unload_module(machine):

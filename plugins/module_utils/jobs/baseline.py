@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""The baseline: what the registers of a node hold while no job runs, kept over reboots."""
+"""The baseline: what the registers of a node hold while no job runs, kept over reboots.
+
+Where the node has a policy, that says what its bits hold; the file keeps what they held, for when it says it no more.
+A ``policy`` is {address: {CPU: (bits, mask)}} here.
+"""
 
 import collections
 from array import array
@@ -76,15 +80,16 @@ def whose_baseline(machine, baseline):
     return None if same else '%(model_name)s (stepping %(stepping)s)' % dict({'stepping': '?'}, **baseline['cpu'])
 
 
-def compare_with_baseline(machine, baseline, entries, adopts=False):
-    """Return the Difference between what the registers of a list hold and the baseline.
+def compare_with_baseline(machine, baseline, entries, policy, adopts=False):
+    """Return the Difference between what the registers of a list hold and the baseline, or a policy.
 
-    Only what jobs can change is looked at: bits that the list lets be written, of configuration. CPUs that are offline
-    are left out: nothing runs on them. adopts: what the baseline does not know becomes part of it, as nobody could
-    have changed it yet, and so does what the kernel writes; otherwise the former is a problem.
+    Only what jobs can change is looked at: bits that the list lets be written, of configuration, or of what a driver
+    would rewrite where the policy says that there is none. CPUs that are offline are left out: nothing runs on them.
+    adopts: what the baseline does not know becomes part of it, as nobody could have changed it yet, and so does what
+    the kernel writes; otherwise the former is a problem.
     """
     entries = [named(entry, baseline) for entry in entries if entry.mask]
-    entries = [entry for entry in entries if entry.kind == 'configuration']
+    entries = [entry for entry in entries if entry.kind == 'configuration' or entry.address in policy]
     if not entries:
         return Difference([], [])
     cpus = online_cpus(machine)
@@ -93,13 +98,15 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
     writes, problems, adopted = [], [], False
     for index, entry in enumerate(entries):
         register, now = baseline['registers'].get(format_address(entry.address)), results.values[index::width]
-        if register and not fails and covers(register) and now == expected(register, len(cpus)):
+        of_policy = policy.get(entry.address, {})
+        if register and not (fails or of_policy) and covers(register) and now == expected(register, len(cpus)):
             continue
         reading = build_reading(cpus, now, results.errors[index::width])
         if adopts and register and is_of_the_kernel(entry.address):
-            baseline['registers'][format_address(entry.address)] = build_register(entry, reading)
+            register = baseline['registers'][format_address(entry.address)] = build_register(entry, reading)
             adopted = True
-            continue
+        if entry.kind != 'configuration':
+            register = build_register(entry, reading)
         saved = saved_of(entry, register, cpus)
         newcomers = set(cpus).difference(*saved.values.values(), *saved.errors.values())
         if newcomers and adopts:
@@ -109,7 +116,7 @@ def compare_with_baseline(machine, baseline, entries, adopts=False):
                 (),
                 True,
             )
-        more_writes, more_problems = compare(saved, reading, set(newcomers), None)
+        more_writes, more_problems = compare(with_policy(saved, of_policy), reading, set(newcomers), None)
         writes += more_writes
         problems += [
             each._replace(error='not in the baseline') if each.cpu in newcomers else each for each in more_problems
@@ -163,6 +170,17 @@ def saved_of(entry, register, cpus):
     return Saved(entry.address, entry.name, entry.kind, entry.mask, *found)
 
 
+def with_policy(saved, of_policy):
+    """Return a Saved with the bits that the policy gives it, {CPU: (bits, mask)}."""
+    if not of_policy:
+        return saved
+    values = {}
+    for cpu, value in by_cpu(saved.values).items():
+        bits, mask = of_policy.get(cpu, (0, 0))
+        values.setdefault((value & ~mask) | bits, []).append(cpu)
+    return saved._replace(values=values)
+
+
 def adopt(baseline, entry, reading, newcomers):
     """Take what a register holds on CPUs into the baseline: it was taken without them."""
     register = baseline['registers'].setdefault(format_address(entry.address), build_register(entry, Reading({}, {})))
@@ -177,17 +195,19 @@ def adopt(baseline, entry, reading, newcomers):
     baseline['cpus'] = format_cpulist([*parse_cpulist(baseline['cpus']), *newcomers])
 
 
-def columns_of(machine, baseline, entries):
+def columns_of(machine, baseline, entries, policy):
     """Return (the CPUs that are online, {address: (mask, [value on each CPU])}) of what jobs can change.
 
-    Registers that no CPU has are left out; None where the baseline does not tell a value for all CPUs.
+    Registers that no CPU has are left out; None where baseline and policy do not tell a value for all CPUs.
     """
     cpus, columns = online_cpus(machine), {}
     for entry in entries:
         register = baseline['registers'].get(format_address(entry.address))
-        if not entry.mask or entry.kind != 'configuration':
+        if not entry.mask or (entry.kind != 'configuration' and entry.address not in policy):
             continue
-        saved = saved_of(entry, register, cpus)
+        if entry.kind != 'configuration':
+            return None  # Some of its bits are the policy's, and what the others hold is nobody's
+        saved = with_policy(saved_of(entry, register, cpus), policy.get(entry.address))
         if not saved.values and sum(map(len, saved.errors.values())) == len(cpus):
             continue
         values = by_cpu(saved.values)

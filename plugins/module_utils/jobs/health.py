@@ -6,6 +6,7 @@ import collections
 
 from ..errors import MsrSafeError
 from ..hardware.devices import approved_list_device
+from ..policy.of_node import bits_of_policy
 from .bare_list import ADDRESS, unite
 from .baseline import BASELINE, compare_with_baseline, read_baseline, whose_baseline
 from .job import GONE
@@ -76,14 +77,15 @@ def examine_registers(machine, lists, records):
         readable = {int(line[ADDRESS], 16) for line in shown if line and not line.startswith('#')}
         entries = [entry for entry in lists.every() if entry.mask and entry.kind == 'configuration']
         seen = [entry for entry in entries if entry.address in readable]
-        difference = compare_with_baseline(machine, baseline, seen)
+        policy, faults = bits_of_policy(machine)
+        difference = compare_with_baseline(machine, baseline, seen, policy)
     except MsrSafeError as error:
         return Finding(what, BAD, one_line(error))
     said = describe_writes(difference.writes)
     if difference.problems:
         said.append(describe_problems(difference.problems))
-    if said:
-        return Finding(what, BAD, 'not as in the baseline: ' + '; '.join(said))
+    if said or faults:
+        return Finding(what, BAD, '; '.join((['not as in the baseline: ' + '; '.join(said)] if said else []) + faults))
     words = '%d of %d are at the baseline' % (len(seen), len(entries))
     if len(seen) == len(entries):
         return Finding(what, GOOD, words)

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The image of a node between jobs: all that a prolog or an epilog looks at when all is as usual, ready for use.
 
-It is made where the baseline, a list, a profile or the CPUs that are online have changed, and kept in /run for root
-only.
+It is made where the baseline, the policy, a list, a profile or the CPUs that are online have changed, and kept in /run
+for root only.
 """
 
 import marshal
@@ -13,8 +13,8 @@ from array import array
 
 from ..access.operations import reads
 from ..access.registers import carry_out
-from ..layout import STATE
-from .profile import NODE_LIST, list_path
+from ..layout import POLICY, STATE
+from .profile import IMAGE_LISTS, NODE_LIST, list_path
 from .record import DIRECTORY, write_bytes
 
 PATH = os.path.dirname(DIRECTORY) + '/image'
@@ -77,7 +77,7 @@ def write_image(machine, settings, image):
 
 def stamp_of(machine, settings):
     """Return what tells whether an image is of this node as it is: when its files were written, and who reads it."""
-    paths = [BASELINE, NODE_LIST, *[list_path(name) for name in settings.profiles]]
+    paths = [BASELINE, POLICY, NODE_LIST, IMAGE_LISTS, *[list_path(name) for name in settings.profiles]]
     sets = [profile.sets for profile in settings.profiles.values()]
     return [sys.hexversion, machine.read_text(ONLINE), sets, *[stamp_of_file(machine.path(path)) for path in paths]]
 

@@ -32,12 +32,12 @@ class Lists:
 
     def entries_of(self, name):
         """Return the entries of a list, with names and kinds. Raises MsrSafeError."""
-        from ..approved_lists.active import read_installed_list  # Most prologs need none of this
+        from ..approved_lists.active import installed_list_path, read_installed_list  # Most prologs need none of this
         from ..approved_lists.approved_list import read_list
         from ..approved_lists.header import require_cpu_of_header
         from ..hardware.cpu import read_cpu
 
-        path = list_path(name)
+        path = list_path(name) if name else installed_list_path(self.machine)
         # A disk that moved to another node brings lists of another CPU along
         require_cpu_of_header(self.machine.read_text(path) or '', path, read_cpu(self.machine))
         return read_list(self.machine, path) if name else read_installed_list(self.machine)

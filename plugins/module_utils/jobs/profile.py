@@ -10,6 +10,8 @@ from ..layout import SETTINGS
 DIRECTORY = SETTINGS + '/profiles'
 # Also approved_lists/active.py has it, with all that reads lists: more than most prologs need
 NODE_LIST = SETTINGS + '/approved_list'
+# Of a node of an image, those of all its CPUs
+IMAGE_LISTS = SETTINGS + '/approved_lists'
 
 # As files/spank/profiles.c has it.
 LETTERS = frozenset('abcdefghijklmnopqrstuvwxyz0123456789_-')

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""The restoration of registers to the baseline, and which could not be restored."""
+"""The restoration of registers to the baseline and the policy, and which could not be restored."""
 
 import collections
 import contextlib
@@ -19,6 +19,7 @@ from ..approved_lists.approved_list import parse_entries
 from ..approved_lists.counters import forbidden_bits
 from ..errors import MsrSafeError
 from ..hexadecimal import format_address
+from ..policy.of_node import bits_of_policy
 from .bare_list import bare, reading
 from .baseline import REMEDY, columns_of, compare_with_baseline, read_baseline, take_baseline
 from .image import build_image, write_image
@@ -35,6 +36,7 @@ Restored.__doc__ = """What was written, a line each, the Problems met, and the a
 def to_baseline(machine, settings, lists, adopts=False):
     """Bring all registers that a job could change to the baseline, and return what was done as Restored.
 
+    Of the bits that the policy of the node speaks of, it is that which says what they are to hold.
     A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves these registers
     approved for reading.
     """
@@ -52,15 +54,15 @@ def to_baseline(machine, settings, lists, adopts=False):
         known = baseline['registers']
         # A profile may be new since they began; the next prolog takes its registers into the baseline
         entries = [each for each in entries if each.address in of_jobs or format_address(each.address) in known]
-    restored = bring_back(machine, baseline, entries, adopts)
-    if adopts and not restored.problems:
-        make_image(machine, settings, lists, baseline, entries)
-    return restored
+    policy, faults = bits_of_policy(machine)
+    restored = bring_back(machine, baseline, entries, policy, adopts)
+    if adopts and not restored.problems and not faults:
+        make_image(machine, settings, lists, columns_of(machine, baseline, entries, policy), entries)
+    return restored._replace(lines=['left to the baseline: ' + fault for fault in faults] + restored.lines)
 
 
-def make_image(machine, settings, lists, baseline, entries):
-    """Make the image of the node, unless some registers of it are on some CPUs only."""
-    found = columns_of(machine, baseline, entries)
+def make_image(machine, settings, lists, found, entries):
+    """Make the image of the node, unless some registers of it are on some CPUs only. found: as of columns_of."""
     if found:
         cpus, columns = found
         for name in ('', *settings.profiles):
@@ -82,11 +84,12 @@ def changed_by(machine, lists):
     entries = [entry for entries in lists.lists_of_jobs() for entry in entries]
     names = {entry.address: entry for entry in lists.every()}
     entries = [names[entry.address]._replace(mask=entry.mask) for entry in entries]
-    return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries).writes)
+    policy, _faults = bits_of_policy(machine)
+    return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries, policy).writes)
 
 
-def bring_back(machine, baseline, entries, adopts=False):
-    """Bring the registers of a list to the baseline, and return what was done as Restored.
+def bring_back(machine, baseline, entries, policy, adopts=False):
+    """Bring the registers of a list to the baseline, or the policy, and return what was done as Restored.
 
     Nothing is approved for writing while registers are compared, and they are compared until all are as they should
     be. Leaves the list in force for reading. adopts: as of compare_with_baseline.
@@ -94,7 +97,7 @@ def bring_back(machine, baseline, entries, adopts=False):
     done, problems = [], []
     for number in range(ROUNDS + 1):
         put_in_force(machine, reading(bare(entries)))
-        difference = compare_with_baseline(machine, baseline, entries, adopts)
+        difference = compare_with_baseline(machine, baseline, entries, policy, adopts)
         stuck = {(problem.address, problem.cpu) for problem in problems}
         due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
         problems = problems or difference.problems

@@ -18,6 +18,7 @@ CHOICES = collections.OrderedDict(
         ('prolog_failure', ('drain', 'tolerate')),
         ('epilog_failure', ('drain', 'tolerate')),
         ('survivors', ('kill', 'report')),
+        ('admin_comment', ('changes', 'none')),
         ('exclusive', None),
         ('slurm_bin', None),
     ]

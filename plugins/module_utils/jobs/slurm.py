@@ -4,12 +4,15 @@
 
 import contextlib
 import os
+import re
 
 from ..errors import MsrSafeError
 from .job import ENDING, GONE, HERE, Job
 
 # slurmctld keeps a reason of any length; people read it in one line of sinfo.
 REASON_LENGTH = 200
+# Of what all nodes of a job say together; slurmctld keeps it for each job that it knows.
+COMMENT_LENGTH = 1000
 # Seconds for one command: slurmctld may be away, and a command would wait for it.
 COMMAND_TIME = 5
 
@@ -91,6 +94,16 @@ class Slurm:
         """Let no more jobs onto this node."""
         self.command('scontrol', 'update', 'nodename=' + self.node, 'state=drain', 'reason=' + shorten(reason))
 
+    def comment(self, job, text):
+        """Add a text to a job's AdminComment, after what others said there. Raises MsrSafeError.
+
+        Two nodes that do so at once may lose one of the texts: Slurm replaces a comment, it does not add to it.
+        """
+        said = re.search(r'^ *AdminComment=(.*?) *$', self.command('scontrol', 'show', 'job', job), re.MULTILINE)
+        whole = '%s; %s' % (said.group(1), text) if said else text
+        if len(whole) <= COMMENT_LENGTH or not said:
+            self.command('scontrol', 'update', 'jobid=' + job, 'admincomment=' + shorten(whole, COMMENT_LENGTH))
+
     def cancel(self, job, why):
         """End a job, with the reason in what ``scontrol show job`` tells. Raises MsrSafeError where it cannot be ended.
 
@@ -105,7 +118,7 @@ class Slurm:
 GONE_STATES = ('', 'PD', 'CD', 'F', 'CA', 'TO', 'NF', 'OOM', 'BF', 'DL', 'PR', 'RQ', 'RH', 'SE')
 
 
-def shorten(text):
-    """Return a text as one line that is not too long."""
+def shorten(text, length=REASON_LENGTH):
+    """Return a text as one line that is not longer than this."""
     line = ' '.join(text.split())
-    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 3] + '...'
+    return line if len(line) <= length else line[: length - 3] + '...'

@@ -25,3 +25,6 @@ class Told:
 
     def drain(self, _reason):
         """The caller does that, who sees the exit status."""
+
+    def comment(self, _job, _text):
+        """The caller does that, who sees what is printed."""

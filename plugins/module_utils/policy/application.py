@@ -2,27 +2,16 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Making a node hold a policy: observe, plan, write.
 
-What an operator writes need not be on the list of what users may write. Where
-it is not, it is put there for the milliseconds of the write, and read back
-when it is off again: what a user did meanwhile is seen, and is an error.
+What an operator writes need not be on the list of what users may write, and is
+never put there.
 """
 
 import contextlib
-import signal
 
+from ..access import operator
 from ..access.lock import locked
 from ..access.reading import by_cpu, describe_error
-from ..access.registers import read_registers
-from ..access.write import (
-    Write,
-    carried_out,
-    carry_out_writes,
-    not_taken,
-    render_problems,
-    summarize_problems,
-)
-from ..approved_lists.active import activate_list, read_active_list
-from ..approved_lists.approved_list import Entry
+from ..access.write import Write, carried_out, render_problems, summarize_problems
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
 from ..hardware.frequency import frequency_driver
@@ -31,9 +20,6 @@ from ..settings.interpretation import contexts_of
 from ..settings.setting import Plan, name_owner, render_changes, summarize_changes
 from .expectation import Node, expect
 from .statement import parse_policy, registers_named
-
-# These wait until the list is as it was. What cannot wait, SIGKILL, is seen by an audit.
-WAITING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def apply_policy(machine, statements, registers, check=False):
@@ -46,14 +32,12 @@ def apply_policy(machine, statements, registers, check=False):
         plan, notes = plan_policy(machine, statements, registers)
         if check or not plan.writes:
             return plan, notes
-        problems = name_owner(machine, plan, write_opened(machine, plan.writes))
+        problems = name_owner(machine, plan, operator.write(machine, plan.writes))
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems), notes
 
 
 def observe_policy(machine, policy):
-    """Return what a policy would do to a node, as plain data. Changes no register.
-
-    Registers that the list in force lacks are on it, read only, for the moment of the reading.
+    """Return what a policy would do to a node, as plain data. Changes nothing.
 
     policy: ``{'statements', 'definitions' of the registers}``. Shape:
     ``{'before', 'after': texts of the registers that differ, 'notes': [text],
@@ -88,13 +72,18 @@ def require_taken(plan):
         raise MsrSafeError('Not as the policy says:\n' + render_problems(summarize_problems(plan.problems)))
 
 
+def expect_here(machine, statements, registers):
+    """Return (the Expectation of Statements on this machine, {address: Reading} that it was made of)."""
+    cpus, addresses = online_cpus(machine), addresses_of(statements, registers)
+    readings = operator.read_registers(machine, addresses, cpus)
+    node = Node(read_cpu(machine), frequency_driver(machine), registers, values_of(readings), cpus)
+    return expect(statements, node), readings
+
+
 def plan_policy(machine, statements, registers):
     """Return (Plan, notes). Raises MsrSafeError."""
-    cpus, addresses = online_cpus(machine), addresses_of(statements, registers)
-    with opened(machine, dict.fromkeys(addresses, 0)):
-        readings = read_registers(machine, addresses, cpus)
-    values = values_of(readings)
-    expected = expect(statements, Node(read_cpu(machine), frequency_driver(machine), registers, values, cpus))
+    expected, readings = expect_here(machine, statements, registers)
+    cpus, values = online_cpus(machine), values_of(readings)
     if expected.problems:
         raise MsrSafeError('\n'.join(expected.problems), 'Nothing was changed.')
     writes = [
@@ -108,47 +97,6 @@ def plan_policy(machine, statements, registers):
     about = {address: registers.at(address) for address in expected.bits}
     needed = [address for address in registers.needed_to_decode(about.values()) if address in readings]
     return Plan(writes, [], about, contexts_of(readings, needed, cpus)), expected.notes
-
-
-def write_opened(machine, writes):
-    """Carry out writes whatever the list in force says, and return the Problems met."""
-    masks = {}
-    for write in writes:
-        masks[write.address] = masks.get(write.address, 0) | write.mask
-    with opened(machine, masks):
-        problems = carry_out_writes(machine, writes)
-    failed = {(problem.address, problem.cpu) for problem in problems}
-    written = [write for write in writes if (write.address, write.cpu) not in failed]
-    with opened(machine, dict.fromkeys(masks, 0)):
-        return problems + not_taken(machine, written)
-
-
-@contextlib.contextmanager
-def opened(machine, masks):
-    """Have registers on the list meanwhile, with these bits writable: {address: mask}."""
-    active = read_active_list(machine)
-    wanted = with_masks(active, masks)
-    if wanted == sorted(active):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)
-    try:
-        activate_list(machine, wanted)
-        try:
-            yield
-        finally:
-            activate_list(machine, active)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def with_masks(entries, masks):
-    """Return entries of a list with more bits writable, and with registers that it lacks."""
-    by_address = {entry.address: entry for entry in entries}
-    for address, mask in masks.items():
-        entry = by_address.get(address) or Entry(address, 0, '', 'configuration', None)
-        by_address[address] = entry._replace(mask=entry.mask | mask)
-    return sorted(by_address.values())
 
 
 def addresses_of(statements, registers):

@@ -28,154 +28,103 @@ Way.__new__.__defaults__ = (False, {}, {}, None, None, None, None, None, ())
 ANY = ('any',)
 HWP = ('PM_ENABLE', 'HWP_ENABLE')
 BASE_FREQUENCY = ('PLATFORM_INFO', 'MAX_NON_TURBO_RATIO')
-POWER_ELSEWHERE = 'AMD power limits are not MSRs: the SMU has them (HSMP, the BMC, the BIOS)'
 
 # linux: drivers/cpufreq/intel_pstate.c, epp_values; arch/x86/kernel/cpu/intel_epb.c, energ_perf_values
 PREFERENCES = {'performance': 0, 'balance_performance': 128, 'balance_power': 192, 'power': 255}
 BIASES = {'performance': 0, 'balance_performance': 4, 'balance_power': 8, 'power': 15}
 
-CONTROLS = collections.OrderedDict(
+AMD, INTEL = 'AuthenticAMD', 'GenuineIntel'
+
+
+def frequency(field):
+    """Return the way in which CPUs have a limit of the frequency. SDM 3B, Managing HWP"""
+    return Way(
+        ('HWP_REQUEST',),
+        (field,),
+        only_if=HWP,
+        whole=BASE_FREQUENCY,
+        least=('HWP_CAPABILITIES', 'LOWEST_PERFORMANCE'),
+        most=('HWP_CAPABILITIES', 'HIGHEST_PERFORMANCE'),
+        owners=ANY,
+    )
+
+
+def cpupower(option):
+    return {AMD: "the kernel's frequency driver does it (cpupower frequency-set %s)" % option}
+
+
+UNCORE_ELSEWHERE = {
+    AMD: 'the SMU has it (HSMP)',
+    INTEL: 'newer CPUs have it in TPMI (driver intel_uncore_frequency_tpmi)',
+}
+
+CONTROLS = collections.OrderedDict()
+# SDM 3B, Package RAPL Domain
+CONTROLS['package_power_limit'] = Control(
+    'power limit of the package',
+    'watts',
     [
-        (
-            'package_power_limit',
-            Control(
-                'power limit of the package',
-                'watts',
-                # SDM 3B, Package RAPL Domain
-                [
-                    Way(
-                        ('PKG_POWER_LIMIT',),
-                        ('PL1_POWER_LIMIT',),
-                        also={'PL1_LIMIT_ENABLE': 1},
-                        whole=('PKG_POWER_INFO', 'THERMAL_SPEC_POWER'),
-                        least=('PKG_POWER_INFO', 'MIN_POWER'),
-                        most=('PKG_POWER_INFO', 'MAX_POWER'),
-                        lock='LOCK',
-                    )
-                ],
-                {
-                    'AuthenticAMD': POWER_ELSEWHERE,
-                    'GenuineIntel': 'newer CPUs have it in TPMI (driver intel_rapl_tpmi)',
-                },
-            ),
-        ),
-        (
-            'minimum_frequency',
-            Control(
-                'lowest frequency',
-                'hertz',
-                # SDM 3B, Managing HWP
-                [
-                    Way(
-                        ('HWP_REQUEST',),
-                        ('MINIMUM_PERFORMANCE',),
-                        only_if=HWP,
-                        whole=BASE_FREQUENCY,
-                        least=('HWP_CAPABILITIES', 'LOWEST_PERFORMANCE'),
-                        most=('HWP_CAPABILITIES', 'HIGHEST_PERFORMANCE'),
-                        owners=ANY,
-                    )
-                ],
-                {'AuthenticAMD': "the kernel's frequency driver does it (cpupower frequency-set --min)"},
-            ),
-        ),
-        (
-            'maximum_frequency',
-            Control(
-                'highest frequency',
-                'hertz',
-                [
-                    Way(
-                        ('HWP_REQUEST',),
-                        ('MAXIMUM_PERFORMANCE',),
-                        only_if=HWP,
-                        whole=BASE_FREQUENCY,
-                        least=('HWP_CAPABILITIES', 'LOWEST_PERFORMANCE'),
-                        most=('HWP_CAPABILITIES', 'HIGHEST_PERFORMANCE'),
-                        owners=ANY,
-                    )
-                ],
-                {'AuthenticAMD': "the kernel's frequency driver does it (cpupower frequency-set --max)"},
-            ),
-        ),
-        (
-            'turbo',
-            Control(
-                'turbo',
-                'switch',
-                # SDM 4, IA32_MISC_ENABLE; PPR, HWCR. linux: drivers/cpufreq/acpi-cpufreq.c, boost_set_msr
-                [
-                    Way(('MISC_ENABLE',), ('TURBO_MODE_DISABLE',), inverted=True, owners=('acpi-cpufreq',)),
-                    Way(('HWCR',), ('CPB_DISABLE',), inverted=True, owners=('acpi-cpufreq',)),
-                ],
-                {},
-            ),
-        ),
-        (
-            'uncore_minimum_frequency',
-            Control(
-                'lowest frequency of the uncore',
-                'hertz',
-                # SDM 4, MSR_UNCORE_RATIO_LIMIT
-                [Way(('UNCORE_RATIO_LIMIT',), ('MIN_RATIO',))],
-                {
-                    'AuthenticAMD': 'the SMU has it (HSMP)',
-                    'GenuineIntel': 'newer CPUs have it in TPMI (driver intel_uncore_frequency_tpmi)',
-                },
-            ),
-        ),
-        (
-            'uncore_maximum_frequency',
-            Control(
-                'highest frequency of the uncore',
-                'hertz',
-                [Way(('UNCORE_RATIO_LIMIT',), ('MAX_RATIO',))],
-                {
-                    'AuthenticAMD': 'the SMU has it (HSMP)',
-                    'GenuineIntel': 'newer CPUs have it in TPMI (driver intel_uncore_frequency_tpmi)',
-                },
-            ),
-        ),
-        (
-            'energy_preference',
-            Control(
-                'preference of performance or energy',
-                'word',
-                # SDM 3B, Managing HWP, and Performance and Energy Bias Hint
-                [
-                    Way(
-                        ('HWP_REQUEST',),
-                        ('ENERGY_PERFORMANCE_PREFERENCE',),
-                        words=PREFERENCES,
-                        only_if=HWP,
-                        owners=ANY,
-                    ),
-                    Way(('ENERGY_PERF_BIAS',), ('POWER_POLICY',), words=BIASES),
-                ],
-                {'AuthenticAMD': 'amd-pstate does it (energy_performance_preference in /sys)'},
-            ),
-        ),
-        (
-            'prefetchers',
-            Control(
-                'hardware prefetchers',
-                'switch',
-                # SDM 4, MSR_MISC_FEATURE_CONTROL, MSR_PREFETCH_CONTROL; PPR, Prefetch Control
-                [Way(('MISC_FEATURE_CONTROL', 'PREFETCH_CONTROL'), '*', inverted=True)],
-                {},
-            ),
-        ),
-        (
-            'c1e',
-            Control(
-                'C1E',
-                'switch',
-                # SDM 4, MSR_POWER_CTL
-                [Way(('POWER_CTL',), ('C1E_ENABLE',))],
-                {'AuthenticAMD': "its C-states are the BIOS' and the kernel's"},
-            ),
-        ),
-    ]
+        Way(
+            ('PKG_POWER_LIMIT',),
+            ('PL1_POWER_LIMIT',),
+            also={'PL1_LIMIT_ENABLE': 1},
+            whole=('PKG_POWER_INFO', 'THERMAL_SPEC_POWER'),
+            least=('PKG_POWER_INFO', 'MIN_POWER'),
+            most=('PKG_POWER_INFO', 'MAX_POWER'),
+            lock='LOCK',
+        )
+    ],
+    {
+        AMD: 'AMD power limits are not MSRs: the SMU has them (HSMP, the BMC, the BIOS)',
+        INTEL: 'newer CPUs have it in TPMI (driver intel_rapl_tpmi)',
+    },
+)
+CONTROLS['minimum_frequency'] = Control(
+    'lowest frequency', 'hertz', [frequency('MINIMUM_PERFORMANCE')], cpupower('--min')
+)
+CONTROLS['maximum_frequency'] = Control(
+    'highest frequency', 'hertz', [frequency('MAXIMUM_PERFORMANCE')], cpupower('--max')
+)
+# SDM 4, IA32_MISC_ENABLE; PPR, HWCR. linux: drivers/cpufreq/acpi-cpufreq.c, boost_set_msr
+CONTROLS['turbo'] = Control(
+    'turbo',
+    'switch',
+    [
+        Way(('MISC_ENABLE',), ('TURBO_MODE_DISABLE',), inverted=True, owners=('acpi-cpufreq',)),
+        Way(('HWCR',), ('CPB_DISABLE',), inverted=True, owners=('acpi-cpufreq',)),
+    ],
+    {},
+)
+# SDM 4, MSR_UNCORE_RATIO_LIMIT
+CONTROLS['uncore_minimum_frequency'] = Control(
+    'lowest frequency of the uncore', 'hertz', [Way(('UNCORE_RATIO_LIMIT',), ('MIN_RATIO',))], UNCORE_ELSEWHERE
+)
+CONTROLS['uncore_maximum_frequency'] = Control(
+    'highest frequency of the uncore', 'hertz', [Way(('UNCORE_RATIO_LIMIT',), ('MAX_RATIO',))], UNCORE_ELSEWHERE
+)
+# SDM 3B, Managing HWP, and Performance and Energy Bias Hint
+CONTROLS['energy_preference'] = Control(
+    'preference of performance or energy',
+    'word',
+    [
+        Way(('HWP_REQUEST',), ('ENERGY_PERFORMANCE_PREFERENCE',), words=PREFERENCES, only_if=HWP, owners=ANY),
+        Way(('ENERGY_PERF_BIAS',), ('POWER_POLICY',), words=BIASES),
+    ],
+    {AMD: 'amd-pstate does it (energy_performance_preference in /sys)'},
+)
+# SDM 4, MSR_MISC_FEATURE_CONTROL, MSR_PREFETCH_CONTROL; PPR, Prefetch Control
+CONTROLS['prefetchers'] = Control(
+    'hardware prefetchers',
+    'switch',
+    [Way(('MISC_FEATURE_CONTROL', 'PREFETCH_CONTROL'), '*', inverted=True)],
+    {},
+)
+# SDM 4, MSR_POWER_CTL
+CONTROLS['c1e'] = Control(
+    'C1E',
+    'switch',
+    [Way(('POWER_CTL',), ('C1E_ENABLE',))],
+    {AMD: "its C-states are the BIOS' and the kernel's"},
 )
 
 

@@ -87,7 +87,8 @@ def find_register(statement, node, told):
     """Return [(register, bits, mask)] of a statement about a register."""
     found = registers_of_name(node, statement.register)
     if not found:
-        raise NotHere('this CPU has no register %s.' % statement.register)
+        elsewhere = node.registers.missing(statement.register)
+        raise NotHere(' '.join(filter(None, ['this CPU has no register %s.' % statement.register, elsewhere])))
     register = found[0]
     require_no_owner(register, ANY if register.kind == 'governed' else (), node)
     require_readable(register, told)

@@ -16,12 +16,11 @@ from ..approved_lists.approved_list import read_list
 from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
 from ..hardware import kernel_module
-from ..hardware.cpu import online_cpus
 from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
 from ..policy.application import make_policy_hold
-from .files import APPROVED_LIST, UNIT_ENABLED
+from .files import APPROVED_LIST, APPROVED_LISTS, UNIT, UNIT_ENABLED
 from .observation import commands_files, created_groups
 from .packages import install, observe_build, require_tools
 from .permissions import set_permissions
@@ -62,6 +61,15 @@ def write_file(machine, change, _payload):
 
 
 @action()
+def write_lists(machine, change, _payload):
+    """Write the lists of all CPUs that may boot an image, {name: text}, and take away those that are not wanted."""
+    for name, text in sorted(change['files'].items()):
+        machine.write('%s/%s' % (change['path'], name), text.encode('utf-8'))
+    for name in change['others']:
+        machine.remove('%s/%s' % (change['path'], name))
+
+
+@action()
 def install_packages(machine, change, _payload):
     install(machine, change['manager'], change['packages'])
 
@@ -93,14 +101,16 @@ def is_built(module, change):
 def compile_module(machine, change, payload, directory):
     require_tools(observe_build(machine, change['kernel_release']), change['kernel_release'], installs=False)
     scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
+    # As the compiler of an image sees it
+    source = '%s/%s/source' % (os.path.dirname(change['path']), os.path.basename(scratch))
     try:
         unpack_tree(io.BytesIO(payload), scratch + '/source')
         code, output = machine.run(
             [
                 'make',
-                '-j%d' % len(online_cpus(machine)),
+                '-j%d' % len(os.sched_getaffinity(0)),
                 '-C',
-                scratch + '/source',
+                source,
                 'KERNEL_RELEASE=' + change['kernel_release'],
                 'VERSION=' + change['version'],
                 'SOURCE_DIGEST=' + change['source_digest'],
@@ -176,7 +186,7 @@ def set_aside(machine, change, _payload):
         aside = '%s%s.%d' % (change['path'], ASIDE, number)
     os.rename(machine.path(change['path']), machine.path(aside))
     if '/udev/' in change['path']:
-        machine.command('udevadm', 'control', '--reload')
+        tell(machine, 'udevadm', 'control', '--reload')
     elif change['path'].startswith('/lib/modules/') or '/depmod.d/' in change['path']:
         for release in change['kernel_releases']:
             machine.command('depmod', release)
@@ -275,14 +285,28 @@ def set_nmi_watchdog(machine, change, _payload):
 
 @action()
 def enable_service(machine, change, _payload):
+    if not machine.runs:
+        link_service(machine)
+        return
     machine.command('systemctl', 'daemon-reload')
     machine.command('systemctl', 'enable', 'msr-safe.service')
     if change['start']:
         machine.command('systemctl', 'restart', 'msr-safe.service')
 
 
+def link_service(machine):
+    """Enable the service as ``systemctl enable`` does, where no systemd runs to ask."""
+    link = machine.path(UNIT_ENABLED)
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    machine.remove(UNIT_ENABLED)
+    os.symlink(UNIT, link)
+
+
 @action()
 def disable_service(machine, _change, _payload):
+    if not machine.runs:
+        machine.remove(UNIT_ENABLED)
+        return
     machine.command('systemctl', 'disable', '--now', 'msr-safe.service')
 
 
@@ -293,12 +317,19 @@ def remove_path(machine, change, _payload):
         shutil.rmtree(path)
     else:
         machine.remove(change['path'])
-    if change['path'] == APPROVED_LIST:
+    if change['path'].startswith(APPROVED_LIST):
+        remove_if_empty(machine, APPROVED_LISTS)
         remove_if_empty(machine, SETTINGS)
     if change['path'].startswith('/etc/systemd/'):
-        machine.command('systemctl', 'daemon-reload')
+        tell(machine, 'systemctl', 'daemon-reload')
     if change['path'].startswith('/etc/udev/'):
-        machine.command('udevadm', 'control', '--reload')
+        tell(machine, 'udevadm', 'control', '--reload')
+
+
+def tell(machine, *command):
+    """Have a service that runs see what became of its files; in an image none does."""
+    if machine.runs:
+        machine.command(*command)
 
 
 def remove_if_empty(machine, directory):

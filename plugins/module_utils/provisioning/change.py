@@ -41,6 +41,12 @@ def defer(change, reason):
     return dict(change, deferred=reason)
 
 
+def defer_for_jobs(change, jobs):
+    """Return a change that is not to be done while jobs are on the node."""
+    when = 'it has' if len(jobs) == 1 else 'they have'
+    return defer(change, '%s; run the role again when %s ended' % (describe_jobs(jobs), when))
+
+
 def is_deferred(change):
     return bool(change.get('deferred'))
 
@@ -63,8 +69,13 @@ def due(changes):
 
 
 def deferrals(changes):
-    """Return what is not done now and why, a line each: ``load: load msr_safe: job 42 is on the node``."""
-    return ['%s: %s' % (describe_change(change), change['deferred']) for change in changes if is_deferred(change)]
+    """Return what is not done now and why: ``[{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}]``."""
+    return [{'what': describe_change(each), 'why': each['deferred']} for each in changes if is_deferred(each)]
+
+
+def describe_deferrals(waiting):
+    """Return deferrals as lines: ``load: load msr_safe: job 42 is on the node``."""
+    return ['%(what)s: %(why)s' % each for each in waiting]
 
 
 def due_stages(changes):

@@ -2,21 +2,22 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The collection on the controller: the trees it sends to nodes and the lists it ships."""
 
+import collections
 import os
 
 from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
 from ..approved_lists.counters import programs_counters
-from ..approved_lists.directory import select_list
-from ..approved_lists.header import cpu_line, require_this_cpu
+from ..approved_lists.directory import cpus_of_lists, named_cpu, select_list
+from ..approved_lists.header import cpu_line, cpu_of_text, require_this_cpu
 from ..approved_lists.lint import TIERS, require_safe
 from ..approved_lists.node_file import approved_list_text
-from ..errors import MsrSafeError
+from ..errors import MsrSafeError, for_all
 from ..hardware.cpu import describe_cpu, list_name
 from ..hardware.module_file import examine_module_file
 from ..hardware.watchdog import describe_risk
 from ..machine import Machine
 from ..numbers import MAX_ADDRESS, parse_literal
-from ..registers.of_cpu import addresses_of_names, code_name, registers_of
+from ..registers.of_cpu import addresses_of_names, code_name, registers_of, vendor_of
 from ..version import VERSION
 from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
@@ -36,7 +37,6 @@ OF_SETTINGS = (
     'install_packages',
     'nmi_watchdog',
     'policy',
-    'busy',
 )
 
 
@@ -113,6 +113,25 @@ class Collection:
             'registers': len(entries),
         }, warnings
 
+    def approved_lists(self, names, settings):
+        """Return (the lists for processors, {name: as approved_list}, and warnings), for an image that they may boot.
+
+        names: of the processors, as users write them; all that there is a list for, if there are none. Raises
+        MsrSafeError with all that is wrong with any of the lists.
+        """
+        directories = self.list_directories(settings['tier'], settings['directories'])
+        lists, warnings, refusals = {}, collections.OrderedDict(), collections.OrderedDict()
+        for cpu in for_all(names, named_cpu) if names else cpus_of_lists(directories):
+            name = list_name(cpu)
+            try:
+                lists[name], said = self.approved_list(with_vendor(cpu, directories), settings)
+                warnings.update(dict.fromkeys(said))
+            except MsrSafeError as error:
+                refusals[name] = str(error)
+        if refusals:
+            raise image_refusal(refusals, names)
+        return lists, list(warnings)
+
     @property
     def digests(self):
         """Return the digests of what is installed on nodes: ``{'source_digest', 'commands_digest'}``.
@@ -127,10 +146,11 @@ class Collection:
             }
         return self._digests
 
-    def wanted(self, observed, settings, approved_list):
+    def wanted(self, observed, settings, approved_list, approved_lists=None):
         """Return the wanted state for plan_present.
 
-        observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list.
+        observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list, None for an
+        image; approved_lists: for an image, as from approved_lists.
         """
         sign = how_to_sign(settings)
         requirements = {'source_digest': self.digests['source_digest'], 'sign': sign}
@@ -145,6 +165,8 @@ class Collection:
                 for kernel in observed['kernels']
             },
             approved_list=approved_list,
+            approved_lists=approved_lists,
+            busy=settings.get('busy', ''),
             **{name: settings[name] for name in OF_SETTINGS},
         )
 
@@ -169,6 +191,31 @@ class Collection:
         """Return what travels to the node with changes: {place of the change: bytes}, for those that need something."""
         payloads = {str(place): self.payload(change) for place, change in enumerate(changes)}
         return {place: payload for place, payload in payloads.items() if payload is not None}
+
+
+def image_refusal(refusals, names):
+    """Return the MsrSafeError of lists that an image cannot have, {name: why}; names: the CPUs that a user named."""
+    first, *others = refusals
+    cpus = 'the CPUs that msr_safe_cpus names' if names else 'all CPUs that there are lists for (msr_safe_cpus)'
+    return MsrSafeError(
+        refusals[first] + ('\nSo are refused: %s.' % ', '.join(others) if others else ''),
+        'An image is prepared for %s. Name there those of the nodes that boot it, or mend the lists.' % cpus,
+    )
+
+
+def with_vendor(cpu, directories):
+    """Return a processor that is known by family and model with its vendor. Raises MsrSafeError, if unknown."""
+    vendor = vendor_of(cpu)
+    if vendor is None:
+        path = select_list(cpu, directories).path
+        header = cpu_of_text(read_list_text(Machine(), path))
+        if header is None:
+            raise MsrSafeError(
+                '%s does not say whose CPU it is for.' % path,
+                'Add the line "# %s".' % cpu_line('VENDOR', cpu['family'], cpu['model']),
+            )
+        vendor = header['vendor']
+    return dict(cpu, vendor=vendor)
 
 
 def artifact(directory, observed, requirements):

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The configuration files of a node: their paths, and the text each is to have."""
 
-from ..approved_lists.active import INSTALLED_LIST
+from ..approved_lists.active import INSTALLED_LIST, LISTS
 from ..hardware.devices import DEVICES, PARAMETERS
 from ..layout import NOTICE
 
@@ -12,6 +12,7 @@ SYSCTL = '/etc/sysctl.d/70-msr-safe.conf'
 UNIT = '/etc/systemd/system/msr-safe.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe.service'
 APPROVED_LIST = INSTALLED_LIST
+APPROVED_LISTS = LISTS
 
 # What a package manager runs when it installed a kernel: of Debian's run-parts, and of kernel-install(8)
 HOOKS = {'apt-get': '/etc/kernel/postinst.d/zz-msr-safe', 'dnf': '/etc/kernel/install.d/95-msr-safe.install'}
@@ -64,8 +65,7 @@ After=systemd-modules-load.service systemd-udevd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/sbin/modprobe msr_safe
-ExecStart=/usr/sbin/msr-safe load
+ExecStart=/usr/sbin/msr-safe load --module
 ExecStart=/usr/sbin/msr-safe policy apply
 
 [Install]

@@ -5,10 +5,12 @@
 import grp
 import hashlib
 import os
+import re
 
 from ..access.registers import observe_access
-from ..approved_lists.active import read_active_list, read_installed_list, with_names
+from ..approved_lists.active import LISTS, installed_list_path, read_active_list, read_installed_list, with_names
 from ..approved_lists.approved_list import digest_list, render_list
+from ..approved_lists.directory import cpu_of_name
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu
 from ..hardware.devices import approved_list_device, device_holders, observe_devices, taken_majors
@@ -30,6 +32,7 @@ from ..layout import (
     installed_module,
 )
 from ..policy.application import observe_policy
+from .deferred import read_deferred
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
 from .others import is_ours, observe_others, resolved_module
 from .packages import observe_build
@@ -55,30 +58,34 @@ def observe_node(
     """Return what there is of hpc.msr_safe on a node, as plain data.
 
     kernel_release: of the kernel that the module is for; None is the running
-    one. group: the Unix group whose existence is asked for. with_lists: also
-    the texts of the lists, which are long. build_directory: where this node keeps
+    one, of an image, where none runs, the newest of the others. group: the Unix
+    group whose existence is asked for. with_lists: also the texts of the lists,
+    which are long. build_directory: where this node keeps
     what was built. kernels: which others the module is for, too (see select_kernels).
     policy: what registers are to hold, as observe_policy takes it, or None.
     Never changes anything. The shape is the RETURN of msr_safe_info.
     """
     running = machine.read_text('/proc/sys/kernel/osrelease')
-    release = kernel_release or running
-    if not release:
-        raise MsrSafeError('This node does not say which kernel it runs.', 'Set msr_safe_kernel_release.')
+    if not machine.runs:
+        kernels = [INSTALLED if kernel == RUNNING else kernel for kernel in kernels]
+    release = kernel_release or running or newest(select_kernels(machine, kernels))
     loaded = observe_loaded_module(machine)
     unlike, links = observe_permissions(machine, release)
     kernel = observe_kernel(machine, release, build_directory)
-    others = select_kernels(machine, kernels, release)
+    others = [other for other in select_kernels(machine, kernels) if other != release]
     return {
+        'running': machine.runs,
         'kernel_release': release,
         'running_kernel': running,
-        'cpu': read_cpu(machine),
+        'as_root': machine.root != '/' or os.geteuid() == 0,
+        'cpu': read_cpu(machine) if machine.runs else None,
         'build': kernel['build'],
         'vermagic': kernel['vermagic'],
         'kernels': [observe_kernel(machine, other, build_directory) for other in others],
         'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
         'jobs': list(read_records(machine)),
+        'deferred': read_deferred(machine),
         'module': dict(
             kernel['module'],
             loaded=loaded,
@@ -88,12 +95,13 @@ def observe_node(
         'devices': observe_devices(machine),
         'majors_taken': taken_majors(machine),
         'approved_list': observe_active_list(machine, with_lists),
-        'installed_list': observe_installed_list(machine, with_lists),
+        'installed_list': observe_list(machine, installed_list_of(machine), with_lists),
+        'lists': {} if machine.runs else observe_lists(machine, with_lists),
         'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
-        'group_exists': group_exists(group) if group else None,
+        'group_exists': group_exists(machine, group) if group else None,
         'commands_digest': observe_commands(machine),
-        'policy': observe_policy(machine, policy) if policy else None,
+        'policy': observe_policy(machine, policy) if policy and machine.runs else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
@@ -116,10 +124,20 @@ def observe_kernel(machine, release, build_directory):
     }
 
 
-def select_kernels(machine, kernels, first):
-    """Return the releases of the kernels that the module is for beside the first one, in order.
+def newest(releases):
+    """Return the newest of kernels. Raises MsrSafeError where there is none."""
+    if not releases:
+        raise MsrSafeError(
+            'Which kernel the module is for is not known: none runs here, and /lib/modules has none.',
+            'Install a kernel in the image, or name the one that its nodes boot: msr_safe_kernel_release.',
+        )
+    return max(releases, key=lambda release: [int(number) for number in re.findall('[0-9]+', release)])
 
-    kernels: releases, RUNNING (which is the first one), or INSTALLED: those that have modules of their own.
+
+def select_kernels(machine, kernels):
+    """Return the releases of the kernels that the module is for beside the running one, in order.
+
+    kernels: releases, RUNNING (which adds none), or INSTALLED: those that have modules of their own.
     """
     selected = []
     for kernel in kernels:
@@ -128,7 +146,7 @@ def select_kernels(machine, kernels, first):
             selected += [release for release in releases if machine.exists('/lib/modules/%s/kernel' % release)]
         elif kernel != RUNNING:
             selected.append(kernel)
-    return sorted(set(selected) - {first})
+    return sorted(set(selected))
 
 
 def observe_active_list(machine, with_text):
@@ -159,9 +177,20 @@ def read_names(machine):
         return []
 
 
-def observe_installed_list(machine, with_text):
-    """Return the node's own list file: ``{'sha256': hex of the file, 'text': text or None}``, or None."""
-    content = machine.read(APPROVED_LIST)
+def installed_list_of(machine):
+    """Return the path of the list that a node activates at boot; of an image, that of the file for one CPU only."""
+    return installed_list_path(machine) if machine.runs else APPROVED_LIST
+
+
+def observe_lists(machine, with_text):
+    """Return the lists of CPUs that an image has from us: {name: as observe_list}."""
+    paths = {name: '%s/%s' % (LISTS, name) for name in machine.list(LISTS) if cpu_of_name(name)}
+    return {name: observe_list(machine, path, with_text) for name, path in paths.items() if is_ours(machine, path)}
+
+
+def observe_list(machine, path, with_text):
+    """Return the file of a list: ``{'sha256': hex of the file, 'text': text or None}``, or None."""
+    content = machine.read(path)
     if content is None:
         return None
     return {
@@ -170,7 +199,10 @@ def observe_installed_list(machine, with_text):
     }
 
 
-def group_exists(name):
+def group_exists(machine, name):
+    """Return whether a machine has a group: a node by whatever tells it its groups, an image by its file."""
+    if not machine.runs:
+        return any(line.startswith(name + ':') for line in (machine.read_text('/etc/group') or '').splitlines())
     try:
         grp.getgrnam(name)
     except KeyError:
@@ -220,6 +252,13 @@ def built_directories(machine, build_directory):
     return [os.path.dirname(module['path']) for module in modules if module and 'source_digest' in module]
 
 
+def lists_of_ours(machine):
+    """Return the paths of the lists for all CPUs: that of their directory, unless a site has files of its own there."""
+    paths = ['%s/%s' % (LISTS, name) for name in machine.list(LISTS)]
+    ours = [path for path in paths if is_ours(machine, path)]
+    return [LISTS] if ours and ours == paths else ours
+
+
 def observe_traces(machine, build_directory):
     """Return what ``state: absent`` would take away, in the order in which it does.
 
@@ -230,12 +269,13 @@ def observe_traces(machine, build_directory):
     paths = [MODPROBE, UDEV, SYSCTL, UNIT, *sorted(HOOKS.values()), *sorted([*COMMANDS, *HELP])]
     files = [path for path in paths if is_ours(machine, path)]
     files += [path for path in (POLICY, APPROVED_LIST) if is_ours(machine, path)]
+    files += lists_of_ours(machine)
     directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
     directories += built_directories(machine, build_directory) if build_directory != STATE else []
     return {
         'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine),
         'paths': files + directories,
-        'groups': [name for name in created_groups(machine) if group_exists(name)],
+        'groups': [name for name in created_groups(machine) if group_exists(machine, name)],
         'slurm': machine.exists(JOB_COMMAND),
     }

@@ -10,6 +10,8 @@ import fnmatch
 import os
 import re
 
+from ..approved_lists.active import LISTS
+from ..approved_lists.directory import cpu_of_name
 from ..hardware.devices import DEVICES
 from ..hardware.module_file import examine_module_file
 from ..layout import COMMANDS, HELP, POLICY, installed_module
@@ -60,7 +62,8 @@ def is_ours(machine, path):
 
 def files_in_our_place(machine, releases):
     """Return files of others where ours belong. An empty one is nobody's: a full disk leaves such."""
-    paths = [path for path in OURS if machine.read(path) and not is_ours(machine, path)]
+    lists = ['%s/%s' % (LISTS, name) for name in machine.list(LISTS) if cpu_of_name(name)]
+    paths = [path for path in (*OURS, *lists) if machine.read(path) and not is_ours(machine, path)]
     for module in [examine_module_file(machine, installed_module(release)) for release in releases]:
         if module and 'source_digest' not in module and 'damaged' not in module:
             paths.append(module['path'])

@@ -5,6 +5,7 @@
 import os
 import stat
 
+from ..approved_lists.active import LISTS
 from ..errors import MsrSafeError
 from ..hardware.devices import describe_access
 from ..layout import COMMANDS, HELP, LIBRARY, PACKAGE, POLICY, SETTINGS, STATE, installed_module
@@ -16,7 +17,8 @@ WRITABLE_BY_OTHERS = 0o022
 def wanted_modes(machine, release):
     """Return {path: mode} of everything that the role installs and the machine has."""
     modes = dict.fromkeys([*CONFIGURATION, POLICY, *HELP, installed_module(release)], 0o644)
-    modes.update(dict.fromkeys([*COMMANDS, *HOOKS.values(), LIBRARY, SETTINGS], 0o755))
+    modes.update(dict.fromkeys([*COMMANDS, *HOOKS.values(), LIBRARY, SETTINGS, LISTS], 0o755))
+    modes.update(('%s/%s' % (LISTS, name), 0o644) for name in machine.list(LISTS))
     for parent, _directories, names in os.walk(machine.path(PACKAGE)):
         here = os.path.join(PACKAGE, os.path.relpath(parent, machine.path(PACKAGE)))
         modes[os.path.normpath(here)] = 0o755

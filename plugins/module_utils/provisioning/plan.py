@@ -15,9 +15,10 @@ from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
-from .change import build_change, defer, describe_jobs, disturbs, due, unloads
+from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
 from .files import (
     APPROVED_LIST,
+    APPROVED_LISTS,
     HOOKS,
     MODPROBE,
     SYSCTL,
@@ -38,6 +39,9 @@ MAX_MAJOR = 511
 # The oldest kernel that the module is built and tested for (docs/kernel-module.md)
 OLDEST_KERNEL = (5, 10)
 
+# More names than these are not all told
+MANY = 6
+
 # When a module in the kernel is replaced: in this run or not at all; when nobody uses it; at the next boot
 RELOADS = NOW, WHEN_IDLE, AT_BOOT = 'now', 'idle', 'boot'
 
@@ -50,10 +54,12 @@ def plan_present(observed, wanted):
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
     int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
     'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
-    'approved_list': {'file_text', 'sha256', 'source', 'registers'}, 'nmi_watchdog': 'keep' or 'off',
-    'policy': as observe_policy takes it, or None, 'busy': why the node is not idle, or ''}``.
+    'approved_list': {'file_text', 'sha256', 'source', 'registers'}, or for an image 'approved_lists': {name of a CPU's
+    list: the same}, 'nmi_watchdog': 'keep' or 'off',
+    'policy': as observe_policy takes it, or None, and where it is so 'busy': why the node is not idle}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
+    check_root(observed)
     check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
@@ -66,8 +72,9 @@ def plan_present(observed, wanted):
     changes += loads
     changes += plan_commands(observed, wanted)
     changes += plan_watchdog(observed, wanted['nmi_watchdog'])
-    changes += plan_approve(observed, wanted, loads=bool(due(loads)))
-    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], due(changes))]
+    changes += plan_approve(observed, wanted, loads=bool(due(loads))) if observed['running'] else []
+    changes += plan_lists(observed, wanted['approved_lists']) if not observed['running'] else []
+    changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], changes)]
     changes += plan_boot(observed)
     changes += plan_modes(observed, changes)
     changes += plan_former_groups(observed, wanted)
@@ -75,7 +82,7 @@ def plan_present(observed, wanted):
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return defer_for_jobs(observed, changes, wanted['busy'])
+    return [defer_if_busy(change, observed['jobs'], wanted.get('busy')) for change in changes]
 
 
 def plan_other_kernels(observed, wanted):
@@ -100,17 +107,27 @@ def needing_idle(observed, changes):
 
     On a node without the module, no job uses registers: what sets them by itself is felt all the same.
     """
-    felt = [change for change in changes if disturbs(change)]
+    felt = [change for change in changes if disturbs(change) and is_running(observed)]
     return felt if observed['module']['loaded'] else [change for change in felt if change['stage'] == 'policy']
 
 
-def defer_for_jobs(observed, changes, busy):
-    """Return the changes with those deferred that a job on the node would feel.
+def defer_if_busy(change, jobs, busy):
+    """Return a change, deferred where a job on the node would feel it.
 
-    busy: why the node is not idle, beside the records of jobs; or ''.
+    busy: why the node is not idle, beside the records of its jobs; or ''.
     """
-    reason = describe_jobs(observed['jobs']) or busy
-    return [defer(change, reason) if reason and disturbs(change) else change for change in changes]
+    if not disturbs(change) or not (jobs or busy):
+        return change
+    return defer(change, busy) if busy else defer_for_jobs(change, jobs)
+
+
+def check_root(observed):
+    """Raise MsrSafeError where Ansible is not root: a plan would promise what nobody carries out."""
+    if not observed.get('as_root', True):
+        raise MsrSafeError(
+            'Ansible is not root on this node, and cannot change it.',
+            'Set become: true for the play, or run ansible-playbook with --become (--ask-become-pass).',
+        )
 
 
 def check_links(observed):
@@ -314,8 +331,8 @@ def plan_permissions(observed, wanted):
         )
     rules = plan_file(observed, 'permissions', UDEV, udev_text(wanted['group'], wanted['modes']))
     before, after = describe_access(observed['devices'], None), describe_access(observed['devices'], wanted)
-    if rules or before != after:
-        changes.extend(rules)
+    changes.extend(rules)
+    if observed['running'] and (rules or before != after):
         changes.append(
             build_change(
                 'permissions',
@@ -381,7 +398,7 @@ def describe_access(devices, wanted):
 
 
 def plan_load(observed, wanted):
-    if observed['kernel_release'] != observed['running_kernel']:
+    if not is_running(observed):
         return []
     loaded, installed = observed['module']['loaded'], observed['module']['installed']
     is_current = (
@@ -414,7 +431,9 @@ def why_not_now(module, reload):
     if reload == AT_BOOT:
         return 'that is for the next boot (msr_safe_reload: boot)'
     if reload == WHEN_IDLE and module['loaded']['users']:
-        return 'the module is in use: %s' % describe_holders(module['holders'])
+        return 'the module is in use: %s; end that and run the role again, or set msr_safe_reload: boot' % (
+            describe_holders(module['holders'])
+        )
     return None
 
 
@@ -478,7 +497,7 @@ def is_running(observed):
 def plan_approve(observed, wanted, loads):
     changes = []
     wanted_list, active, installed = wanted['approved_list'], observed['approved_list'], observed['installed_list']
-    if installed is None or installed['sha256'] != hashlib.sha256(wanted_list['file_text'].encode('utf-8')).hexdigest():
+    if not is_in(installed, wanted_list['file_text']):
         changes.append(
             build_change(
                 'approve',
@@ -493,7 +512,7 @@ def plan_approve(observed, wanted, loads):
         )
     # A module that is loaded anew has the empty list.
     is_active = active is not None and active['sha256'] == wanted_list['sha256'] and not loads
-    if not is_active and observed['kernel_release'] == observed['running_kernel']:
+    if not is_active and is_running(observed):
         changes.append(
             build_change(
                 'approve',
@@ -506,6 +525,55 @@ def plan_approve(observed, wanted, loads):
             )
         )
     return changes
+
+
+def plan_lists(observed, lists):
+    """Plan to have in an image the lists of all CPUs that may boot it, and none that would be taken on any CPU."""
+    seen = observed['lists']
+    files = {name: one['file_text'] for name, one in lists.items() if not is_in(seen.get(name), one['file_text'])}
+    others = sorted(name for name in seen if name not in lists)
+    changes = []
+    if files or others:
+        names = sorted([*files, *others])
+        changes.append(
+            build_change(
+                'approve',
+                actions.write_lists,
+                describe_lists(files, others),
+                ''.join('%s: %s' % (name, list_text(seen[name])) for name in names if name in seen),
+                ''.join('%s: %s' % (name, files[name]) for name in names if name in files),
+                path=APPROVED_LISTS,
+                files=files,
+                others=others,
+            )
+        )
+    if observed['installed_list'] is not None:
+        title = 'remove %s, which is for one CPU' % APPROVED_LIST
+        text = list_text(observed['installed_list'])
+        changes.append(build_change('approve', actions.remove_path, title, text, None, path=APPROVED_LIST))
+    return changes
+
+
+def is_in(file, text):
+    """Return whether a file, as from observe_list, holds a text."""
+    return file is not None and file['sha256'] == hashlib.sha256(text.encode('utf-8')).hexdigest()
+
+
+def describe_lists(files, others):
+    """Return in words which lists are written to an image, and which taken away."""
+    parts = []
+    if files:
+        parts.append(
+            'write %s to %s, of which a node activates that of its CPU' % (some(sorted(files)), APPROVED_LISTS)
+        )
+    if others:
+        parts.append('remove %s from %s' % (some(others), APPROVED_LISTS))
+    return '; '.join(parts)
+
+
+def some(names):
+    """Return names in words, many of them not all."""
+    return ', '.join(names) if len(names) <= MANY else '%s and %d more' % (', '.join(names[:MANY]), len(names) - MANY)
 
 
 def list_text(installed):
@@ -531,7 +599,7 @@ def plan_policy(observed, policy, before):
     changes = plan_file(observed, 'policy', POLICY, policy_text(policy['statements']))
     if not is_running(observed):
         return changes
-    # What registers hold cannot be read before the module is there, and a list that they are on
+    # What registers hold cannot be read before the module is there; another one reads only what is on a list
     is_seen = not {'load', 'approve'} & {change['stage'] for change in before}
     held = observed['policy']
     if held['problem'] and is_seen:
@@ -539,16 +607,15 @@ def plan_policy(observed, policy, before):
     if held['before'] == held['after'] and not held['problem']:
         return changes
     what = (held['before'], held['after'])
-    return [
-        *changes,
-        build_change(
-            'policy',
-            actions.apply_policy,
-            'make registers hold the policy',
-            *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
-            policy=policy,
-        ),
-    ]
+    change = build_change(
+        'policy',
+        actions.apply_policy,
+        'make registers hold the policy',
+        *(what if not held['problem'] else (None, describe_policy(policy['statements']))),
+        policy=policy,
+    )
+    waits = [each['deferred'] for each in before if each['stage'] == 'load' and is_deferred(each)]
+    return [*changes, defer(change, waits[0]) if waits and held['problem'] else change]
 
 
 def plan_boot(observed):
@@ -558,13 +625,20 @@ def plan_boot(observed):
             build_change(
                 'boot',
                 actions.enable_service,
-                'enable msr-safe.service',
+                'enable msr-safe.service' if observed['running'] else LEFT_TO_BOOT,
                 'enabled\n' if observed['service_enabled'] else None,
                 'enabled\n',
-                start=observed['kernel_release'] == observed['running_kernel'],
+                start=is_running(observed),
             )
         )
     return [dict(change, disturbs=True) for change in changes] + plan_hook(observed)
+
+
+# What the role does on a node and not to an image
+LEFT_TO_BOOT = (
+    'enable msr-safe.service by a link: on a node that boots the image it loads the module, activates the list of the '
+    "node's CPU, and has registers hold the policy"
+)
 
 
 def plan_hook(observed):
@@ -621,6 +695,8 @@ def plan_absent(observed):
         if path == SYSCTL:
             continue
         changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+    if changes:
+        check_root(observed)
     if changes and observed['jobs']:
         raise MsrSafeError(
             'msr-safe is not taken off now: %s.' % describe_jobs(observed['jobs']),

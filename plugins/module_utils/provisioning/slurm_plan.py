@@ -26,7 +26,8 @@ UNIT_TEXT = (
 [Unit]
 Description=Registers as they are while no job runs
 Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
-After=msr-safe.service
+# The others are what Slurm needs to be told that the node is to be drained
+After=msr-safe.service munge.service network-online.target remote-fs.target
 # Not Requires: a restart of that service must not undo what the jobs of now have set
 Wants=msr-safe.service
 Before=slurmd.service

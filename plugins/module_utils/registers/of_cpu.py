@@ -9,6 +9,7 @@ table to the node with every call. See definitions.py for what it takes instead.
 import collections
 
 from ..hardware.cpu import list_name
+from .counterpart import counterpart
 from .register import Registers, parse_group, short_name
 from .table import CPUS, GROUPS, PROCESSORS
 
@@ -17,7 +18,8 @@ def registers_of(cpu):
     """Return the Registers of a processor (as from read_cpu, or family and model only)."""
     if not is_known(cpu):
         return Registers((), kinds=kinds_of_names())
-    return Registers(register for group in CPUS[list_name(cpu)].split() for register in parse_group(GROUPS[group]))
+    registers = [register for group in CPUS[list_name(cpu)].split() for register in parse_group(GROUPS[group])]
+    return Registers(registers, missing=lambda name: counterpart(name, vendor_of(cpu), registers))
 
 
 def is_known(cpu):

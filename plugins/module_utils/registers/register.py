@@ -34,11 +34,13 @@ class Registers:
     """The registers that our table has of one CPU; none, of a CPU that it does not know.
 
     kinds: {short name: kind} for the registers of a list whose CPU the table does not know.
+    missing: a function from the name of a register that the CPU lacks to a sentence about what it has instead, or None.
     """
 
-    def __init__(self, registers, kinds=None):
+    def __init__(self, registers, kinds=None, missing=None):
         self.by_address = {register.address: register for register in registers}
         self.kinds = kinds or {}
+        self.missing = missing or (lambda name: None)
 
     def at(self, address):
         """Return the register at an address; one without name and fields where we know nothing of it."""
@@ -80,7 +82,10 @@ class Registers:
         ]
 
     def suggestion(self, name):
-        """Return the remedy for a name that means nothing."""
+        """Return the remedy for a name that means nothing here."""
+        elsewhere = self.missing(name)
+        if elsewhere:
+            return elsewhere
         names = {short_name(register.name): register.name for register in self.by_address.values()}
         near = [names[match] for match in near_words(short_name(name), names)]
         return 'Did you mean %s?' % ' or '.join(near) if near else 'Give its address.'

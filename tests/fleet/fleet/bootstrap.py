@@ -3,6 +3,7 @@
 
 import os
 import re
+import subprocess
 
 from fleet.errors import FleetError
 from fleet.host import require_programs
@@ -38,6 +39,16 @@ def bootstrap(what, options, suite, target, sources, log_path):
             f'{what} could not be built: {errors[0] if errors else f"mmdebstrap ended with {code}"}. '
             f'See {log_path}; `apt-get update` on this machine tells whether its mirror answers.'
         )
+
+
+def bootstrap_as_ours(what, options, suite, directory, sources, log_path):
+    """Make `directory`, all files of which are ours, also without root; devices are left out. Raises FleetError."""
+    archive = directory.with_suffix('.tar')
+    bootstrap(what, options, suite, archive, sources, log_path)
+    directory.mkdir()
+    unpack = ['tar', '--extract', '--no-same-owner', '--exclude=./dev/*', '--directory', directory]
+    subprocess.run([*unpack, '--file', archive], check=True)
+    archive.unlink()
 
 
 def _milestone(line):

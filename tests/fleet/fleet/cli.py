@@ -12,6 +12,7 @@ from fleet.guard import down_at_our_end
 from fleet.image import ready_image
 from fleet.interrupt import Interrupted, raise_on_signals
 from fleet.node import FRESH
+from fleet.qemu import ready_qemu
 from fleet.spec import packages_of, read_spec
 
 
@@ -34,6 +35,7 @@ def main():
 
 def _image(arguments):
     specs = read_spec(arguments.spec) if arguments.spec else []
+    ready_qemu()
     image = ready_image(packages_of(specs))
     print(image.kernel_release if arguments.kernel_release else image.directory)
 

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The nodes of one state directory, together."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 from fleet.boot import wait_until_booted
+from fleet.bootstrap import is_root
 from fleet.errors import FleetError
 from fleet.host import require_programs, require_space
-from fleet.image import Image, ready_image
+from fleet.image import Image, prepared_image, ready_image
 from fleet.interrupt import uninterrupted
 from fleet.inventory import render_inventory, render_ssh_config
 from fleet.kernel import boot_files
 from fleet.lock import locked
-from fleet.node import FRESH, QEMU, Node
+from fleet.node import FRESH, Node
 from fleet.progress import say
-from fleet.spec import packages_of, read_spec, render_spec
+from fleet.qemu import ready_qemu
+from fleet.spec import packages_of, preparation_of, read_spec, render_spec
 from fleet.wire import Wire
 
 SPACE_PER_NODE = 1 << 30  # bytes: two snapshots, and what a test writes
@@ -30,6 +35,7 @@ class Fleet:
         self.ssh_config = self.directory / 'ssh_config'
         self._spec = self.directory / 'fleet.yml'
         self._image = self.directory / 'image'
+        self._prepared = self.directory / 'prepared'
 
     def nodes(self, names=()):
         """The nodes of these names, or all. Raises FleetError if there is no fleet, or no such node."""
@@ -38,7 +44,9 @@ class Fleet:
         image = Image(self._image.resolve())
         specs = read_spec(self._spec)
         wire = Wire(tuple(spec.name for spec in specs if spec.wire))
-        nodes = {spec.name: Node(spec, image, self.directory / 'nodes' / spec.name, wire) for spec in specs}
+        qemu = tuple(ready_qemu())
+        place = self.directory / 'nodes'
+        nodes = {spec.name: Node(spec, image, place / spec.name, wire, qemu) for spec in specs}
         unknown = [name for name in names if name not in nodes]
         if unknown:
             raise FleetError(f'there is no node {", ".join(unknown)}; there are {", ".join(nodes)}.')
@@ -46,11 +54,11 @@ class Fleet:
 
     def up(self, specs):
         """Boot a fleet of these NodeSpecs; what already runs of exactly them is kept."""
-        require_programs(QEMU, 'qemu-img', 'ssh')
+        require_programs('qemu-img', 'ssh')
         self.directory.mkdir(parents=True, exist_ok=True)
         require_space(self.directory, SPACE_PER_NODE * len(specs))
         with self._lock():
-            image = ready_image(packages_of(specs))
+            image = self._ready_image(specs)
             for spec in specs:
                 boot_files(image, spec.kernel)  # a kernel that is not there costs nobody a fleet that runs
             if self._is(specs, image):
@@ -94,6 +102,30 @@ class Fleet:
     def wait(self, names):
         """Return when nodes that run have booted, after `ssh NODE reboot` for instance."""
         wait_until_booted(self.nodes(names), self.ssh_config, self.timeout)
+
+    def _ready_image(self, specs):
+        """The image of these NodeSpecs; one that a program prepares is of this fleet alone, and made when it starts."""
+        program = preparation_of(specs)
+        if not program:
+            return ready_image(packages_of(specs))
+        if self._prepared.exists() and self._is(specs, Image(self._prepared)):
+            return Image(self._prepared)
+        self._down()
+        return prepared_image(self._prepared, packages_of(specs), lambda tree: self._prepare(program, tree))
+
+    def _prepare(self, program, tree):
+        """Run a program that changes a tree of files, as root. Raises FleetError."""
+        if not is_root():
+            raise FleetError(f'{program} is to be run by root: it changes a system in a directory. Run this as root.')
+        say(f'image: {program}')
+        log = self.directory / 'prepare.log'
+        with log.open('wb') as output:
+            environment = {**os.environ, 'FLEET_STATE': str(self.directory)}
+            done = subprocess.run(
+                [program, tree], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+        if done.returncode:
+            raise FleetError(f'{program} ended with {done.returncode}. See {log}')
 
     def _lock(self):
         return locked(self.directory / 'lock', f'the fleet in {self.directory}')
@@ -167,3 +199,4 @@ class Fleet:
             node.remove()
         for path in (self._spec, self._image, self.inventory, self.ssh_config):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self._prepared, ignore_errors=True)

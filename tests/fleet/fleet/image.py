@@ -61,7 +61,15 @@ def ready_image(packages=()):
     return image
 
 
-def _build(recipe, image):
+def prepared_image(directory, packages, change):
+    """An image in a directory, as ready_image() builds it, of whose tree of files `change` was called with the path."""
+    image = Image(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    _build(read_recipe(packages), image, change)
+    return image
+
+
+def _build(recipe, image, change=None):
     """Build beside and rename: an interrupted build leaves no image."""
     say(f'image: building {image.directory.name}, once; this takes about a minute and a half')
     require_programs('mkfs.ext4', 'ssh-keygen')
@@ -70,9 +78,11 @@ def _build(recipe, image):
     with _temporary_tree() as tree:
         _make_key(new.key)
         _bootstrap(recipe, tree, new)
+        kernel = next(tree.glob('boot/vmlinuz-*'))
+        if change:
+            change(tree)
         say('image: writing the disk')
         _write_disk(tree, new.disk, recipe.disk_size)
-        kernel = next(tree.glob('boot/vmlinuz-*'))
         (new.directory / 'kernel-release').write_text(kernel.name.partition('-')[2] + '\n')
         shutil.copyfile(kernel, new.directory / 'vmlinuz')
         shutil.copyfile(tree / 'boot/drivers.cpio-fleet', new.directory / 'drivers.cpio')

@@ -50,6 +50,11 @@ def sources(suite):
     return list(dict.fromkeys(entries)) or [_own_source(suite, part) for part in parts]
 
 
+def without_updates(suite):
+    """The same less the suite's updates: what is kept for weeks needs them least."""
+    return [source for source in sources(suite) if f' {suite}-updates ' not in source]
+
+
 def options():
     """The host's apt options that a mirror may need: proxies, and whether release dates are checked."""
     return [

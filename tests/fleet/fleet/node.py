@@ -17,13 +17,12 @@ from fleet.errors import FleetError
 from fleet.image import Image
 from fleet.kernel import boot_files
 from fleet.process import find_process, kill_process
+from fleet.qemu import version_of
 from fleet.spec import NodeSpec
 from fleet.wire import NO_WIRE, Wire
 
-QEMU = 'qemu-system-x86_64'
 ACCELERATORS = {'tcg': 'tcg,thread=multi', 'kvm': 'kvm'}
-# On a busy host the emulated clocks look wrong to the kernel: it gives up at boot, or patches itself, upon which
-# QEMU 7.2 without KVM may go on executing the breakpoint that was there meanwhile, and the node is lost
+# On a busy host the emulated clocks look wrong to the kernel: it gives up at boot, or says so all the time
 TRUST_THE_CLOCKS = 'tsc=reliable no_timer_check'
 KERNEL_ARGUMENTS = (
     'console=ttyS0 quiet loglevel=5 systemd.show_status=false net.ifnames=0 mitigations=off ' + TRUST_THE_CLOCKS
@@ -40,6 +39,7 @@ class Node:
     image: Image
     directory: Path
     wire: Wire = NO_WIRE
+    qemu: tuple = ()  # of str: the command that begins it
 
     @property
     def name(self):
@@ -93,7 +93,7 @@ class Node:
         resume = ['-loadvm', snapshot] if snapshot else []
         with (self.directory / 'qemu.log').open('wb') as log:
             qemu = subprocess.Popen(
-                [QEMU, *self._machine(), *self._connections(), *resume],
+                [*self.qemu, *self._machine(), *self._connections(), *resume],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -146,8 +146,7 @@ class Node:
 
     @property
     def _first_boot(self):
-        version = subprocess.run([QEMU, '--version'], check=True, capture_output=True).stdout
-        digest = hashlib.sha256(repr([version, self._machine()]).encode())
+        digest = hashlib.sha256(repr([version_of(self.qemu), self._machine()]).encode())
         for content in self._boot_files().values():
             digest.update(content)
         return self.image.directory / 'booted' / f'{self.name}-{digest.hexdigest()[:12]}.qcow2'

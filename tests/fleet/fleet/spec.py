@@ -19,6 +19,7 @@ class NodeSpec:
     topology: what else QEMU's -smp takes, as sockets=2,cores=1,threads=2; empty for one socket without threads.
     wire: whether it has a second network card, eth1, on a network that such nodes of a fleet share.
     packages: Debian packages that the image of the whole fleet has, too.
+    prepare: a program that changes the tree of files of which the image of the whole fleet is made; empty for none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class NodeSpec:
     topology: str = ''
     wire: bool = False
     packages: list[str] = field(default_factory=list)
+    prepare: str = ''
 
     def __post_init__(self):
         for spec_field in fields(self):
@@ -46,12 +48,17 @@ class NodeSpec:
 def read_spec(path):
     """The NodeSpecs in a YAML file `{nodes: [{name: …, cpu: …}, …]}`. Raises FleetError.
 
-    The directory of a kernel is relative to that of the file.
+    The directory of a kernel, and a program that prepares, are relative to that of the file.
     """
     try:
         nodes = parse_spec(yaml.safe_load(Path(path).read_text()))
         base = Path(path).absolute().parent
-        return [replace(node, kernel=str(base / node.kernel)) if node.kernel else node for node in nodes]
+        return [
+            replace(
+                node, **{key: str(base / getattr(node, key)) for key in ('kernel', 'prepare') if getattr(node, key)}
+            )
+            for node in nodes
+        ]
     except OSError as error:
         raise FleetError(f'{path} cannot be read: {error.strerror}. Name the file that lists the nodes.') from error
     except yaml.YAMLError as error:
@@ -68,6 +75,8 @@ def parse_spec(content):
     names = [node.name for node in nodes]
     if len(set(names)) < len(names):
         raise ValueError(f'every node needs a name of its own: {", ".join(names)}')
+    if len({node.prepare for node in nodes}) > 1:
+        raise ValueError('nodes of a fleet share an image: all are prepared by the same program, or none is')
     return nodes
 
 
@@ -95,3 +104,8 @@ def render_spec(nodes):
 def packages_of(nodes):
     """The Debian packages that the image of these nodes has besides its own, each once."""
     return sorted({package for node in nodes for package in node.packages})
+
+
+def preparation_of(nodes):
+    """The program that prepares the image of these nodes, or ''."""
+    return nodes[0].prepare if nodes else ''

@@ -29,7 +29,7 @@ def kernel(tmp_path):
 
 def created_node(image, directory, kernel=''):
     (image.disk).touch()
-    node = Node(NodeSpec('skylake', 'x', kernel=str(kernel)), image, directory)
+    node = Node(NodeSpec('skylake', 'x', kernel=str(kernel)), image, directory, qemu=('true',))
     node.create()
     return node
 

@@ -23,6 +23,11 @@ def test_a_kernel_is_found_from_the_file_that_names_it(tmp_path):
     assert [node.kernel for node in read_spec(tmp_path / 'nodes.yml')] == [f'{tmp_path}/../kernels/6.12', '']
 
 
+def test_a_program_is_found_from_the_file_that_names_it(tmp_path):
+    (tmp_path / 'nodes.yml').write_text('nodes: [{name: a, cpu: x, prepare: program}]')
+    assert [node.prepare for node in read_spec(tmp_path / 'nodes.yml')] == [f'{tmp_path}/program']
+
+
 @pytest.mark.parametrize(
     ('content', 'complaint'),
     [
@@ -35,6 +40,7 @@ def test_a_kernel_is_found_from_the_file_that_names_it(tmp_path):
         ({'nodes': [{**SKYLAKE, 'kernel': None}]}, 'kernel is None, and should be of type str'),
         ({'nodes': [{**SKYLAKE, 'groups': 'compute'}]}, "groups is 'compute', and should be of type list"),
         ({'nodes': [{**SKYLAKE, 'name': 'sky_lake'}]}, "'sky_lake' is no host name"),
+        ({'nodes': [SKYLAKE, {'name': 'b', 'cpu': 'x', 'prepare': 'p'}]}, 'prepared by the same program, or none'),
         ({'nodes': [SKYLAKE, SKYLAKE]}, 'a name of its own: skylake, skylake'),
     ],
 )

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from fleet.node import QEMU
+from fleet.qemu import ready_qemu
 from fleet.wire import Wire
 
 WIRE = Wire(('first', 'second', 'third'))
@@ -31,7 +31,7 @@ class End:
         for netdev, hub in ports:
             arguments += ['-netdev', f'hubport,id=of-{netdev},hubid={hub},netdev={netdev}']
         self.qemu = subprocess.Popen(
-            [QEMU, '-machine', 'none', '-nodefaults', '-display', 'none', *arguments],
+            [*ready_qemu(), '-machine', 'none', '-nodefaults', '-display', 'none', *arguments],
             cwd=directory,
             stderr=subprocess.PIPE,
             text=True,

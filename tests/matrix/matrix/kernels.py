@@ -5,13 +5,12 @@ import datetime
 import hashlib
 import os
 import shlex
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from fleet import mirror
-from fleet.bootstrap import bootstrap
+from fleet.bootstrap import bootstrap_as_ours
 from fleet.cache import cache_directory, prune, unfinished
 from fleet.errors import FleetError
 from fleet.host import require_space
@@ -79,14 +78,8 @@ class Kernel:
         say(f'{self.name}: making {self._directory.name}, once a week; this takes two minutes or more')
         require_space(self._directory.parent, SPACE_TO_BUILD)
         new = unfinished(self._directory)
-        archive = new / 'tree.tar'
         log = new.parent / f'debian-{self.name}.log'
-        bootstrap(self.name, self._options(), self.suite, archive, sources(self.suite), log)
-        # All files are ours, also without root; devices come from outside
-        (new / 'tree').mkdir()
-        unpack = ['tar', '--extract', '--no-same-owner', '--exclude=./dev/*', '--directory', new / 'tree']
-        subprocess.run([*unpack, '--file', archive], check=True)
-        archive.unlink()
+        bootstrap_as_ours(self.name, self._options(), self.suite, new / 'tree', mirror.without_updates(self.suite), log)
         new.rename(self._directory)
 
     def _options(self):
@@ -106,8 +99,3 @@ def read_kernels(names=()):
     if unknown:
         raise FleetError(f'there is no kernel {", ".join(unknown)}; there are {", ".join(table)}.')
     return [Kernel(name, **row) for name, row in table.items() if not names or name in names]
-
-
-def sources(suite):
-    """The host's mirrors, for a suite: where its kernel comes from."""
-    return [source for source in mirror.sources(suite) if f' {suite}-updates ' not in source]

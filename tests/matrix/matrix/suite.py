@@ -74,11 +74,16 @@ class Suite:
         pytest = f'python3 -m pytest -p no:cacheprovider -v -rs --durations=10 --junit-xml={REPORT} {arguments}'
         command = f'cd {PLACE}; {variables} {pytest}; dmesg --read-clear > dmesg'
         with log.open('wb') as output:
-            run_with_progress(self._ssh[-1], [*self._ssh, command], output, _files(), interval=30)
+            # What ssh says of a connection that was lost, it says above the level that the fleet asks for
+            ssh = [*self._ssh[:-1], '-o', 'LogLevel=INFO', self._ssh[-1]]
+            status = run_with_progress(self._ssh[-1], [*ssh, command], output, _files(), interval=30)
         try:
             outcome = _read_report(self._run(f'cat {REPORT}', stdout=subprocess.PIPE).stdout)
         except (FleetError, xml.etree.ElementTree.ParseError) as error:
-            raise FleetError(f'the tests did not come to their end. See {log}, and the console of the node.') from error
+            print(*log.read_text(errors='replace').splitlines()[-20:], sep='\n', flush=True)
+            raise FleetError(
+                f'the tests did not come to their end: ssh ended with {status}; its last words are above, all in {log}.'
+            ) from error
         print(*_durations(log.read_text(errors='replace')), sep='\n', flush=True)
         messages = self._run(f'cat {PLACE}/dmesg', stdout=subprocess.PIPE).stdout.decode(errors='replace')
         log.with_suffix('.dmesg').write_text(messages)

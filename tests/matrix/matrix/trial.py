@@ -50,6 +50,8 @@ class Trial:
         except FleetError as error:
             self.problem = str(error)
             say(f'{self.kernel.name}: {error}')
+            if fleet:
+                _show_consoles(fleet)
         self.seconds = time.monotonic() - started
 
     @property
@@ -79,3 +81,10 @@ class Trial:
         if parameters:
             suite.load_module(MODULE, parameters)
         self.outcome.add(suite.run(tests, self._directory / f'{what}.log', **environment))
+
+
+def _show_consoles(fleet):
+    """Print what the nodes last had to say, while they are there."""
+    for node in fleet.nodes() if fleet.inventory.exists() else ():
+        print(f'The console of {node.name} ends in:', flush=True)
+        print(*node.console.read_text(errors='replace').splitlines()[-30:], sep='\n', flush=True)

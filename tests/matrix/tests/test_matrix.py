@@ -73,11 +73,11 @@ def test_warnings_of_a_build():
 
 def test_a_kernel_comes_from_the_hosts_mirror(monkeypatch):
     monkeypatch.setattr(mirror, 'host_release', lambda: '')
-    assert kernels.sources('bullseye') == [
+    assert mirror.without_updates('bullseye') == [
         'deb http://deb.debian.org/debian bullseye main',
         'deb http://deb.debian.org/debian-security bullseye-security main',
     ]
-    assert kernels.sources('sid') == ['deb http://deb.debian.org/debian sid main']
+    assert mirror.without_updates('sid') == ['deb http://deb.debian.org/debian sid main']
 
 
 def test_kernels_are_chosen_by_name():

@@ -66,6 +66,7 @@ struct msr_safe_capabilities {
 #define MSR_SAFE_HAS_LEASE		0x2		/* MSR_SAFE_LEASE */
 #define MSR_SAFE_HAS_TIMED_BATCH	0x4		/* MSR_SAFE_TIMED_BATCH */
 #define MSR_SAFE_OWN_CPUS_ONLY		0x8		/* the parameter own_cpus_only is set */
+#define MSR_SAFE_HAS_OPERATOR		0x10		/* MSR_SAFE_OPERATOR */
 
 #define MSR_SAFE_CAPABILITIES	_IO('c', 0xA3)
 
@@ -102,7 +103,7 @@ struct msr_safe_timed_operation {
 	__u32 msr;
 	__u32 reserved;		/* 0 */
 	__aligned_u64 data;	/* in or out */
-	__aligned_u64 mask;	/* out */
+	__aligned_u64 mask;	/* out; of an operator's write, in */
 	__aligned_u64 tsc;	/* out: time stamp counter after the access, 0 if there was none */
 	__aligned_u64 ns;	/* out: the same moment in CLOCK_MONOTONIC */
 };
@@ -111,13 +112,23 @@ struct msr_safe_timed_operation {
 
 struct msr_safe_timed_batch {
 	__u32 size;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* MSR_SAFE_OPERATOR, or 0 */
 	__u32 numops;
 	__u32 op_size;		/* sizeof(struct msr_safe_timed_operation), else EINVAL */
 	__aligned_u64 ops;	/* pointer to the operations */
 };
 
 #define MSR_SAFE_TIMED_BATCH	_IO('c', 0xA5)
+
+/*
+ * In the flags of a batch: an operator's, for which no list is asked, so that
+ * none has to be opened to users for what root does. Who opened the file and
+ * who calls need CAP_SYS_RAWIO in the initial user namespace, with each call:
+ * EPERM, and nothing is carried out. mask says which bits a write changes: 0 is
+ * EROFS. Lockdown forbids writes as it does all others. The log says how many
+ * registers were written, and by whom. A file with a lease: EINVAL.
+ */
+#define MSR_SAFE_OPERATOR	1
 
 /*
  * msr_approved_list, open for writing: what was written through this open file

@@ -23,6 +23,7 @@ def observations():
     """Return (what is observed on a fresh node, and on one that is as the role's defaults want it)."""
     settings = dict(wanted_settings({}, DataLoader()), policy=None)
     fresh = {
+        'running': True,
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
         'cpu': {
@@ -39,12 +40,14 @@ def observations():
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
+        'deferred': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {name: {'major': None, 'access': {}} for name in settings['modes']},
         'majors_taken': {'1': 'mem', '4': 'tty', '5': 'ttyprintk', '10': 'misc', '13': 'input', '188': 'ttyUSB'},
         'approved_list': None,
         'installed_list': None,
+        'lists': {},
         'files': dict.fromkeys(CONFIGURED),
         'group_exists': False,
         'commands_digest': '',

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import deferrals, defer_for_jobs
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
 
@@ -20,11 +21,11 @@ def site(tmp_path):
     """A function that runs a playbook on twenty stub nodes; it returns (the order of executions, summary or None)."""
     _fresh, converged = observations()
 
-    def run(*bad, playbook='site', arguments=()):
+    def run(*bad, playbook='site', arguments=(), **others):
         (tmp_path / 'order').write_text('')
         lines = []
         for name in NODES:
-            answer = {'failed': True, 'msg': 'broken'} if name in bad else {'msr_safe': converged}
+            answer = {'failed': True, 'msg': 'broken'} if name in bad else dict({'msr_safe': converged}, **others)
             script = write_stub(tmp_path, name, answer)
             script.write_text(script.read_text().replace('echo x >>', 'echo %s >>%s/order; : ' % (name, tmp_path)))
             lines.append(
@@ -97,3 +98,33 @@ def test_removal_wants_its_nodes_named(site):
     assert 'Name them: --limit n1' in output
     ran, _summary, _output = site(playbook='remove', arguments=['--limit', 'n03'])
     assert set(ran) == {'n03'}
+
+
+def busy(converged):
+    """Return what is observed on a node on which a job runs, and whose list is another one."""
+    return dict(converged, jobs=['42'], approved_list=dict(converged['approved_list'], sha256='other'))
+
+
+def test_what_is_deferred_everywhere_is_told_to_the_nodes_once_and_changes_nothing(site):
+    """A second execution, for the node to remember it; none where it does."""
+    _fresh, converged = observations()
+    (waiting,) = deferrals([defer_for_jobs({'stage': 'approve', 'title': 'activate al_0655'}, ['42'])])
+    told = {'done': [], 'deferred': ['%(what)s: %(why)s' % waiting], 'changed': False}
+    ran, summary, output = site(arguments=['--limit', 'n03'], msr_safe=busy(converged), **told)
+    assert ran == ['n03', 'n03'] and 'changed=0' in output
+    assert summary['outcomes']['deferred']['range'] == 'n03'
+    ran, _summary, _output = site(arguments=['--limit', 'n03', '--check'], msr_safe=busy(converged), **told)
+    assert ran == ['n03']
+    remembers = dict(busy(converged), deferred=[dict(waiting, since='2026-11-27T06:00:00Z')])
+    ran, summary, _output = site(arguments=['--limit', 'n03'], msr_safe=remembers)
+    assert ran == ['n03']
+    assert summary['outcomes']['deferred']['range'] == 'n03'
+
+
+def test_what_is_done_by_now_is_forgotten(site):
+    _fresh, converged = observations()
+    waiting = {'what': 'load: load msr_safe', 'why': 'job 42 is on the node', 'since': '2026-11-27T06:00:00Z'}
+    answer = {'msr_safe': dict(converged, deferred=[waiting]), 'done': [], 'deferred': [], 'changed': False}
+    ran, summary, _output = site(arguments=['--limit', 'n03'], **answer)
+    assert ran == ['n03', 'n03']
+    assert summary['outcomes']['as wanted']['range'] == 'n03'

@@ -3,7 +3,7 @@
 """Fixtures of the library's tests: a fake node, and files as nodes have them."""
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch, lease
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch, lease, operator
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists import active as active_list
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import list_in_force
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
@@ -23,6 +23,7 @@ def node(tmp_path, monkeypatch):
     monkeypatch.setattr(active_list, 'os', fake.list_device)
     monkeypatch.setattr(list_in_force, 'os', fake.list_device)
     monkeypatch.setattr(lease, 'fcntl', FakeFcntl(fake))
+    monkeypatch.setattr(operator, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(lease, 'os', FakeLeaseOs(fake))
     return fake
 

@@ -49,6 +49,8 @@ class FakeNode:
         self.stuck = set()  # addresses that take no value
         self.batches = []  # of each ioctl: [(cpu, 'read' or 'write', address)]
         self.keeps_leases = True
+        self.knows_operators = True
+        self.may_operate = True  # whether who asks has CAP_SYS_RAWIO
         self.leases = {}  # descriptor -> {(cpu, address): what it held}
         self.before_batch = []  # functions that run before the next ioctls, one each
         self.describe_cpu(*SKYLAKE)
@@ -148,16 +150,28 @@ class FakeNode:
         if request == 0x63A4 and self.keeps_leases:
             self.leases[descriptor] = {}
             return 0
+        if request == 0x63A3 and self.knows_operators:
+            struct.pack_into('<Q', argument, 8, 0x17)
+            return 0
+        if request == 0x63A5 and self.knows_operators:
+            size, flags, count, op_size, pointer = struct.unpack('<IIIIQ', argument)
+            assert (size, flags, op_size) == (24, 1, 48)
+            return self.run_batch(descriptor, OperatorOperation, count, pointer)
         if request != 0xC01063A2:
             raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+        count, _version, pointer = struct.unpack('<IIQ', argument)
+        return self.run_batch(descriptor, BatchOperation, count, pointer)
+
+    def run_batch(self, descriptor, kind, count, pointer):
         if self.before_batch:
             self.before_batch.pop(0)()
-        count, _version, pointer = struct.unpack('<IIQ', argument)
         if count == 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        memory = (ctypes.c_ubyte * (32 * count)).from_address(pointer)
+        memory = (ctypes.c_ubyte * (kind.SIZE * count)).from_address(pointer)
         mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-        operations = [BatchOperation(memory, 32 * index) for index in range(count)]
+        operations = [kind(memory, kind.SIZE * index) for index in range(count)]
+        if kind is OperatorOperation and not self.may_operate:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
         self.batches.append([operation.described() for operation in operations])
         error = self.check(operations, mode) or self.carry_out(operations, self.leases.get(descriptor))
         if error:
@@ -166,8 +180,9 @@ class FakeNode:
 
     def check(self, operations, mode):
         """Check all operations; where one is refused, none is carried out and each says so."""
-        approved, online, first = self.active(), self.online(), 0
+        online, first = self.online(), 0
         for operation in operations:
+            approved = operation.approved(self.active())
             operation.set_mask(approved.get(operation.address, 0))
             error = 0
             if mode == (os.O_WRONLY if operation.is_read else os.O_RDONLY):
@@ -193,7 +208,7 @@ class FakeNode:
             if operation.is_read:
                 operation.set_value(self.registers.get(key, 0))
             elif operation.address not in self.stuck:
-                mask = self.active()[operation.address]
+                mask = operation.approved(self.active())[operation.address]
                 if lease is not None:
                     lease.setdefault(key, self.registers.get(key, 0))
                 self.registers[key] = (self.registers.get(key, 0) & ~mask) | (operation.value & mask)
@@ -218,11 +233,17 @@ class FakeLeaseOs:
 class BatchOperation:
     """One operation of a batch, where it lies in the caller's memory."""
 
+    SIZE = 32
+
     def __init__(self, memory, offset):
         self.memory, self.offset = memory, offset
         self.cpu, self.is_read = struct.unpack_from('<HH', memory, offset)
         (self.address,) = struct.unpack_from('<I', memory, offset + 8)
         (self.value,) = struct.unpack_from('<Q', memory, offset + 16)
+
+    def approved(self, active):
+        """Return {address: mask} of what it may do, of what the list in force says."""
+        return active
 
     def described(self):
         return self.cpu, 'read' if self.is_read else 'write', self.address
@@ -235,6 +256,19 @@ class BatchOperation:
 
     def set_mask(self, mask):
         struct.pack_into('<Q', self.memory, self.offset + 24, mask)
+
+
+class OperatorOperation(BatchOperation):
+    """One of an operator's: its writes say which bits they change, and no list is asked."""
+
+    SIZE = 48
+
+    def __init__(self, memory, offset):
+        super().__init__(memory, offset)
+        (self.asked,) = struct.unpack_from('<Q', memory, offset + 24)
+
+    def approved(self, active):
+        return {self.address: 0 if self.is_read else self.asked}
 
 
 class FakeFcntl:
@@ -253,6 +287,7 @@ class FakeListOs:
         self.refusal = None  # errno with which the kernel refuses lists
         self.another = None  # the list that somebody else activates right after ours
         self.longest_write = None  # bytes that one write takes
+        self.published = []  # the lists that were put in force
 
     def __getattr__(self, name):
         return getattr(os, name)
@@ -278,6 +313,7 @@ class FakeListOs:
                 raise OSError(errno.ENOMSG, os.strerror(errno.ENOMSG))
             if text:
                 self.node.activate(self.another or text)
+                self.published.append(text)
         os.close(descriptor)
 
 

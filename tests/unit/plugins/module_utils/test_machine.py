@@ -39,11 +39,36 @@ def test_a_directory_cannot_be_read(node):
         node.machine.read('/proc')
 
 
-def test_what_may_not_be_read_asks_for_root(node, monkeypatch):
+@pytest.fixture
+def ordinary_user(monkeypatch):
+    monkeypatch.setattr(machine_module.os, 'geteuid', lambda: 1000)
+
+
+def test_what_may_not_be_read_asks_for_root(node, monkeypatch, ordinary_user):
     monkeypatch.setattr('builtins.open', failing(errno.EACCES))
     with pytest.raises(MsrSafeError, match=r'(?s)/etc/x: Permission denied.*Run as root') as caught:
         node.machine.read('/etc/x')
     assert 'become' in str(caught.value)
+
+
+def test_what_may_not_be_written_asks_for_root(node, monkeypatch, ordinary_user):
+    monkeypatch.setattr(machine_module.os, 'open', failing(errno.EACCES))
+    with pytest.raises(MsrSafeError, match=r'(?s)Cannot write /etc/x: Permission denied.*become: true'):
+        node.machine.write('/etc/x', b'')
+
+
+def test_what_may_not_be_removed_asks_for_root(node, monkeypatch, ordinary_user):
+    monkeypatch.setattr(machine_module.os, 'unlink', failing(errno.EPERM))
+    with pytest.raises(MsrSafeError, match=r'(?s)Cannot remove /etc/x: .*become: true'):
+        node.machine.remove('/etc/x')
+
+
+def test_what_root_may_not_either_does_not_ask_for_root(node, monkeypatch):
+    monkeypatch.setattr(machine_module.os, 'geteuid', lambda: 0)
+    monkeypatch.setattr('builtins.open', failing(errno.EACCES))
+    with pytest.raises(MsrSafeError) as caught:
+        node.machine.read('/etc/x')
+    assert 'root' not in str(caught.value)
 
 
 @pytest.mark.parametrize('work', ['read', 'exists', 'read_text', 'remove', 'list'])
@@ -104,6 +129,7 @@ def test_content_is_on_disk_before_it_has_its_name(node, monkeypatch):
 
 @pytest.mark.parametrize('error', [errno.EROFS, errno.EACCES])
 def test_a_directory_that_takes_no_files_says_why(node, monkeypatch, error):
+    monkeypatch.setattr(machine_module.os, 'geteuid', lambda: 0)
     monkeypatch.setattr(machine_module.os, 'open', failing(error))
     with pytest.raises(MsrSafeError, match='Cannot write /etc/x: ' + os.strerror(error)) as caught:
         node.machine.write('/etc/x', b'')

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, remove_record, take, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import read_deferred
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree
 from ansible_collections.hpc.msr_safe.plugins.modules import msr_safe_apply
 
@@ -15,7 +16,7 @@ from ansible_collections.hpc.msr_safe.plugins.modules import msr_safe_apply
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     machine = Machine(str(tmp_path))
-    monkeypatch.setattr(msr_safe_apply, 'Machine', lambda: machine)
+    monkeypatch.setattr(msr_safe_apply, 'machine_of', lambda _root: machine)
     return machine
 
 
@@ -24,7 +25,7 @@ def write(path, content, stage='install'):
 
 
 def options(*changes, **others):
-    return dict({'changes': list(changes), 'verify': None, '_payloads': None}, **others)
+    return dict({'changes': list(changes), 'verify': None, 'root': None, '_payloads': None}, **others)
 
 
 def test_carries_out_changes_of_several_stages_in_order(machine):
@@ -72,15 +73,18 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     os.makedirs(machine.path('/run/msr-safe/jobs'))
     os.chmod(machine.path('/run/msr-safe/jobs'), 0o700)
     write_record(machine, Record('42', '', 'n1', 1000, '', True, 1.0), '')
-    done, deferred = [], ['before: x']
+    done, waiting = [], [{'what': 'before: x', 'why': 'y'}]
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
-    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, deferred)
+    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, waiting)
     assert done == ['install: write /etc/a']
-    assert deferred == ['before: x', 'approve: write /etc/b: job 42 is on the node']
+    what, why = 'approve: write /etc/b', 'job 42 is on the node; run the role again when it has ended'
+    assert waiting[1:] == [{'what': what, 'why': why}]
+    assert read_deferred(machine)[1]['what'] == what
     assert machine.read('/etc/b') is None
     remove_record(machine, '42')
-    msr_safe_apply.apply(options(felt), False, done, deferred)
+    msr_safe_apply.apply(options(felt), False, done, [])
     assert machine.read('/etc/b') == b'two'
+    assert read_deferred(machine) == []
 
 
 def test_no_job_begins_while_it_would_feel_a_change(machine, monkeypatch):

@@ -40,7 +40,7 @@ def run(machine, arguments):
     if arguments[0] == 'env':
         machine.write('/usr/bin/gcc', b'')
     if arguments[0] == 'make':
-        with open(arguments[arguments.index('-C') + 1] + '/msr-safe.ko', 'wb') as stream:
+        with open(machine.path(arguments[arguments.index('-C') + 1]) + '/msr-safe.ko', 'wb') as stream:
             stream.write(MODULE)
     return 0, ''
 

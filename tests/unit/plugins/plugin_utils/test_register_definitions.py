@@ -52,6 +52,13 @@ def test_a_name_that_no_cpu_has_comes_with_a_suggestion():
     assert 'Did you mean MSR_PKG_POWER_LIMIT' in found(registers, 'PKG_POWER_LIMTI')
 
 
+@every_cpu
+@pytest.mark.parametrize('text', ['PKG_POWER_LIMIT', 'IA32_MISC_ENABLE', 'hwcr', 'PERF_CTL', 'PERFEVTSEL2', 'TSC'])
+def test_a_node_says_what_the_table_has_in_the_place_of_a_register(signature, text):
+    registers, table = unpack(travelled(text), cpu_of(signature)), registers_of(cpu_of(signature))
+    assert registers.missing(text) == (None if table.named(text) else table.missing(text))
+
+
 def test_what_is_no_number_is_left_to_the_node():
     assert travelled('0xZZ', '99999999999999999999') == []
 

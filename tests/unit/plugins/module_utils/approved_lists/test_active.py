@@ -89,7 +89,8 @@ def test_a_list_that_the_kernel_refuses_leaves_the_old_one(node):
     assert node.active() == before
 
 
-def test_without_permission_it_says_run_as_root(node):
+def test_without_permission_it_says_run_as_root(node, monkeypatch):
+    monkeypatch.setattr('os.geteuid', lambda: 1000)
     node.list_device.refusal = errno.EACCES
     with pytest.raises(MsrSafeError, match=r'(?s)Permission denied.*root'):
         activate_list(node.machine, parse_list('0x10 0\n', 'x'))

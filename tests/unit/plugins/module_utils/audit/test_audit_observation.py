@@ -3,6 +3,7 @@
 """What an audit collects of a node."""
 
 from ansible_collections.hpc.msr_safe.plugins.module_utils.audit.observation import observe_for_audit
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import remember_deferred
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
     COUNTER,
     MISC_ENABLE,
@@ -62,3 +63,36 @@ def test_a_register_that_faults_is_kept_with_the_reason(node):
     values, errors = observe_for_audit(node.machine)['registers']['0x000001A0']
     assert values == {'0x0000000000000000': '0-1,3'}
     assert list(errors.values()) == ['2'] and 'faulted' in next(iter(errors))
+
+
+def test_what_the_role_deferred_is_collected(node):
+    assert observe_for_audit(node.machine)['deferred'] == []
+    remember_deferred(node.machine, [{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}])
+    (each,) = observe_for_audit(node.machine)['deferred']
+    assert (each['what'], each['why']) == ('load: load msr_safe', 'job 42 is on the node')
+
+
+def test_no_list_is_ever_put_in_force_for_it(node):
+    observe_for_audit(node.machine)
+    assert node.list_device.published == []
+
+
+DEFINITIONS = [
+    {'cpus': ['al_0655'], 'registers': [[0x610, 'MSR_PKG_POWER_LIMIT', 'configuration', 'package', [], 0xFFFF]]},
+    {'cpus': ['al_1901'], 'registers': [[0xC0010015, 'HWCR', 'configuration', 'core', [], 1 << 25]]},
+]
+
+
+def test_registers_of_the_policy_are_looked_at_whatever_the_list_says(node):
+    node.set_register(0x610, 0x158668)
+    registers = observe_for_audit(node.machine, DEFINITIONS)['registers']
+    assert registers['0x00000610'] == [{'0x0000000000158668': '0-3'}, {}]
+    assert '0xc0010015' not in {address.lower() for address in registers}
+    assert len(node.batches) == 1
+
+
+def test_another_msr_safe_says_that_they_are_not_on_its_list(node):
+    node.knows_operators = False
+    registers = observe_for_audit(node.machine, DEFINITIONS)['registers']
+    assert registers['0x00000610'] == [{}, {'not on the active approved list': '0-3'}]
+    assert registers['0x000001A0'][0]

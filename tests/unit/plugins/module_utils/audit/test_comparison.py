@@ -272,3 +272,21 @@ def test_a_policy_on_what_else_would_follow_the_load_is_compared():
         node['registers']['0x00000199'] = [{'0x0000000000001500': '0-3'}, {}]
     policy = [{'register': 'PERF_CTL', 'field': 'FREQ', 'value': '2 GHz'}]
     assert compared(nodes, policy)[1] == [('power', 'policy', 'IA32_PERF_CTL: FREQ 2 GHz -> 2.1 GHz')]
+
+
+DEFERRED = {'what': 'approve: activate al_0655', 'why': 'job 42 is on the node', 'since': '2026-11-26T22:00:05Z'}
+
+
+def test_what_the_role_deferred_is_found_with_its_reason_and_since_when():
+    nodes = fleet({'busy': observed(deferred=[DEFERRED])})
+    text = 'approve: activate al_0655, waits since 2026-11-26T22:00:05Z: job 42 is on the node'
+    assert findings(nodes) == [('deferred', text, 'busy')]
+    assert states(nodes)['busy'] == 'drift'
+
+
+def test_it_is_one_line_where_it_waits_on_many_nodes_and_they_stay_one_class():
+    jobs = {'b%d' % number: dict(DEFERRED, why='job %d is on the node' % number) for number in range(1, 4)}
+    nodes = fleet({name: observed(deferred=[each]) for name, each in jobs.items()})
+    text = 'approve: activate al_0655, waits since 2026-11-26: a job is on the node'
+    assert findings(nodes) == [('deferred', text, 'b[1-3]')]
+    assert len(compare(record(nodes)).classes) == 1

@@ -19,6 +19,12 @@ def failing(error):
     return fail
 
 
+def test_a_file_that_cannot_be_had_is_named(capsys, monkeypatch):
+    monkeypatch.setattr('os.geteuid', lambda: 1000)
+    assert exit_status('x', failing(PermissionError(13, 'Permission denied', '/etc/y'))) == 1
+    assert capsys.readouterr().err == 'x: /etc/y: Permission denied. Run as root (in Ansible: become: true).\n'
+
+
 def test_a_command_ends_with_its_own_status():
     assert exit_status('x', lambda status: status, 3) == 3
 

@@ -240,6 +240,52 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
     assert 'job 42 on this node has another profile than monitor' in slurm.refusal(43)
 
 
+# What is said in the job's own record
+
+
+def test_the_record_of_a_job_says_what_was_brought_back(node, slurm, job):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments == {
+        '42': 'msr-safe: restored on n1: '
+        '0x000001A0 IA32_MISC_ENABLE 0x0000004000000000 -> 0x0000000000000000 on CPU 0-3'
+    }
+
+
+def test_what_others_said_there_stays(node, slurm, job):
+    slurm.comments['42'] = 'ticket: A=1 B=2'
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments['42'].startswith('ticket: A=1 B=2; msr-safe: restored on n1: ')
+
+
+def test_a_full_comment_is_left_as_it_is(node, slurm, job):
+    slurm.comments['42'] = 'x' * 990
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.comments['42'] == 'x' * 990
+
+
+def test_a_site_may_do_without(node, slurm, job):
+    slurm.configure(admin_comment='none')
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    job('epilog', 42)
+    assert slurm.asked == []
+
+
+def test_a_job_that_slurm_forgot_keeps_nobody(node, slurm, job, capsys):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.answers['scontrol'] = (1, 'slurm_load_jobs error: Invalid job id specified')
+    assert job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+    assert 'its AdminComment does not say so' in capsys.readouterr().out
+
+
 # Failures
 
 
@@ -377,6 +423,62 @@ def test_the_service_that_starts_again_leaves_jobs_alone(node, job, command, cap
     assert command('reset', '--boot') == 0
     assert 'are left as they are' in capsys.readouterr().out
     assert node.register(MISC_ENABLE) == TURBO_OFF
+
+
+# The boot of a node
+
+
+NOT_FOUND = (1, 'modprobe: FATAL: Module msr_safe not found in directory /lib/modules/6.1.0-18-amd64\n')
+
+
+@pytest.fixture
+def without_module(node):
+    """A node whose kernel has no module, as after an update of the kernel."""
+    node.remove('/dev/cpu/msr_approved_list')
+    node.remove('/dev/cpu/msr_batch')
+    node.answers['modprobe'] = NOT_FOUND
+
+
+def test_a_kernel_without_a_module_drains_the_node_and_lets_slurmd_start(slurm, without_module, command, capsys):
+    assert command('reset', '--boot') == 0
+    reason = 'msr-safe: at boot: There is no module msr_safe for kernel 6.1.0-18-amd64 on this node'
+    assert slurm.asked[-1].startswith('scontrol update nodename=n1 state=drain reason=' + reason)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(reason)
+
+
+def test_a_module_that_is_there_by_then_is_loaded(node, slurm, command):
+    text = node.get('/dev/cpu/msr_approved_list')
+    node.remove('/dev/cpu/msr_approved_list')
+    node.effects['modprobe'] = lambda _arguments: node.put('/dev/cpu/msr_approved_list', text)
+    assert command('reset', '--boot') == 0
+    assert not slurm.saw('drain')
+
+
+def test_a_slurmctld_that_is_not_up_yet_is_told_later(slurm, without_module, command, monkeypatch):
+    slurm.answers['scontrol'] = (1, 'Unable to contact slurm controller')
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda _seconds: slurm.answers.pop('scontrol'))
+    assert command('reset', '--boot') == 0
+    assert slurm.asked[-1].startswith('scontrol update nodename=n1 state=drain')
+
+
+def test_slurmd_stays_off_where_nobody_can_be_told(slurm, without_module, command, monkeypatch, capsys):
+    monkeypatch.setattr(msr_job, 'DRAIN_TIME', 0)
+    slurm.answers['scontrol'] = (1, 'Unable to contact slurm controller')
+    assert command('reset', '--boot') == 1
+    assert 'could not be told to Slurm' in capsys.readouterr().out
+
+
+def test_a_site_that_tolerates_it_is_not_drained_at_boot(slurm, without_module, command, capsys):
+    slurm.configure(prolog_failure='tolerate')
+    assert command('reset', '--boot') == 0
+    assert not slurm.saw('drain')
+    assert 'There is no module msr_safe' in capsys.readouterr().out
+
+
+def test_by_hand_a_missing_module_is_an_error_only(slurm, without_module, command):
+    assert command('reset') == 1
+    assert not slurm.saw('drain')
 
 
 def test_status(job, command, capsys):

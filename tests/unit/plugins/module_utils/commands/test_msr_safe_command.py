@@ -261,7 +261,8 @@ def test_a_list_that_the_kernel_refuses(node, msr_safe):
     assert 'The list that was active still is' in err
 
 
-def test_without_root_it_says_so(node, msr_safe):
+def test_without_root_it_says_so(node, msr_safe, monkeypatch):
+    monkeypatch.setattr('os.geteuid', lambda: 1000)
     node.put('/root/list', '0x10 0x0\n')
     node.list_device.refusal = errno.EACCES
     status, _out, err = msr_safe('load', '/root/list')

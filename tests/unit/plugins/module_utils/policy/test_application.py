@@ -5,7 +5,10 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import read_cpu
-from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.application import apply_policy
+from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.application import (
+    apply_policy,
+    observe_policy,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.statement import parse_policy
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.setting import render_changes, summarize_changes
@@ -80,28 +83,63 @@ def test_a_register_that_takes_no_value_is_a_problem(server):
     assert 'did not take the value' in plan.problems[0].error
 
 
-def test_what_a_user_writes_meanwhile_is_seen(server):
-    """After the read back that goes with the write, while the bits are still open."""
+def test_no_list_is_ever_put_in_force_for_it(server):
+    """Not for the reading, the writing or the reading back: nobody gains anything, whatever ends this."""
+    apply(server, [*LIMIT, *C1E, *TURBO], check=True)
+    apply(server, [*LIMIT, *C1E, *TURBO])
+    policy = {'statements': LIMIT, 'definitions': []}
+    observe_policy(server.machine, policy)
+    assert server.list_device.published == []
 
-    def quick_user():
-        server.set_register(POWER_CONTROL, 2)
 
-    # reading, writing, reading back; then, with the list as before but for reading, once more
-    server.before_batch = [lambda: None, lambda: None, lambda: None, quick_user]
+def test_what_users_may_write_of_the_register_does_not_matter(server):
+    server.activate('0x610 0x8000\n')
+    apply(server, LIMIT)
+    assert server.register(POWER_LIMIT) == 0x158528
+
+
+def test_a_cpu_that_goes_offline_meanwhile_is_a_problem_and_the_others_are_written(server):
+    server.before_batch = [lambda: None, lambda: server.set_online('0-2')]
     plan, _notes = apply(server, C1E)
-    assert len(plan.problems) == 4 and plan.writes == []
+    assert [write.cpu for write in plan.writes] == [0, 1, 2]
+    assert [problem.cpu for problem in plan.problems] == [3]
 
 
-def test_the_list_comes_back_where_the_devices_fail(server):
-    before = server.active()
+def test_root_without_the_capability_is_told_which(server):
+    server.may_operate = False
+    with pytest.raises(MsrSafeError) as caught:
+        apply(server, TURBO)
+    assert 'CAP_SYS_RAWIO' in str(caught.value)
 
-    def gone():
-        raise OSError(5, 'Input/output error')
 
-    server.before_batch = [lambda: None, gone]
-    with pytest.raises(MsrSafeError):
-        apply(server, C1E)
-    assert server.active() == before
+# Another msr-safe
+
+
+@pytest.fixture
+def of_others(server):
+    """A node with another msr-safe, whose list decides about root, too."""
+    server.knows_operators = False
+    return server
+
+
+def test_there_what_the_list_lets_be_written_is(of_others):
+    assert len(apply(of_others, TURBO)[0].writes) == 4
+    assert of_others.register(MISC_ENABLE) == TURBO_OFF
+
+
+def test_there_a_register_that_the_list_lacks_is_said_and_the_list_stays(of_others):
+    with pytest.raises(MsrSafeError) as caught:
+        apply(of_others, LIMIT)
+    assert 'not on the active approved list' in str(caught.value)
+    assert of_others.list_device.published == []
+
+
+@pytest.mark.parametrize('mask', ['0x0', '0x1'])
+def test_there_bits_that_the_list_does_not_let_be_written_are_said(of_others, mask):
+    of_others.activate('0x1FC %s\n' % mask)
+    plan, _notes = apply(of_others, C1E)
+    assert plan.writes == [] and of_others.register(POWER_CONTROL) == 2
+    assert 'lets no operator past its approved list' in plan.problems[0].error
 
 
 def test_a_node_without_msr_safe_is_an_error_with_a_remedy(bare_node):

@@ -115,7 +115,7 @@ def builder(node):
 
 
 def make(node, arguments):
-    directory = arguments[arguments.index('-C') + 1]
+    directory = node.path(arguments[arguments.index('-C') + 1])
     node.sources = read_tree(directory)
     with open(directory + '/msr-safe.ko', 'wb') as stream:
         stream.write(MODULE.encode('latin-1'))

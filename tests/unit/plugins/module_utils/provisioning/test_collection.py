@@ -221,6 +221,7 @@ def test_the_library_needs_nothing_but_itself(collection):
 def changes_of_a_fresh_node(collection, settings, release='6.1'):
     nothing = {'major': None, 'access': {}}
     observed = {
+        'running': True,
         'kernel_release': release,
         'running_kernel': release,
         'cpu': SKYLAKE,

@@ -54,8 +54,7 @@ def test_the_service_loads_the_module_then_the_list_and_applies_the_policy():
     lines = settings(unit_text())
     starts = [line for line in lines if line.startswith('ExecStart=')]
     assert starts == [
-        'ExecStart=/sbin/modprobe msr_safe',
-        'ExecStart=/usr/sbin/msr-safe load',
+        'ExecStart=/usr/sbin/msr-safe load --module',
         'ExecStart=/usr/sbin/msr-safe policy apply',
     ]
     for line in ('[Unit]', 'Type=oneshot', 'RemainAfterExit=yes', 'WantedBy=multi-user.target'):

@@ -55,8 +55,10 @@ def test_a_bare_node_has_nothing(bare_node):
     assert observed.pop('cpu')['model'] == 85
     assert observed.pop('commands_digest')
     assert observed == {
+        'running': True,
         'kernel_release': KERNEL,
         'running_kernel': KERNEL,
+        'as_root': True,
         'build': {
             'headers': None,
             'headers_package': None,
@@ -68,6 +70,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
+        'deferred': [],
         'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {
@@ -79,6 +82,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'majors_taken': {},
         'approved_list': None,
         'installed_list': None,
+        'lists': {},
         'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
@@ -197,9 +201,9 @@ def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
     assert observe_node(node.machine)['module']['holders'] == []
 
 
-def test_a_group_exists_or_not():
-    assert group_exists(grp.getgrgid(os.getgid()).gr_name)
-    assert not group_exists('no-such-group')
+def test_a_group_exists_or_not(node):
+    assert group_exists(node.machine, grp.getgrgid(os.getgid()).gr_name)
+    assert not group_exists(node.machine, 'no-such-group')
 
 
 def test_the_service_is_enabled_by_its_link(node):

@@ -13,7 +13,9 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     ACTIONS,
     STAGES,
     deferrals,
+    describe_deferrals,
     due_stages,
+    is_deferred,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
     HOOKS,
@@ -67,6 +69,7 @@ def make_wanted(**changes):
             'sha256': 'new list',
             'registers': 1,
         },
+        'approved_lists': None,
         'nmi_watchdog': 'keep',
         'policy': None,
         'busy': '',
@@ -92,6 +95,7 @@ def make_fresh(**changes):
     """Return a Debian node on which msr-safe never was."""
     nothing = {'major': None, 'access': {}}
     observed = {
+        'running': True,
         'kernel_release': RUNNING,
         'running_kernel': RUNNING,
         'cpu': {},
@@ -106,6 +110,7 @@ def make_fresh(**changes):
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
+        'lists': {},
         'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
         'policy': None,
         'group_exists': False,
@@ -211,6 +216,8 @@ def test_every_change_can_be_carried_out_and_shown():
     changes += plan_present(make_fresh(build=dict(BUILD, missing_packages=['gcc'])), make_wanted())
     changes += plan_present(with_watchdog(ON), make_wanted(nmi_watchdog='off'))
     changes += plan_present(with_policy(make_converged(), after='turbo off\n'), make_wanted(policy=TURBO_OFF))
+    lists = {'al_0655': make_wanted()['approved_list']}
+    changes += plan_present(make_fresh(running=False, running_kernel=None), make_wanted(approved_lists=lists))
     ours = {name for name, each in ACTIONS.items() if each.carry_out.__module__.endswith('.actions')}
     assert set(actions(changes)) == ours
     for change in changes:
@@ -486,7 +493,7 @@ def held_and_outdated(**changes):
 
 def waiting(observed, wanted=None):
     """Return what is deferred, a line each."""
-    return deferrals(plan_present(observed, wanted or make_wanted()))
+    return describe_deferrals(deferrals(plan_present(observed, wanted or make_wanted())))
 
 
 def test_a_module_in_use_is_not_reloaded_now():
@@ -500,6 +507,7 @@ def test_a_module_in_use_waits_and_the_list_does_not():
     assert due(observed) == ['approve']
     (line,) = waiting(observed)
     assert line.startswith('load: unload msr_safe 2.0.0, load 2.0.0: the module is in use: geopmd (pid 42)')
+    assert line.endswith('end that and run the role again, or set msr_safe_reload: boot')
 
 
 def test_the_list_that_is_in_force_stays_so_where_the_module_waits():
@@ -519,6 +527,22 @@ def test_what_is_not_loaded_is_loaded_now(reload):
     assert due(observed, make_wanted(reload=reload)) == ['load', 'approve']
 
 
+# Who is not root
+
+
+def test_without_root_no_plan_is_promised():
+    said = refusal(make_fresh(as_root=False))
+    assert said.startswith('Ansible is not root on this node')
+    assert 'become: true' in said
+
+
+def test_without_root_nothing_is_taken_off():
+    traces = dict(make_fresh()['traces'], paths=['/etc/msr-safe'])
+    with pytest.raises(MsrSafeError, match='not root'):
+        plan_absent(make_fresh(as_root=False, traces=traces))
+    assert plan_absent(make_fresh(as_root=False)) == []
+
+
 # A job on the node
 
 
@@ -528,7 +552,7 @@ def test_under_a_job_nothing_of_it_is_replaced():
     assert due(observed, make_wanted(reload='now')) == []
     lines = waiting(observed)
     assert [line.partition(':')[0] for line in lines] == ['load', 'approve', 'approve', 'boot']
-    assert all('job 42 is on the node' in line for line in lines)
+    assert all(line.endswith('job 42 is on the node; run the role again when it has ended') for line in lines)
 
 
 def test_a_node_that_is_busy_for_another_reason_is_as_one_with_a_job():
@@ -996,6 +1020,22 @@ def test_on_a_node_without_the_module_yet_the_policy_is_applied_whatever_registe
     ]
     assert actions(changes) == ['write_file', 'apply_policy']
     assert changes[1]['after'] == 'turbo off\n'
+
+
+@pytest.mark.parametrize('active', [{}, {'approved_list': OTHER_LIST}])
+def test_where_the_module_waits_so_does_a_policy_that_the_one_in_the_kernel_cannot_look_at(active):
+    """Another msr-safe lets nobody read what is not on its list."""
+    observed = with_policy(held_and_outdated(**active), None, problem='0x610: not on the active approved list')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if each['stage'] == 'policy' and not is_deferred(each)] == ['write_file']
+    lines = describe_deferrals(deferrals(changes))
+    assert [line for line in lines if line.startswith('policy: make registers hold the policy: the module is in use')]
+
+
+def test_where_the_module_waits_a_policy_that_can_be_looked_at_does_not():
+    observed = with_policy(held_and_outdated(), None, after='turbo off\n')
+    changes = plan_present(observed, make_wanted(policy=TURBO_OFF))
+    assert [each['action'] for each in changes if not is_deferred(each)] == ['write_file', 'apply_policy']
 
 
 def test_for_another_kernel_the_policy_waits_for_the_boot():

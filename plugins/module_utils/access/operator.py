@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""An operator's access: what root reads and writes whatever the list of users says, which stays as it is meanwhile.
+
+The kernel module does it (MSR_SAFE_OPERATOR in include/uapi/msr_safe.h). Where another one is loaded, its list decides
+about root, too.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+from array import array
+
+from ..errors import MsrSafeError
+from ..hardware.devices import BATCH, open_device
+from . import batch, operations, registers
+from .reading import readings_of
+from .write import carry_out_writes
+
+# _IO('c', 0xA3), struct msr_safe_capabilities: u32 size, reserved, u64 features, and more
+CAPABILITIES = 0x63A3
+CAPABILITIES_SIZE = 72
+FEATURES = struct.Struct('=IIQ')
+HAS_OPERATOR = 0x10
+# _IO('c', 0xA5), struct msr_safe_timed_batch: u32 size, flags, numops, op_size, u64 pointer
+IOCTL = 0x63A5
+ARRAY = struct.Struct('=IIIIQ')
+OPERATOR = 1
+# As batch.OPERATION_SIZE: u16 cpu, is read, s32 error, u32 address, padding, u64 value, mask, and two of time
+OPERATION_SIZE = 48
+
+ONLY_THE_LIST = 'this msr-safe lets no operator past its approved list'
+
+
+def read_registers(machine, addresses, cpus):
+    """Return {address: Reading}, as registers.read_registers does."""
+    if not addresses or not cpus:
+        return {}
+    return readings_of(addresses, cpus, carry_out(machine, operations.reads(addresses, cpus)))
+
+
+def write(machine, writes):
+    """Carry out Writes in one batch, read back, and return the Problems met."""
+    masks = {(write.cpu, write.address): write.mask for write in writes}
+
+    def write_all(machine, triples):
+        return carry_out(machine, operations.writes(triples), masks).errors if triples else []
+
+    problems = carry_out_writes(machine, writes, write_all, read_registers)
+    if problems and not is_allowed(machine):
+        return [problem._replace(error='%s (%s)' % (problem.error, ONLY_THE_LIST)) for problem in problems]
+    return problems
+
+
+def is_allowed(machine):
+    """Return whether the module of this node lets an operator past the list."""
+    if not machine.exists(BATCH):
+        return False
+    descriptor = open_device(machine, BATCH, os.O_RDONLY)
+    try:
+        return bool(features(descriptor) & HAS_OPERATOR)
+    finally:
+        os.close(descriptor)
+
+
+def features(descriptor):
+    """Return what the module can do (MSR_SAFE_HAS_…); 0 where it cannot be asked."""
+    told = bytearray(CAPABILITIES_SIZE)
+    FEATURES.pack_into(told, 0, CAPABILITIES_SIZE, 0, 0)
+    try:
+        fcntl.ioctl(descriptor, CAPABILITIES, told)
+    except OSError:
+        return 0
+    return FEATURES.unpack_from(told)[2]
+
+
+def carry_out(machine, wanted, masks=None):
+    """Carry out Operations and return their Results. masks: of writes, {(CPU, address): bits}. Raises MsrSafeError."""
+    if not is_allowed(machine):
+        return registers.carry_out(machine, wanted)
+    descriptor = open_device(machine, BATCH, os.O_RDONLY if wanted.direction == operations.READ else os.O_RDWR)
+    try:
+        return batch.submit_until_settled(descriptor, wanted, lambda fd, some: submit(fd, some, masks))
+    finally:
+        os.close(descriptor)
+
+
+def submit(descriptor, wanted, masks):
+    """Send one batch and return its Results, whatever the ioctl returned."""
+    count = len(wanted.cpus)
+    memory = array('B', bytes(OPERATION_SIZE * count))
+    halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
+    halves[0::24] = wanted.cpus
+    halves[1::24] = array('H', [wanted.direction]) * count
+    words[2::12] = wanted.addresses
+    longs[2::6] = wanted.values
+    if masks:
+        longs[3::6] = array('Q', [masks[key] for key in zip(wanted.cpus, wanted.addresses)])
+    argument = ARRAY.pack(ARRAY.size, OPERATOR, count, OPERATION_SIZE, memory.buffer_info()[0])
+    failure = batch.send(descriptor, IOCTL, argument)
+    errors = [-error for error in memoryview(memory).cast('i')[1::12].tolist()]
+    if failure == errno.EPERM and not any(errors):
+        raise MsrSafeError(
+            'Not allowed to use registers as an operator.', 'Run as root, with the capability CAP_SYS_RAWIO.'
+        )
+    batch.require_carried_out(failure, errors, count)
+    return operations.Results(errors, array('Q', longs[2::6].tolist()), array('Q', longs[3::6].tolist()))
