@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import deferrals, defer_for_jobs
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import defer_for_jobs, deferrals
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
 
