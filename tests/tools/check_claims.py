@@ -35,6 +35,7 @@ PROMPT = re.compile(r'^\s*[$#] +')
 ASSIGNMENT = re.compile(r'^\w+=\S*$')
 ENDS_COMMAND = re.compile(r'\s#\s|&&|\|\||[|;>]| -- ')
 
+IMPORT = re.compile(r'\bansible_collections\.hpc\.msr_safe\.([a-z_.]+[a-z])')
 FQCN = re.compile(r'\bhpc\.msr_safe\.([a-z_]+)')
 VARIABLE = re.compile(r'\b(?:msr_safe|slurm_msr|msr_audit|molecule)_[a-z_]+\b')
 ABSOLUTE = re.compile(r'(?<![\w.)/~$}>*])/(?:[\w.@<>*+$%-]+/)*[\w.@<>*+$%-]+/?')
@@ -226,6 +227,9 @@ def problems_of(page, project):
         for name in FQCN.findall(text):
             if name not in project.plugins:
                 yield number, f'hpc.msr_safe.{name} is no plugin, role or playbook'
+        for name in IMPORT.findall(text):
+            if not project.has_file(name.replace('.', '/') + '.py'):
+                yield number, f'{name}: there is no such module to import'
     if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _, code in page.code):
         yield 1, 'a page of results names the `make` target that makes it'
 

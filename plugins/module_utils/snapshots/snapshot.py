@@ -115,8 +115,17 @@ def parse_snapshot(text, path, accept_edited=False):
             '%s was changed after it was saved: its checksum does not match.' % path,
             'Take the snapshot from a backup, or accept it as it is: edited_file.',
         )
+    snapshot = with_cpus(snapshot)
     check_shape(snapshot, path)
     return snapshot
+
+
+def with_cpus(snapshot):
+    """Return a snapshot that says which CPUs were read, which the first ones did not: all that were online."""
+    cpu = snapshot.get('cpu')
+    if 'cpus' in snapshot or not isinstance(cpu, dict) or 'online' not in cpu:
+        return snapshot
+    return dict(snapshot, cpus=cpu['online'])
 
 
 def check_shape(snapshot, path):
