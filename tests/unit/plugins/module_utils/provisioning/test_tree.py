@@ -99,6 +99,13 @@ def test_unpacking_leaves_exactly_the_tree(tmp_path):
     assert os.listdir(str(tmp_path)) == ['tree']
 
 
+def test_what_an_unpacking_that_was_killed_left_is_taken_away(tmp_path):
+    write_tree(tmp_path / '.tree.x1y2z3', {'main.c': b'half of it'})
+    write_tree(tmp_path / '.tree.x1y2z3.old', {'main.c': b'what was before'})
+    unpack_tree(archive_of(FILES), str(tmp_path / 'tree'))
+    assert os.listdir(str(tmp_path)) == ['tree']
+
+
 def test_everyone_may_read_what_is_unpacked(tmp_path):
     umask = os.umask(0o077)
     try:
