@@ -51,7 +51,7 @@ def puller(request, inventory, ssh, tmp_path_factory):
             check=True,
             stdin=stream,
         )
-    ssh('two', 'command -v git || apt-get --quiet --yes install git')
+    ssh('two', 'command -v git || { apt-get --quiet update && apt-get --quiet --yes install git; }')
     ssh(
         'two',
         'git init --quiet --initial-branch=main /root/site && cd /root/site '
