@@ -27,9 +27,10 @@ MOMENTS = {
     'commands': '/usr/lib/msr-safe/hpc_msr_safe',
     'commands, with the library': '/usr/sbin/msr-safe',
     'approve': '/etc/msr-safe/approved_list',
-    'approve, with the list': 'systemctl',
-    'boot': '/msr-safe.service',
-    'boot, with the unit': 'systemctl enable',
+    'approve, with the list': '/msr-safe.service',
+    'boot': 'systemctl daemon-reload',
+    'boot, with the unit': 'systemctl restart',
+    'boot, with the service': 'systemctl enable',
 }
 
 # Every file of ours with its checksum; what is being written beside one begins with a dot
@@ -85,6 +86,10 @@ def registers_approved(ssh, node):
     return sum(line.startswith('0x') for line in text.splitlines())
 
 
+def outcomes(summary):
+    return {name: set(found['nodes']) for name, found in summary['outcomes'].items() if found['nodes']}
+
+
 def reasons(summary, outcome):
     return {each['range']: each['reason'] for each in summary['reasons'] if each['outcome'] == outcome}
 
@@ -103,8 +108,7 @@ def test_broken_and_unreachable_nodes_hold_back_no_other(site, ssh):
     ssh('two', f'ln -s /dev/null {UDEV}')
     result, summary = site('all')
     assert not result.succeeded
-    outcomes = {name: found['nodes'] for name, found in summary['outcomes'].items() if found['nodes']}
-    assert outcomes == {'changed': ['one'], 'failed': ['two'], 'unreachable': ['three', 'four']}
+    assert outcomes(summary) == {'changed': {'one'}, 'failed': {'two'}, 'unreachable': {'three', 'four'}}
     assert f'{UDEV} is a symbolic link to /dev/null' in reasons(summary, 'failed')['two']
     assert is_as_wanted(site, 'one')
     # On the broken one nothing was touched
@@ -116,8 +120,7 @@ def test_the_broken_one_is_mended_and_the_next_run_does_what_is_left(site, ssh):
     ssh('two', f'rm {UDEV}')
     result, summary = site('one,two')
     assert result.succeeded, result.output
-    outcomes = {name: found['nodes'] for name, found in summary['outcomes'].items() if found['nodes']}
-    assert outcomes == {'as wanted': ['one'], 'changed': ['two']}
+    assert outcomes(summary) == {'as wanted': {'one'}, 'changed': {'two'}}
 
 
 # A run that ends at each stage
@@ -157,6 +160,9 @@ def test_a_run_that_ends_at_any_stage_is_completed_by_the_next(site, ssh, dying)
     assert result.succeeded, result.output
     assert files(ssh, 'one') == before
     assert ssh('one', LEFT_OVER) == ''
+    assert (
+        ssh('one', 'systemctl is-active msr-safe.service; systemctl is-enabled msr-safe.service') == 'active\nenabled\n'
+    )
     assert is_as_wanted(site, 'one')
 
 

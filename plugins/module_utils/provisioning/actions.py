@@ -300,10 +300,11 @@ def enable_service(machine, change, _payload):
         link_service(machine, change.get('unit', UNIT))
         return
     machine.command('systemctl', 'daemon-reload')
-    # The link of a unit in /etc does not become one to that of a package by itself
-    machine.command('systemctl', 'enable' if change.get('unit', UNIT) == UNIT else 'reenable', 'msr-safe.service')
+    # Before it is enabled, which says to the next run that all of this is done
     if change['start']:
         machine.command('systemctl', 'restart', 'msr-safe.service')
+    # The link of a unit in /etc does not become one to that of a package by itself
+    machine.command('systemctl', 'enable' if change.get('unit', UNIT) == UNIT else 'reenable', 'msr-safe.service')
 
 
 def link_service(machine, unit):

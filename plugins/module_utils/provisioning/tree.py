@@ -75,12 +75,22 @@ def unpack_tree(archive, directory):
         shutil.rmtree(os.path.join(parent, left), ignore_errors=True)
     beside = tempfile.mkdtemp(prefix=prefix, dir=parent)
     try:
-        with zipfile.ZipFile(archive) as stream:
-            stream.extractall(beside)
+        extract(archive, beside, directory)
         make_readable(beside)
         exchange(beside, directory)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def extract(archive, beside, directory):
+    """Extract a zip file into a directory that is to become another. Raises MsrSafeError where the disk is full."""
+    with zipfile.ZipFile(archive) as stream:
+        try:
+            stream.extractall(beside)
+        except (IOError, OSError) as error:
+            raise MsrSafeError(
+                'Cannot write %s: %s.' % (directory, error.strerror or error), 'Free space there.'
+            ) from error
 
 
 def make_readable(directory):

@@ -462,10 +462,10 @@ def test_a_missing_list_never_becomes_the_empty_one(node):
     assert node.active() == before
 
 
-@pytest.mark.parametrize('start, more', [(True, ['systemctl restart msr-safe.service']), (False, [])])
-def test_enables_the_service(node, start, more):
+@pytest.mark.parametrize('start, starts', [(True, ['systemctl restart msr-safe.service']), (False, [])])
+def test_enables_the_service_last_so_that_a_run_that_ends_before_leaves_it_to_the_next(node, start, starts):
     carry_out(node, 'enable_service', start=start)
-    assert node.ran() == ['systemctl daemon-reload', 'systemctl enable msr-safe.service', *more]
+    assert node.ran() == ['systemctl daemon-reload', *starts, 'systemctl enable msr-safe.service']
 
 
 def test_links_the_service_to_the_unit_of_a_package(node):
