@@ -50,10 +50,10 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs docs-check build importer units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest molecule-audit molecule-images test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest packages molecule-audit molecule-images molecule-packages test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -95,6 +95,10 @@ build: tools ## The collection's archive, in build/, as Galaxy takes it
 
 importer: tools $(build)/venv-importer/installed ## The archive as Galaxy imports it; part of `make build`
 	python tests/tools/importer.py $(build)/venv-importer/bin/python $(build)/hpc-msr_safe-*.tar.gz
+
+packages: tools ## Debian packages and RPMs of a node's parts, in build/packages
+	@tests/tools/apt-install packages
+	PYTHONPATH=$(build)/collections packaging/build-packages $(build)/packages
 
 units: ## Unit tests: newest ansible-core on this Python; Python 3.6; on the oldest core what touches Ansible
 	@$(MAKE) --jobs=2 --output-sync=line units-newest units-oldest
@@ -210,8 +214,10 @@ core_default := newest
 core_fresh := newest
 core_images := newest
 core_lists := oldest
+core_packages := newest
 core_registers := oldest
 core_slurm := newest
+molecule-packages: packages
 molecule-%: setup
 	@tests/tools/ready-images molecule/$*/nodes.yml
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \

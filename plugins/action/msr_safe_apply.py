@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
-                'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
+                'waiting': {'type': 'list', 'elements': 'dict'},
                 'remembers': {'type': 'bool', 'default': True},
                 'verify': {'type': 'dict'},
                 'root': {'type': 'path'},
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             result.update(
                 changed=bool(changes),
                 done=[describe_change(change) for change in changes],
-                deferred=describe_deferrals(arguments['waiting']),
+                deferred=describe_deferrals(arguments['waiting'] or []),
             )
         else:
             try:

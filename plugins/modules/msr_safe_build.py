@@ -72,7 +72,7 @@ from ..module_utils.machine import Machine
 from ..module_utils.provisioning.actions import is_built
 from ..module_utils.provisioning.change import carry_out_change, describe_change, payload_of
 from ..module_utils.provisioning.packages import observe_build
-from ..module_utils.provisioning.plan import plan_tools
+from ..module_utils.provisioning.packages_plan import plan_tools
 from ..module_utils.provisioning.tree import read_packed
 
 

@@ -55,6 +55,23 @@ options:
     type: list
     elements: str
     default: [running]
+  from_package:
+    description:
+      - Whether the kernel module, the commands, the unit and the udev rules are those of this collection's packages
+        C(hpc-msr-safe) and C(hpc-msr-safe-dkms), which are on the node. Nothing of theirs is written; lists, group,
+        policy and settings are planned as always.
+      - A package whose version has other numbers before the second dot than the collection is refused.
+      - Without it, the packages are named as others' files that are in the way.
+    type: bool
+    default: false
+  build_with:
+    description:
+      - Who builds the module for the kernels of the node.
+      - V(make) - the role, on the node or on a builder. V(dkms) - DKMS on the node, also for later kernels that come
+        with their headers.
+    type: str
+    choices: [make, dkms]
+    default: make
   build_directory:
     description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
     type: path

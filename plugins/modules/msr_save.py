@@ -120,7 +120,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.access.lock import PATIENCE, locked
 from ..module_utils.access.registers import slowness
 from ..module_utils.access.write import render_problems
-from ..module_utils.approved_lists.active import INSTALLED_LIST
+from ..module_utils.approved_lists.active import installed_list_path
 from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.hardware.cpu import read_cpu
@@ -151,7 +151,7 @@ def main():
     )
     machine = Machine()
     try:
-        if module.params['_definitions'] is None and not machine.exists(INSTALLED_LIST):
+        if module.params['_definitions'] is None and not machine.exists(installed_list_path(machine)):
             module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):
             warning = slowness(machine)

@@ -286,20 +286,21 @@ def set_nmi_watchdog(machine, change, _payload):
 @action()
 def enable_service(machine, change, _payload):
     if not machine.runs:
-        link_service(machine)
+        link_service(machine, change.get('unit', UNIT))
         return
     machine.command('systemctl', 'daemon-reload')
-    machine.command('systemctl', 'enable', 'msr-safe.service')
+    # The link of a unit in /etc does not become one to that of a package by itself
+    machine.command('systemctl', 'enable' if change.get('unit', UNIT) == UNIT else 'reenable', 'msr-safe.service')
     if change['start']:
         machine.command('systemctl', 'restart', 'msr-safe.service')
 
 
-def link_service(machine):
+def link_service(machine, unit):
     """Enable the service as ``systemctl enable`` does, where no systemd runs to ask."""
     link = machine.path(UNIT_ENABLED)
     os.makedirs(os.path.dirname(link), exist_ok=True)
     machine.remove(UNIT_ENABLED)
-    os.symlink(UNIT, link)
+    os.symlink(unit, link)
 
 
 @action()

@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import actions
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.actions import first_error
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import carry_out_change
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import VENDOR_UNIT
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import commands_files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree, read_tree
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
@@ -439,6 +440,11 @@ def test_a_missing_list_never_becomes_the_empty_one(node):
 def test_enables_the_service(node, start, more):
     carry_out(node, 'enable_service', start=start)
     assert node.ran() == ['systemctl daemon-reload', 'systemctl enable msr-safe.service', *more]
+
+
+def test_links_the_service_to_the_unit_of_a_package(node):
+    carry_out(node, 'enable_service', start=False, unit=VENDOR_UNIT)
+    assert node.ran() == ['systemctl daemon-reload', 'systemctl reenable msr-safe.service']
 
 
 def test_disables_the_service(node):

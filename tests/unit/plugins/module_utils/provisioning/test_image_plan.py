@@ -39,6 +39,8 @@ CPUS = ['al_0655', 'al_191']
 def make_settings(**others):
     settings = {
         'kernels': ['running'],
+        'from_package': False,
+        'build_with': 'make',
         'majors': ZERO,
         'group': 'msr',
         'modes': MODES,

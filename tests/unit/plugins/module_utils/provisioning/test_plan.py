@@ -23,6 +23,8 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     SYSCTL,
     UDEV,
     UNIT,
+    VENDOR_UDEV,
+    VENDOR_UNIT,
     hook_text,
     modprobe_text,
     sysctl_text,
@@ -51,6 +53,8 @@ def make_wanted(**changes):
         'source_digest': 'new source',
         'build_directory': '/var/lib/msr-safe',
         'artifact': None,
+        'supply': 'make',
+        'dkms': {'digest': 'new source of DKMS', 'content': 'PACKAGE_NAME="msr-safe"\n'},
         'sign': None,
         'kernels': ['running'],
         'artifacts': {},
@@ -103,13 +107,13 @@ def make_fresh(**changes):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'devices': dict.fromkeys(MAJORS, nothing),
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
         'lists': {},
-        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values(), VENDOR_UDEV, VENDOR_UNIT)),
         'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
@@ -118,6 +122,8 @@ def make_fresh(**changes):
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
     }
     return dict(copy.deepcopy(observed), **changes)
@@ -137,10 +143,13 @@ def make_converged(**changes):
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
             POLICY: None,
+            VENDOR_UDEV: None,
+            VENDOR_UNIT: None,
         },
         module={
             'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
             'installed': module(),
+            'supplied': None,
             'resolved': '/lib/modules/%s/updates/msr-safe.ko' % RUNNING,
             'built': module(),
             'holders': [],
@@ -650,7 +659,7 @@ def test_what_installs_kernels_elsewhere_is_not_known():
 
 def make_kernel(release=OTHER_KERNEL, **files):
     kernel = {'kernel_release': release, 'vermagic': None, 'build': BUILD}
-    return dict(kernel, module=dict({'installed': None, 'resolved': None, 'built': None}, **files))
+    return dict(kernel, module=dict({'installed': None, 'supplied': None, 'resolved': None, 'built': None}, **files))
 
 
 def test_the_next_kernel_gets_its_module_last():
