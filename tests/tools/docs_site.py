@@ -27,6 +27,7 @@ CONTENTS = (
         (
             'docs/coming-from-msr-safe.md',
             'docs/fleets.md',
+            'docs/packages.md',
             'docs/approved-lists.md',
             'docs/tools.md',
             'docs/registers.md',
