@@ -27,6 +27,9 @@ CONTENTS = (
         (
             'docs/coming-from-msr-safe.md',
             'docs/fleets.md',
+            'docs/images.md',
+            'docs/packages.md',
+            'docs/automation.md',
             'docs/approved-lists.md',
             'docs/tools.md',
             'docs/registers.md',
