@@ -13,15 +13,20 @@ COLLECTION = pathlib.Path(__file__).parents[3]
 # What is needed of the controller's own ansible-core, and of what that needs
 PACKAGES = ('ansible', 'jinja2', 'markupsafe', 'yaml', '_yaml', 'packaging', 'resolvelib')
 
-PLAYBOOK = '- ansible.builtin.import_playbook: hpc.msr_safe.site\n'
 # As docs/automation.md has it: modules that others built, on a file system that all nodes see
-VARIABLES = 'msr_safe_builder: localhost\nmsr_safe_artifacts: /shared/artifacts\n'
+PLAYBOOK = """\
+- ansible.builtin.import_playbook: hpc.msr_safe.site
+  vars:
+    msr_safe_builder: localhost
+    msr_safe_artifacts: /shared/artifacts
+"""
 # As pip would make them: ansible-pull calls the others beside it
 PROGRAMS = {'ansible': 'adhoc', 'ansible-playbook': 'playbook', 'ansible-pull': 'pull'}
 PROGRAM = '#!/usr/bin/python3\nfrom ansible.cli.{0} import main\nmain()\n'
 PULL = (
     'cd /root && PYTHONPATH=/opt/ansible ANSIBLE_NOCOLOR=1 ANSIBLE_CALLBACKS_ENABLED=hpc.msr_safe.summary '
-    '/opt/ansible/bin/ansible-pull --url file:///root/site.git --checkout main --inventory localhost, pull.yml 2>&1'
+    '/opt/ansible/bin/ansible-pull --url file:///root/site.git --checkout main '
+    '--inventory localhost, pull.yml 2>&1 || true'
 )
 
 
@@ -37,6 +42,7 @@ def puller(request, inventory, ssh, tmp_path_factory):
     found = subprocess.check_output([interpreter, '-c', 'import ansible; print(ansible.__file__)'], text=True)
     places = pathlib.Path(found.strip()).parents[1]
     present = [name for name in PACKAGES if (places / name).exists()]
+    present += [path.name for path in places.glob('*.dist-info')]
     (directory / 'bin').mkdir()
     for name, module in PROGRAMS.items():
         (directory / 'bin' / name).write_text(PROGRAM.format(module))
@@ -65,7 +71,6 @@ def puller(request, inventory, ssh, tmp_path_factory):
         NODE,
         'git init --quiet --initial-branch=main /root/site && cd /root/site '
         f"&& cat >pull.yml <<'EOF'\n{PLAYBOOK}EOF\n"
-        f"mkdir group_vars && cat >group_vars/all.yml <<'EOF'\n{VARIABLES}EOF\n"
         'git add . && git -c user.name=site -c user.email=site@localhost commit --quiet -m site '
         '&& git clone --quiet --bare /root/site /root/site.git',
     )
