@@ -44,6 +44,7 @@ FILE = re.compile(
     r'(?<![\w./*<>=~-])[A-Za-z_][\w@.-]*\.(?:py|yml|yaml|md|c|h|ko|conf|json|html|txt|xml|prom|log|service|rules)\b(?![/\w])'
 )
 PLACEHOLDER = re.compile(r'<[^<>]*>|(?<=-)[0-9]+\.[0-9]+\.[0-9]+|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
+AD_HOC = re.compile(r"-m hpc\.msr_safe\.(\w+) -a (?:'([^'{]*)'|([^\s'{]+))")
 OUR_COMMAND = re.compile(r'(?<![\w./-])(?:/usr/sbin/)?(msr-safe|msrsave|msr-job)(?: +(.*))?$')
 OPTION = re.compile(r'(?<![\w-])--?[a-z][a-z-]*')
 
@@ -180,6 +181,11 @@ class Project:
             made[name] = importlib.import_module(f'plugins.module_utils.commands.{module}').build_parser()
         return made
 
+    def documentation(self, module):
+        """The text in which a module's options are documented, with all fragments."""
+        names = [f'plugins/modules/{module}.py', *(n for n in self.files if n.startswith('plugins/doc_fragments/'))]
+        return '\n'.join(map(self._read, names))
+
     def is_foreign(self, word):
         return any(fnmatch.fnmatchcase(word, pattern) for pattern in self.foreign)
 
@@ -223,6 +229,7 @@ def problems_of(page, project):
         yield from ((number, problem) for problem in our_commands(code, project))
         yield from ((number, problem) for problem in paths(code, page, project))
         yield from ((number, problem) for problem in variables(code, project))
+        yield from ((number, problem) for problem in options_of_modules(code, project))
     for number, line in page.blocks:
         yield from ((number, problem) for problem in prompts(line, project))
     for number, text in [*page.prose, *page.code]:
@@ -353,6 +360,14 @@ def variables(code, project):
             continue
         if name not in project.variables and not project.is_foreign(name):
             yield f'{name}: no role, playbook or plugin has a variable of this name'
+
+
+def options_of_modules(code, project):
+    for module, quoted, bare in AD_HOC.findall(code):
+        text = project.documentation(module)
+        for option in re.findall(r'(?:^| )(\w+)=', quoted or bare):
+            if not re.search(rf'^ +{option}:$', text, re.M):
+                yield f'hpc.msr_safe.{module} has no option {option}'
 
 
 def main():
