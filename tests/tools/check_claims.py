@@ -239,7 +239,7 @@ def problems_of(page, project):
         for name in IMPORT.findall(text):
             if not project.has_file(name.replace('.', '/') + '.py'):
                 yield number, f'{name}: there is no such module to import'
-    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _, code in page.code):
+    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _line, code in page.code):
         yield 1, 'a page of results names the `make` target that makes it'
 
 
@@ -248,7 +248,7 @@ def links(page, project):
         in_repository = REPOSITORY.match(target)
         if re.match(r'[a-z]+:', target) and not in_repository:
             continue
-        path, _, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
+        path, _mark, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
         wanted = os.path.normpath(path if in_repository else os.path.join(os.path.dirname(page.path), path))
         if not path:
             wanted = str(page.path)

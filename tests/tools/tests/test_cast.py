@@ -54,7 +54,7 @@ def test_a_recording_is_what_a_terminal_of_its_size_shows(recorded):
 
 def test_all_lines_are_shown_in_their_colours_and_places(pictured):
     root, _style = pictured([0.1, 'o', 'a <b> & c\r\n'], [0.2, 'o', '  \x1b[1;32mok: [n1]\x1b[0m  now\r\n'])
-    (plain, at_first), (ok, of_ok), (now, _) = texts(root)
+    (plain, at_first), (ok, of_ok), (now, _of_now) = texts(root)
     assert (plain, ok, now) == ('a <b> & c', 'ok: [n1]', 'now')
     assert (at_first['x'], at_first['fill']) == ('0.0', cast.TEXT)
     assert (of_ok['x'], of_ok['fill'], of_ok['font-weight']) == (f'{2 * cast.CHARACTER:.1f}', cast.PLAIN[2], 'bold')
@@ -63,12 +63,12 @@ def test_all_lines_are_shown_in_their_colours_and_places(pictured):
 
 def test_a_line_that_is_too_long_goes_on_in_the_next(pictured):
     root, _style = pictured([0.1, 'o', 'x' * (cast.COLUMNS + 3) + '\r\n'])
-    assert [text for text, _ in texts(root)] == ['x' * cast.COLUMNS, 'xxx']
+    assert [text for text, _how in texts(root)] == ['x' * cast.COLUMNS, 'xxx']
 
 
 def test_of_a_line_that_was_overwritten_the_last_is_shown(pictured):
     root, _style = pictured([0.1, 'o', '10%\r20%\r'], [0.2, 'o', '30%\r\n'])
-    assert [text for text, _ in texts(root)] == ['30%']
+    assert [text for text, _how in texts(root)] == ['30%']
 
 
 def test_pauses_are_cut_short(pictured):

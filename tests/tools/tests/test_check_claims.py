@@ -72,7 +72,7 @@ def project(tmp_path):
 
 def problems(text, project, path='docs/page.md'):
     page = check_claims.Page(pathlib.PurePath(path), '# Page\n\n' + text + '\n')
-    return [problem for _, problem in dict.fromkeys(check_claims.problems_of(page, project))]
+    return [problem for _line, problem in dict.fromkeys(check_claims.problems_of(page, project))]
 
 
 def test_what_exists_is_no_problem(project):
@@ -88,7 +88,7 @@ def test_what_does_not_exist_is_named(project, text, expected):
 
 def test_the_line_is_named(project):
     page = check_claims.Page(pathlib.PurePath('docs/page.md'), 'one\n\n`make dmeo`\n')
-    assert [number for number, _ in check_claims.problems_of(page, project)] == [3]
+    assert [number for number, _problem in check_claims.problems_of(page, project)] == [3]
 
 
 def test_a_page_of_results_names_the_command_that_makes_it(project):
