@@ -72,7 +72,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	ruff check .
 	ruff format --check .
 	vermin --target=3.6- --no-tips --violations plugins/modules plugins/module_utils
-	git ls-files -z --cached --others --exclude-standard ':!*.j2' | \
+	git ls-files -z --cached --others --exclude-standard ':!*.j2' ':!*.py' | \
 	    xargs -0 grep --files-with-matches --extended-regexp --max-count=1 '^#!.*\b(ba|da)?sh$$' | xargs shellcheck
 	yamllint --strict .
 	ansible-lint --offline

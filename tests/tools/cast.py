@@ -121,7 +121,8 @@ def svg_of(lines, times):
     end = (ROWS - len(lines)) * LINE
     rows = ''.join(row_of(number, line) for number, line in enumerate(lines))
     return (
-        '<!-- SPDX-License-Identifier: GPL-3.0-or-later -->\n'
+        '<!-- SPDX-License-'
+        'Identifier: GPL-3.0-or-later -->\n'
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img">\n'
         '<title>What the terminal shows</title>\n'
         '<style>'

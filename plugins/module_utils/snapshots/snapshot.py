@@ -170,21 +170,27 @@ def snapshot_errors(register):
     return {error: parse_cpulist(cpus) for error, cpus in register['errors'].items()}
 
 
-def same_content(one, other):
+def same_content(one, other, moving=True):
     """Return whether two snapshots hold the same of what can be restored.
 
-    The time they were taken, and bits outside of the write masks (temperatures, a lock), may differ.
+    The time they were taken, and bits outside of the write masks (temperatures, a lock), may differ. moving: whether
+    the values of counters, status and governed registers, which change by themselves, are to be the same, too.
     """
-    return restorable(one) == restorable(other)
+    return restorable(one, moving) == restorable(other, moving)
 
 
-def restorable(snapshot):
-    """Return what a snapshot says, less the time and the bits that no restore writes."""
+def restorable(snapshot, moving):
+    """Return what a snapshot says, less the time and the bits that no restore writes; moving: as same_content."""
     content = {key: value for key, value in snapshot.items() if key not in ('created', 'sha256')}
     content['registers'] = {
-        address: dict(register, values=masked_values(register)) for address, register in snapshot['registers'].items()
+        address: dict(register, values=masked_values(register) if moving or is_still(register) else None)
+        for address, register in snapshot['registers'].items()
     }
     return content
+
+
+def is_still(register):
+    return register.get('kind', 'configuration') == 'configuration'
 
 
 def masked_values(register):
