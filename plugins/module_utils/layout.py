@@ -33,6 +33,18 @@ def installed_module(kernel_release):
     return '/lib/modules/%s/updates/msr-safe.ko' % kernel_release
 
 
+def supplied_modules(kernel_release):
+    """Return the paths where DKMS may have put the module, whatever its configuration says.
+
+    Fact: updates/dkms on Debian and Ubuntu, extra on EL and Fedora, updates on SUSE.
+    """
+    return [
+        '/lib/modules/%s/%s/msr-safe.ko%s' % (kernel_release, place, suffix)
+        for place in ('updates/dkms', 'extra', 'updates')
+        for suffix in ('', '.xz', '.gz', '.zst')
+    ]
+
+
 def command_text(command):
     """Return the script of a command.
 

@@ -32,6 +32,9 @@ options:
     description: Not for users. A zip archive of the files that building needs, sent by the action plugin.
     type: path
 attributes:
+  idempotent:
+    description: The plan is. Building the same changes twice builds them twice, unless the builder has kept the module.
+    support: partial
   diff_mode:
     description: What is built has no text.
     support: none
@@ -72,7 +75,7 @@ from ..module_utils.machine import Machine
 from ..module_utils.provisioning.actions import is_built
 from ..module_utils.provisioning.change import carry_out_change, describe_change, payload_of
 from ..module_utils.provisioning.packages import observe_build
-from ..module_utils.provisioning.plan import plan_tools
+from ..module_utils.provisioning.packages_plan import plan_tools
 from ..module_utils.provisioning.tree import read_packed
 
 

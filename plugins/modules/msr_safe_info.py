@@ -129,6 +129,7 @@ msr_safe:
     module:
       description:
         - The kernel module as it is loaded, installed, and built but not installed; null where it is not.
+        - C(supplied) is what DKMS or a package put there instead of the role.
         - C(resolved) is the file that modprobe loads, C(holders) lists the processes that have a device open.
       type: dict
       sample: {"loaded": {"version": "2.0.0", "srcversion": "0F1E", "users": 0}, "installed": null, "holders": []}
@@ -184,6 +185,16 @@ msr_safe:
     links:
       description: Symbolic links where files of the role belong, and their targets.
       type: dict
+    packages:
+      description: The packages of this collection on the node, and their versions.
+      type: dict
+      sample: {"hpc-msr-safe": "2.0.0", "hpc-msr-safe-dkms": "2.0.0"}
+    dkms:
+      description:
+        - Whether DKMS is there (C(program)); the digest of each version of the module in C(/usr/src), null where it
+          is of another msr-safe (C(sources)); and what C(dkms status) says of each version and kernel (C(builds)).
+      type: dict
+      sample: {"program": true, "sources": {"2.0.0": "9f86d081"}, "builds": {"2.0.0": {"6.1.0-18-amd64": "added"}}}
     others:
       description: Files of others that are in the way, with their packages.
       type: list

@@ -55,6 +55,23 @@ options:
     type: list
     elements: str
     default: [running]
+  from_package:
+    description:
+      - Whether the kernel module, the commands, the unit and the udev rules are those of this collection's packages
+        C(hpc-msr-safe) and C(hpc-msr-safe-dkms), which are on the node. Nothing of theirs is written; lists, group,
+        policy and settings are planned as always.
+      - A package whose version has other numbers before the second dot than the collection is refused.
+      - Without it, the packages are named as others' files that are in the way.
+    type: bool
+    default: false
+  build_with:
+    description:
+      - Who builds the module for the kernels of the node.
+      - V(make) - the role, on the node or on a builder. V(dkms) - DKMS on the node, also for later kernels that come
+        with their headers.
+    type: str
+    choices: [make, dkms]
+    default: make
   build_directory:
     description: Where modules are built and kept, on the builder if there is one, otherwise on the node.
     type: path
@@ -199,8 +216,15 @@ options:
     type: list
     elements: dict
     default: []
+  busy:
+    description:
+      - Why the node is not idle, beside the jobs that have a record on it. What a job would feel is deferred then.
+      - RV(hpc.msr_safe.msr_safe_drain#module:busy) of a node that could not be drained.
+    type: str
+    default: ''
 seealso:
   - module: hpc.msr_safe.msr_safe_apply
+  - module: hpc.msr_safe.msr_safe_drain
 """
 
 EXAMPLES = r"""
@@ -251,6 +275,14 @@ pending:
   description: Whether there is anything to do, deferred, or to be remembered or forgotten.
   returned: success
   type: bool
+needs_idle:
+  description:
+    - What a job on the node would feel, a line each, deferred or not.
+    - That is nothing on a node without the module, unless the policy sets registers.
+  returned: success
+  type: list
+  elements: str
+  sample: ["approve: activate al_0655"]
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
   returned: when RV(pending)

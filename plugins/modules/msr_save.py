@@ -12,7 +12,8 @@ description:
   - Reads registers on all CPUs in one batch, by default every register that the active approved list lets be written.
   - Keeps them in a JSON file on the node, on the controller, or both.
   - The file is written whole or not at all. It is left alone where it holds the same already of what can be restored.
-    Bits that the approved list does not let be written, such as a temperature, may differ.
+    Bits that the approved list does not let be written, such as a temperature, may differ; so may counters, status
+    and governed registers, which change by themselves, unless O(registers) or O(kinds) asks for them.
   - Fails, after saving the rest, where a register could not be read. The snapshot says which, and why.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
@@ -177,15 +178,15 @@ def save_registers(machine, options, check_mode):
         'unreadable': summarize_unreadable(snapshot),
     }
     if options['path']:
-        result.update(save_on_node(machine, options, snapshot, check_mode))
+        result.update(save_on_node(machine, options, selection, snapshot, check_mode))
     if options['controller_directory']:
         result['snapshot'] = render_snapshot(snapshot)
     return result
 
 
-def save_on_node(machine, options, snapshot, check_mode):
+def save_on_node(machine, options, selection, snapshot, check_mode):
     path, generations = options['path'], options['backup']
-    before, after = plan_save(machine, path, snapshot, options['overwrite'])
+    before, after = plan_save(machine, path, snapshot, options['overwrite'], selection)
     if before != after and not check_mode:
         save(machine, path, after, generations)
     result = {

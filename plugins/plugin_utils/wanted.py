@@ -32,6 +32,8 @@ VARIABLES = {
     'cpus': 'msr_safe_cpus',
     'kernel_release': 'msr_safe_kernel_release',
     'kernels': 'msr_safe_kernels',
+    'from_package': 'msr_safe_from_package',
+    'build_with': 'msr_safe_build_with',
     'build_directory': 'msr_safe_build_directory',
     'install_packages': 'msr_safe_install_packages',
     'artifacts': 'msr_safe_artifacts',

@@ -35,6 +35,7 @@ PROMPT = re.compile(r'^\s*[$#] +')
 ASSIGNMENT = re.compile(r'^\w+=\S*$')
 ENDS_COMMAND = re.compile(r'\s#\s|&&|\|\||[|;>]| -- ')
 
+IMPORT = re.compile(r'\bansible_collections\.hpc\.msr_safe\.([a-z_.]+[a-z])')
 FQCN = re.compile(r'\bhpc\.msr_safe\.([a-z_]+)')
 VARIABLE = re.compile(r'\b(?:msr_safe|slurm_msr|msr_audit|molecule)_[a-z_]+\b')
 ABSOLUTE = re.compile(r'(?<![\w.)/~$}>*])/(?:[\w.@<>*+$%-]+/)*[\w.@<>*+$%-]+/?')
@@ -42,7 +43,8 @@ RELATIVE = re.compile(r'(?<![\w./~<$@:-])(?:\.\./)*[A-Za-z_][\w.-]*(?:/[\w.*<>-]
 FILE = re.compile(
     r'(?<![\w./*<>=~-])[A-Za-z_][\w@.-]*\.(?:py|yml|yaml|md|c|h|ko|conf|json|html|txt|xml|prom|log|service|rules)\b(?![/\w])'
 )
-PLACEHOLDER = re.compile(r'<[^<>]*>|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
+PLACEHOLDER = re.compile(r'<[^<>]*>|(?<=-)[0-9]+\.[0-9]+\.[0-9]+|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
+AD_HOC = re.compile(r"-m hpc\.msr_safe\.(\w+) -a (?:'([^'{]*)'|([^\s'{]+))")
 OUR_COMMAND = re.compile(r'(?<![\w./-])(?:/usr/sbin/)?(msr-safe|msrsave|msr-job)(?: +(.*))?$')
 OPTION = re.compile(r'(?<![\w-])--?[a-z][a-z-]*')
 
@@ -121,7 +123,7 @@ class Project:
 
     @staticmethod
     def _is_code(name):
-        shipped = name.startswith(('plugins/', 'roles/', 'playbooks/', 'files/'))
+        shipped = name.startswith(('plugins/', 'roles/', 'playbooks/', 'files/', 'packaging/'))
         return shipped and not name.endswith('.md')
 
     def _modules(self):
@@ -179,6 +181,11 @@ class Project:
             made[name] = importlib.import_module(f'plugins.module_utils.commands.{module}').build_parser()
         return made
 
+    def documentation(self, module):
+        """The text in which a module's options are documented, with all fragments."""
+        names = [f'plugins/modules/{module}.py', *(n for n in self.files if n.startswith('plugins/doc_fragments/'))]
+        return '\n'.join(map(self._read, names))
+
     def is_foreign(self, word):
         return any(fnmatch.fnmatchcase(word, pattern) for pattern in self.foreign)
 
@@ -196,7 +203,9 @@ class Project:
 
     def has_path(self, path):
         """Whether the code names the path, or one below it; what stands in angle brackets may be anything."""
-        pattern = r'[^/\s]*'.join(map(re.escape, PLACEHOLDER.split(path.rstrip('/'))))
+        # A list is called after its CPU
+        path = re.sub(r'/al_[0-9a-f]+$', '', path.rstrip('/'))
+        pattern = r'[^/\s]*'.join(map(re.escape, PLACEHOLDER.split(path)))
         return re.search(pattern + r"""(?![\w.-])""", self.paths) is not None
 
     def targets(self, directory):
@@ -220,13 +229,17 @@ def problems_of(page, project):
         yield from ((number, problem) for problem in our_commands(code, project))
         yield from ((number, problem) for problem in paths(code, page, project))
         yield from ((number, problem) for problem in variables(code, project))
+        yield from ((number, problem) for problem in options_of_modules(code, project))
     for number, line in page.blocks:
         yield from ((number, problem) for problem in prompts(line, project))
     for number, text in [*page.prose, *page.code]:
         for name in FQCN.findall(text):
             if name not in project.plugins:
                 yield number, f'hpc.msr_safe.{name} is no plugin, role or playbook'
-    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _, code in page.code):
+        for name in IMPORT.findall(text):
+            if not project.has_file(name.replace('.', '/') + '.py'):
+                yield number, f'{name}: there is no such module to import'
+    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _line, code in page.code):
         yield 1, 'a page of results names the `make` target that makes it'
 
 
@@ -235,7 +248,7 @@ def links(page, project):
         in_repository = REPOSITORY.match(target)
         if re.match(r'[a-z]+:', target) and not in_repository:
             continue
-        path, _, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
+        path, _mark, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
         wanted = os.path.normpath(path if in_repository else os.path.join(os.path.dirname(page.path), path))
         if not path:
             wanted = str(page.path)
@@ -342,8 +355,19 @@ def in_code(text, project):
 
 def variables(code, project):
     for name in VARIABLE.findall(code):
+        # `msr_safe_sign_…` stands for several
+        if name.endswith('_') and any(variable.startswith(name) for variable in project.variables):
+            continue
         if name not in project.variables and not project.is_foreign(name):
             yield f'{name}: no role, playbook or plugin has a variable of this name'
+
+
+def options_of_modules(code, project):
+    for module, quoted, bare in AD_HOC.findall(code):
+        text = project.documentation(module)
+        for option in re.findall(r'(?:^| )(\w+)=', quoted or bare):
+            if not re.search(rf'^ +{option}:$', text, re.M):
+                yield f'hpc.msr_safe.{module} has no option {option}'
 
 
 def main():

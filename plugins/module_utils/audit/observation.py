@@ -15,9 +15,9 @@ from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hardware.devices import approved_list_device, has_stock_driver
 from ..hardware.frequency import frequency_driver
 from ..hardware.kernel_module import observe_loaded_module
-from ..hardware.module_file import read_module_file
+from ..hardware.module_file import examine_module_file
 from ..hexadecimal import format_address, format_value
-from ..layout import POLICY, installed_module
+from ..layout import POLICY, supplied_modules
 from ..provisioning.deferred import read_deferred
 from ..settings.definitions import unpack
 from .moving import is_compared
@@ -73,16 +73,13 @@ def observe_packages(machine, cpus):
 def observe_module(machine, kernel):
     """Return the module in the kernel, ``{'version': str or None, 'ours': bool}``, or None.
 
-    ours: is it the one that the role built and installed?
+    ours: is it one that this collection built, which the role, DKMS or a package installed?
     """
     loaded = observe_loaded_module(machine)
     if loaded is None:
         return None
-    try:
-        installed = read_module_file(machine, installed_module(kernel)) or {}
-    except MsrSafeError:
-        installed = {}
-    ours = 'source_digest' in installed and installed.get('srcversion') == loaded['srcversion']
+    files = [examine_module_file(machine, path) or {} for path in supplied_modules(kernel)]
+    ours = any('source_digest' in file and file.get('srcversion') == loaded['srcversion'] for file in files)
     return {'version': loaded['version'], 'ours': ours}
 
 
@@ -116,9 +113,8 @@ def unlisted(entries, definitions, cpu):
 def observe_registers(machine, entries, cpu):
     """Return ``{address: [{value: cpulist}, {why it could not be read: cpulist}]}`` of what is compared.
 
-    entries: of the list, or registers, with address, name and kind.
-
-    Entries without a name or kind are read, too: the controller, which has the table, tells.
+    entries: of the list, or registers, with address, name and kind. Those without a name or kind are read, too: the
+    controller, which has the table, tells.
     """
     if not observe_access(machine):
         return {}

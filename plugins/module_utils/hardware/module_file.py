@@ -9,6 +9,11 @@ from ..errors import MsrSafeError
 
 SIGNATURE_END = b'~Module signature appended~\n'
 
+# How compressed files begin
+XZ, GZIP, ZSTANDARD = b'\xfd7zXZ\0', b'\x1f\x8b', b'\x28\xb5\x2f\xfd'
+# For zlib.decompress: a gzip header, and the largest window
+GZIP_WINDOW = 31
+
 
 def read_module_file(machine, path):
     """Return what a module file says of itself, or None where there is no file.
@@ -21,11 +26,28 @@ def read_module_file(machine, path):
     if content is None:
         return None
     try:
+        content = decompressed(content)
         information = modinfo(content)
     except ValueError:
-        raise MsrSafeError('%s is not a kernel module.' % path, 'Remove it and apply the role again.') from None
+        information = ask_modinfo(machine, path) if content.startswith(ZSTANDARD) else None
+        if not information:
+            raise MsrSafeError('%s is not a kernel module.' % path, 'Remove it and apply the role again.') from None
+        is_signed = 'sig_id' in information
+    else:
+        is_signed = content.endswith(SIGNATURE_END)
     information['path'] = path
-    information['signed'] = content.endswith(SIGNATURE_END)
+    information['signed'] = is_signed
+    return information
+
+
+def ask_modinfo(machine, path):
+    """Return the keys and values that modinfo(8) tells of a module, for what Python cannot read; {} where it fails."""
+    code, output = machine.run(['modinfo', '-0', path])
+    information = {}
+    for field in output.split('\0') if code == 0 else []:
+        name, equals, value = field.partition('=')
+        if equals:
+            information.setdefault(name, value)
     return information
 
 
@@ -47,7 +69,8 @@ def read_kernel_vermagic(machine, release):
         directories.sort()
         for name in sorted(names):
             try:
-                return modinfo(unpacked(os.path.join(parent, name))).get('vermagic', '').strip() or None
+                with open(os.path.join(parent, name), 'rb') as stream:
+                    return modinfo(decompressed(stream.read())).get('vermagic', '').strip() or None
             except (OSError, ValueError):
                 return None
     return None
@@ -62,17 +85,33 @@ def has_vermagic(module, release, vermagic):
     return own == vermagic if vermagic else own.partition(' ')[0] == release
 
 
-def unpacked(path):
-    """Return the bytes of a module file, which may be compressed with xz. Raises ValueError where they are none."""
-    with open(path, 'rb') as stream:
-        content = stream.read()
-    if not path.endswith('.xz'):
-        return content
+def decompressed(content):
+    """Return the bytes of a module file, which may be compressed with xz or gzip. Raises ValueError where they are not.
+
+    What is compressed with zstd stays as it is: before 3.14, Python does not know it.
+    """
+    if content.startswith(XZ):
+        return without_xz(content)
+    if content.startswith(GZIP):
+        return without_gzip(content)
+    return content
+
+
+def without_xz(content):
     try:
         import lzma  # Not every Python is built with it
 
         return lzma.decompress(content)
     except (ImportError, lzma.LZMAError) as error:
+        raise ValueError(str(error)) from error
+
+
+def without_gzip(content):
+    import zlib
+
+    try:
+        return zlib.decompress(content, GZIP_WINDOW)
+    except zlib.error as error:
         raise ValueError(str(error)) from error
 
 

@@ -12,7 +12,8 @@ wait.
 import zipfile
 
 from ..errors import MsrSafeError
-from .slurm_actions import ALL_ACTIONS as ACTIONS
+from . import dkms_actions, slurm_actions  # noqa: F401  pylint: disable=unused-import  # they add theirs
+from .actions import ACTIONS
 
 STAGES = (
     'build',

@@ -21,9 +21,11 @@ from ..registers.of_cpu import addresses_of_names, code_name, registers_of, vend
 from ..version import VERSION
 from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
+from .dkms import CONFIGURATION, dkms_text
 from .observation import commands_files, digest_commands
 from .plan import is_wanted_module
 from .sign import how_to_sign
+from .supply import supply_of
 from .tree import digest_tree, pack_tree, read_tree
 
 # What the plan takes from the settings as it is
@@ -45,7 +47,7 @@ class Collection:
 
     def __init__(self, root):
         self.root = root
-        self._digests = None
+        self._digests = self._dkms = None
 
     def directory(self, *parts):
         return os.path.join(self.root, *parts)
@@ -146,17 +148,32 @@ class Collection:
             }
         return self._digests
 
+    def dkms_source(self):
+        """Return the tree that DKMS builds the module from."""
+        content = dkms_text(VERSION, self.digests['source_digest'])
+        return dict(self.module_source(), **{CONFIGURATION: content.encode('utf-8')})
+
+    @property
+    def dkms(self):
+        """Return what the plan is to know of that tree: ``{'digest', 'content': of its dkms.conf}``."""
+        if self._dkms is None:
+            tree = self.dkms_source()
+            self._dkms = {'digest': digest_tree(tree), 'content': tree[CONFIGURATION].decode('utf-8')}
+        return self._dkms
+
     def wanted(self, observed, settings, approved_list, approved_lists=None):
         """Return the wanted state for plan_present.
 
         observed: the node; settings: the options of msr_safe_plan; approved_list: as from approved_list, None for an
         image; approved_lists: for an image, as from approved_lists.
         """
-        sign = how_to_sign(settings)
-        requirements = {'source_digest': self.digests['source_digest'], 'sign': sign}
+        supply, sign = supply_of(settings), how_to_sign(settings)
+        requirements = {'source_digest': self.digests['source_digest'], 'sign': sign, 'supply': supply}
         return dict(
             self.digests,
             version=VERSION,
+            supply=supply,
+            dkms=self.dkms,
             build_directory=settings['build_directory'],
             sign=sign,
             artifact=artifact(settings['artifacts'], observed, requirements),
@@ -166,6 +183,7 @@ class Collection:
             },
             approved_list=approved_list,
             approved_lists=approved_lists,
+            busy=settings.get('busy', ''),
             **{name: settings[name] for name in OF_SETTINGS},
         )
 

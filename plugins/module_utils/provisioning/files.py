@@ -11,6 +11,9 @@ UDEV = '/etc/udev/rules.d/70-msr-safe.rules'
 SYSCTL = '/etc/sysctl.d/70-msr-safe.conf'
 UNIT = '/etc/systemd/system/msr-safe.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe.service'
+# Where a package has its own; what is in /etc under the same name goes before it
+VENDOR_UDEV = '/usr/lib/udev/rules.d/70-msr-safe.rules'
+VENDOR_UNIT = '/usr/lib/systemd/system/msr-safe.service'
 APPROVED_LIST = INSTALLED_LIST
 APPROVED_LISTS = LISTS
 
@@ -31,6 +34,11 @@ def modprobe_text(majors):
     if not options:
         return HEADING + '# The kernel chooses all major numbers.\n'
     return HEADING + 'options msr_safe %s\n' % ' '.join(options)
+
+
+def without_comments(text):
+    """Return what a configuration file says to the program that reads it."""
+    return [line for line in (text or '').splitlines() if line and not line.startswith('#')]
 
 
 def udev_text(group, modes):
@@ -85,10 +93,13 @@ case $1 in
     add) shift ;;
     remove) exit 0 ;;
 esac
-if [ ! -e "/lib/modules/$1/updates/msr-safe.ko" ]; then
-    echo "msr-safe: there is no module for kernel $1 yet. Apply the role hpc.msr_safe.msr_safe" \\
-        "(with msr_safe_kernels: installed) before this node boots it." >&2
-fi
+# DKMS, whose own script comes before this one, puts it elsewhere, and may compress it
+for module in "/lib/modules/$1"/updates/msr-safe.ko* "/lib/modules/$1"/updates/dkms/msr-safe.ko* \\
+    "/lib/modules/$1"/extra/msr-safe.ko*; do
+    [ ! -e "$module" ] || exit 0
+done
+echo "msr-safe: there is no module for kernel $1 yet. Apply the role hpc.msr_safe.msr_safe" \\
+    "(with msr_safe_kernels: installed) before this node boots it." >&2
 exit 0
 """
     )

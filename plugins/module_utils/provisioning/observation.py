@@ -33,14 +33,16 @@ from ..layout import (
 )
 from ..policy.application import observe_policy
 from .deferred import read_deferred
-from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED
+from .dkms import built_by_dkms, observe_dkms
+from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED, VENDOR_UDEV, VENDOR_UNIT
 from .others import is_ours, observe_others, resolved_module
+from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
 from .permissions import observe_permissions
 from .tree import digest_tree, read_tree
 
 # Files whose texts the plan compares
-CONFIGURED = (MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *sorted(HOOKS.values()))
+CONFIGURED = (MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *sorted(HOOKS.values()), VENDOR_UDEV, VENDOR_UNIT)
 
 # Which kernels the module is for, where they are not named
 RUNNING, INSTALLED = 'running', 'installed'
@@ -71,7 +73,8 @@ def observe_node(
     release = kernel_release or running or newest(select_kernels(machine, kernels))
     loaded = observe_loaded_module(machine)
     unlike, links = observe_permissions(machine, release)
-    kernel = observe_kernel(machine, release, build_directory)
+    packages, dkms = observe_own_packages(machine), observe_dkms(machine)
+    kernel = observe_kernel(machine, release, build_directory, dkms)
     others = [other for other in select_kernels(machine, kernels) if other != release]
     return {
         'running': machine.runs,
@@ -81,7 +84,7 @@ def observe_node(
         'cpu': read_cpu(machine) if machine.runs else None,
         'build': kernel['build'],
         'vermagic': kernel['vermagic'],
-        'kernels': [observe_kernel(machine, other, build_directory) for other in others],
+        'kernels': [observe_kernel(machine, other, build_directory, dkms) for other in others],
         'modules_disabled': machine.read_text('/proc/sys/kernel/modules_disabled') == '1',
         'signed_modules_only': observe_signature_policy(machine),
         'jobs': list(read_records(machine)),
@@ -105,20 +108,30 @@ def observe_node(
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
-        'others': observe_others(machine, [release, *others]),
-        'traces': observe_traces(machine, build_directory),
+        'packages': packages,
+        'dkms': dkms,
+        'others': observe_others(machine, [release, *others], packages, dkms),
+        'traces': observe_traces(machine, build_directory, packages, dkms),
     }
 
 
-def observe_kernel(machine, release, build_directory):
-    """Return what there is of the module for a kernel, and what building it needs."""
+def observe_kernel(machine, release, build_directory, dkms):
+    """Return what there is of the module for a kernel, and what building it needs. dkms: as from observe_dkms.
+
+    Of the module files, ``installed`` is the role's, ``supplied`` what DKMS or a package put there, and ``resolved``
+    the path of the one that modprobe loads.
+    """
+    own, resolved = installed_module(release), resolved_module(machine, release)
+    of_dkms = built_by_dkms(machine, release, dkms)
+    supplied = resolved if resolved not in (None, own) else of_dkms
     return {
         'kernel_release': release,
         'build': observe_build(machine, release),
         'vermagic': read_kernel_vermagic(machine, release),
         'module': {
-            'installed': examine_module_file(machine, installed_module(release)),
-            'resolved': resolved_module(machine, release),
+            'installed': examine_module_file(machine, own) if of_dkms != own else None,
+            'resolved': resolved,
+            'supplied': examine_module_file(machine, supplied) if supplied else None,
             'built': examine_module_file(machine, built_module(release, build_directory)),
         },
     }
@@ -235,12 +248,16 @@ def commands_files(package):
     return files
 
 
-def releases_with_module(machine):
-    """Return the kernel releases for which a module file that this collection built is installed."""
+def releases_with_module(machine, dkms):
+    """Return the kernel releases for which a module file that the role built, not DKMS, is installed."""
     files = [
         (release, examine_module_file(machine, installed_module(release))) for release in machine.list('/lib/modules')
     ]
-    return [release for release, module in files if module and 'source_digest' in module]
+    return [
+        release
+        for release, module in files
+        if module and 'source_digest' in module and built_by_dkms(machine, release, dkms) != module['path']
+    ]
 
 
 def built_directories(machine, build_directory):
@@ -259,22 +276,24 @@ def lists_of_ours(machine):
     return [LISTS] if ours and ours == paths else ours
 
 
-def observe_traces(machine, build_directory):
-    """Return what ``state: absent`` would take away, in the order in which it does.
+def observe_traces(machine, build_directory, packages, dkms):
+    """Return what ``state: absent`` would take away, in the order in which it does. What packages brought stays.
 
     Shape: ``{'service': bool, 'kernel_releases': [str],
     'paths': [str], 'groups': those that the role made,
     'slurm': do Slurm's jobs need it?}``.
     """
-    paths = [MODPROBE, UDEV, SYSCTL, UNIT, *sorted(HOOKS.values()), *sorted([*COMMANDS, *HELP])]
+    has_package = TOOLS in packages
+    paths = [MODPROBE, UDEV, SYSCTL, UNIT, *sorted(HOOKS.values())]
+    paths += [] if has_package else sorted([*COMMANDS, *HELP])
     files = [path for path in paths if is_ours(machine, path)]
     files += [path for path in (POLICY, APPROVED_LIST) if is_ours(machine, path)]
     files += lists_of_ours(machine)
-    directories = [path for path in (LIBRARY, STATE) if machine.exists(path)]
+    directories = [path for path in ([] if has_package else [LIBRARY]) + [STATE] if machine.exists(path)]
     directories += built_directories(machine, build_directory) if build_directory != STATE else []
     return {
-        'service': UNIT in files and os.path.lexists(machine.path(UNIT_ENABLED)),
-        'kernel_releases': releases_with_module(machine),
+        'service': (UNIT in files or has_package) and os.path.lexists(machine.path(UNIT_ENABLED)),
+        'kernel_releases': releases_with_module(machine, dkms),
         'paths': files + directories,
         'groups': [name for name in created_groups(machine) if group_exists(machine, name)],
         'slurm': machine.exists(JOB_COMMAND),

@@ -15,7 +15,9 @@ from ..approved_lists.directory import cpu_of_name
 from ..hardware.devices import DEVICES
 from ..hardware.module_file import examine_module_file
 from ..layout import COMMANDS, HELP, POLICY, installed_module
-from .files import CONFIGURATION, HOOKS
+from .dkms import built_by_dkms
+from .files import CONFIGURATION, HOOKS, VENDOR_UDEV
+from .own_packages import TOOLS, paths_of_package
 
 OURS = (*CONFIGURATION, POLICY, *sorted(HOOKS.values()), *sorted(COMMANDS), *sorted(HELP))
 
@@ -37,22 +39,39 @@ RULE_PART = re.compile(r'([A-Z_]+)(?:\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"(
 # What a rule may do to a device that decides who may use it
 DECIDES = ('MODE', 'OWNER', 'GROUP', 'RUN')
 
-FILE, MODULE, LINES = 'file', 'module', 'lines'
+FILE, MODULE, LINES, PACKAGED = 'file', 'module', 'lines', 'packaged'
 
 
-def observe_others(machine, releases):
+def observe_others(machine, releases, packages, dkms):
     """Return others' files that are in the way: ``[{'path', 'kind', 'what', 'package', 'wholly'}]``.
 
-    releases: of the kernels that the module is for.
-    kind: FILE (where one of ours belongs), MODULE, or LINES of a configuration file. what: what is wrong with it, in
-    words. package: which owns it, or None. wholly: nothing but what is in the way is in the file.
+    releases: of the kernels that the module is for. packages, dkms: as from observe_own_packages and observe_dkms.
+    kind: FILE (where one of ours belongs), MODULE, LINES of a configuration file, or PACKAGED (by a package of this
+    collection, which is in the way where the role is not to use it). what: what is wrong with it, in words. package:
+    which owns it, or None. wholly: nothing but what is in the way is in the file.
     """
     others = files_in_our_place(machine, releases)
-    others += [other for release in releases for other in other_modules(machine, release)]
+    others += [other for release in releases for other in other_modules(machine, release, dkms)]
     others += others_lines(machine, DEPMOD_DIRECTORIES, '.conf', find_overrides, 'leads modprobe to another module')
     others += others_lines(machine, MODPROBE_DIRECTORIES, '.conf', find_modprobe_lines, 'tells modprobe otherwise')
-    others += others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
-    return [dict(other, package=package_of(machine, other['path'])) for other in others]
+    rules = others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
+    others += [other for other in rules if not (other['path'] == VENDOR_UDEV and TOOLS in packages)]
+    return packaged(packages) + [dict(other, package=package_of(machine, other['path'])) for other in others]
+
+
+def packaged(packages):
+    """Return what the packages of this collection brought."""
+    return [
+        {
+            'path': path,
+            'kind': PACKAGED,
+            'what': "comes from this collection's own package, %s" % version,
+            'package': package,
+            'wholly': False,
+        }
+        for package, version in sorted(packages.items())
+        for path in paths_of_package(package, version)
+    ]
 
 
 def is_ours(machine, path):
@@ -70,12 +89,16 @@ def files_in_our_place(machine, releases):
     return [{'path': path, 'kind': FILE, 'what': 'is where ours belongs', 'wholly': True} for path in paths]
 
 
-def other_modules(machine, release):
-    """Return other files of the module for a kernel, wherever modprobe might find them."""
+def other_modules(machine, release, dkms):
+    """Return other files of the module for a kernel, wherever modprobe might find them.
+
+    One that DKMS built of a source of ours is none of others, whether it is wanted or not.
+    """
     directory = '/lib/modules/' + release
-    found = [path for path in module_files(machine, directory) if path != installed_module(release)]
+    ours = (installed_module(release), built_by_dkms(machine, release, dkms))
+    found = [path for path in module_files(machine, directory) if path not in ours]
     chosen = resolved_module(machine, release)
-    if chosen not in (None, installed_module(release), *found):
+    if chosen not in (None, *ours, *found):
         found.append(chosen)
     return [
         {

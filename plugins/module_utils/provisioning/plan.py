@@ -6,6 +6,7 @@ Pure: observed and wanted in, changes (see change.py) out.
 """
 
 import hashlib
+import os
 import re
 
 from ..errors import MsrSafeError
@@ -16,6 +17,8 @@ from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
 from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
+from .dkms import INSTALLED
+from .dkms_plan import install_with_dkms, is_given_to_dkms, plan_dkms_source, plan_no_dkms
 from .files import (
     APPROVED_LIST,
     APPROVED_LISTS,
@@ -24,14 +27,20 @@ from .files import (
     SYSCTL,
     UDEV,
     UNIT,
+    VENDOR_UDEV,
+    VENDOR_UNIT,
     WATCHDOG_WAS_ON,
     hook_text,
     modprobe_text,
     sysctl_text,
     udev_text,
     unit_text,
+    without_comments,
 )
-from .packages import require_tools
+from .others import PACKAGED
+from .own_packages import SOURCE, fits, require_packages
+from .packages_plan import plan_tools
+from .supply import DKMS, MAKE, PACKAGE
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
@@ -53,10 +62,11 @@ def plan_present(observed, wanted):
     'build_directory', 'artifact': {'path' on the controller, 'module': as
     read_module_file} or None, 'commands_digest', 'group', 'modes': {device: '0660'}, 'majors': {device:
     int}, 'kernels': [release, or words of select_kernels], 'artifacts': {release of another kernel: as artifact},
+    'supply': one of SUPPLIES, 'dkms': {'digest', 'content': of dkms.conf} of the source for DKMS,
     'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
     'approved_list': {'file_text', 'sha256', 'source', 'registers'}, or for an image 'approved_lists': {name of a CPU's
     list: the same}, 'nmi_watchdog': 'keep' or 'off',
-    'policy': as observe_policy takes it, or None}``.
+    'policy': as observe_policy takes it, or None, and where it is so 'busy': why the node is not idle}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_root(observed)
@@ -64,10 +74,14 @@ def plan_present(observed, wanted):
     check_majors(wanted['majors'], observed['majors_taken'])
     check_modes(wanted['modes'])
     check_links(observed)
+    if wanted['supply'] == PACKAGE:
+        require_packages(observed['packages'], wanted['version'])
     changes = plan_others(observed, wanted)
     loads = plan_load(observed, wanted)
-    changes += plan_build(observed, wanted)
-    changes += plan_install(observed, wanted)
+    changes += plan_former_supply(observed, wanted)
+    changes += plan_dkms_source(observed, wanted) if wanted['supply'] == DKMS else []
+    changes += plan_supply(observed, wanted)
+    changes += plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
     changes += plan_permissions(observed, wanted)
     changes += loads
     changes += plan_commands(observed, wanted)
@@ -75,17 +89,14 @@ def plan_present(observed, wanted):
     changes += plan_approve(observed, wanted, loads=bool(due(loads))) if observed['running'] else []
     changes += plan_lists(observed, wanted['approved_lists']) if not observed['running'] else []
     changes += [dict(change, disturbs=True) for change in plan_policy(observed, wanted['policy'], changes)]
-    changes += plan_boot(observed)
+    changes += plan_boot(observed, wanted)
     changes += plan_modes(observed, changes)
     changes += plan_former_groups(observed, wanted)
     changes += plan_other_kernels(observed, wanted)
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return [
-        defer_for_jobs(change, observed['jobs']) if observed['jobs'] and disturbs(change) else change
-        for change in changes
-    ]
+    return [defer_if_busy(change, observed['jobs'], wanted.get('busy')) for change in changes]
 
 
 def plan_other_kernels(observed, wanted):
@@ -101,8 +112,27 @@ def plan_other_kernels(observed, wanted):
         check_age(release)
         seen = dict(observed, **kernel)
         of_kernel = dict(wanted, artifact=wanted['artifacts'][release])
-        changes += plan_build(seen, of_kernel) + plan_module(seen, of_kernel)
+        changes += plan_supply(seen, of_kernel)
     return changes
+
+
+def needing_idle(observed, changes):
+    """Return those changes that a job on the node would feel, and are not for the next boot anyway.
+
+    On a node without the module, no job uses registers: what sets them by itself is felt all the same.
+    """
+    felt = [change for change in changes if disturbs(change) and is_running(observed)]
+    return felt if observed['module']['loaded'] else [change for change in felt if change['stage'] == 'policy']
+
+
+def defer_if_busy(change, jobs, busy):
+    """Return a change, deferred where a job on the node would feel it.
+
+    busy: why the node is not idle, beside the records of its jobs; or ''.
+    """
+    if not disturbs(change) or not (jobs or busy):
+        return change
+    return defer(change, busy) if busy else defer_for_jobs(change, jobs)
 
 
 def check_root(observed):
@@ -149,13 +179,12 @@ def check_modules_disabled(observed, loads):
 
 def plan_others(observed, wanted):
     """Plan to set files of others aside that are in the way. Raises MsrSafeError unless that is wanted."""
-    others = observed['others']
+    others = [other for other in observed['others'] if not is_used(other, observed, wanted)]
     stay = [other for other in others if not (wanted['take_over'] and other['wholly'])]
     if stay:
         raise MsrSafeError(
             'Others on this node are in the way of msr-safe:\n%s' % '\n'.join(map(describe_other, stay)),
-            'Take that away, or have whole files renamed to end in .set-aside (msr_safe_take_over: true). '
-            'Lines in files that have others, too, are yours to take out.',
+            ' '.join(remedies(stay)),
         )
     return [
         build_change(
@@ -171,6 +200,23 @@ def plan_others(observed, wanted):
     ]
 
 
+def is_used(other, observed, wanted):
+    """Return whether a file of others is one to use: of a package of this collection, or a site's own module."""
+    supplied = [kernel['module']['supplied'] for kernel in (observed, *observed['kernels'])]
+    paths = [module['path'] for module in supplied if is_of_ours(module)]
+    return wanted['supply'] == PACKAGE and (other['kind'] == PACKAGED or other['path'] in paths)
+
+
+def remedies(others):
+    """Return what to do about files of others, sentences."""
+    packages = sorted({other['package'] for other in others if other['kind'] == PACKAGED})
+    if packages:
+        yield 'Have the role use the packages (msr_safe_from_package: true), or remove them: %s.' % ', '.join(packages)
+    if any(other['kind'] != PACKAGED for other in others):
+        yield 'Take that away, or have whole files renamed to end in .set-aside (msr_safe_take_over: true).'
+        yield 'Lines in files that have others, too, are yours to take out.'
+
+
 def describe_other(other):
     """Return a file of others in words: ``/usr/sbin/msrsave (package x) is where ours belongs``."""
     return '%s%s %s' % (other['path'], of_package(other), other['what'])
@@ -178,6 +224,49 @@ def describe_other(other):
 
 def of_package(other):
     return ' (package %s)' % other['package'] if other['package'] else ''
+
+
+def plan_supply(observed, wanted):
+    """Plan to have the module for a kernel where modprobe finds it, from who is to supply it."""
+    if wanted['supply'] == DKMS:
+        return plan_dkms_build(observed, wanted, wanted['version'])
+    if wanted['supply'] == PACKAGE:
+        return plan_packaged_module(observed, wanted)
+    return plan_build(observed, wanted) + plan_module(observed, wanted)
+
+
+def plan_former_supply(observed, wanted):
+    """Plan to take away what the role did to supply the module in another way than the wanted one, for all kernels."""
+    changes = plan_no_dkms(observed, 'install', [wanted['version']] if wanted['supply'] == DKMS else [])
+    if wanted['supply'] == MAKE:
+        return changes
+    changes += [uninstall('install', release) for release in observed['traces']['kernel_releases']]
+    built = [kernel['module']['built'] for kernel in (observed, *observed['kernels'])]
+    return changes + [remove_path('install', os.path.dirname(module['path'])) for module in built if is_of_ours(module)]
+
+
+def is_of_ours(module):
+    """Return whether a module file is one that this collection built."""
+    return bool(module) and 'source_digest' in module
+
+
+def plan_dkms_build(observed, wanted, version):
+    """Plan to have DKMS build a version of its source for a kernel, and install it."""
+    if is_supplied(observed, wanted):
+        return plan_finding(observed)
+    tools = plan_tools(observed['build'], observed['kernel_release'], wanted['install_packages'])
+    return [*tools, install_with_dkms(observed, version)]
+
+
+def plan_packaged_module(observed, wanted):
+    """Plan to have DKMS build what it did not when the package came. Raises MsrSafeError without a package of it."""
+    if not is_supplied(observed, wanted) and SOURCE not in observed['packages']:
+        raise MsrSafeError(
+            'No package on this node brought a module msr-safe %s for kernel %s.'
+            % (wanted['version'], observed['kernel_release']),
+            'Install %s, which has DKMS build it, or a package of your own with the module.' % SOURCE,
+        )
+    return plan_dkms_build(observed, wanted, observed['packages'].get(SOURCE))
 
 
 def plan_build(observed, wanted):
@@ -220,36 +309,36 @@ def built_here(release, wanted):
     return built_module(release) if wanted['artifact'] else built_module(release, wanted['build_directory'])
 
 
-def plan_tools(build, release, installs):
-    """Plan to install what building needs, where that is wanted. Raises MsrSafeError where it cannot be had.
+def module_in_use(observed, wanted):
+    """Return the module file that modprobe is to load: in the role's place, or wherever DKMS or a package put it."""
+    return observed['module']['installed' if wanted['supply'] == MAKE else 'supplied']
 
-    build: as from observe_build, of the host that builds.
-    """
-    require_tools(build, release, installs)
-    packages = build['missing_packages']
-    if not packages:
-        return []
-    return [
-        build_change(
-            'build',
-            actions.install_packages,
-            'install with %s: %s' % (build['package_manager'], ', '.join(packages)),
-            None,
-            ''.join(name + '\n' for name in packages),
-            manager=build['package_manager'],
-            packages=packages,
-        )
-    ]
+
+def is_supplied(observed, wanted):
+    """Return whether the module for a kernel is where it belongs, as wanted."""
+    if not is_wanted_module(module_in_use(observed, wanted), observed, wanted):
+        return False
+    if wanted['supply'] != DKMS:
+        return True
+    builds = observed['dkms']['builds'].get(wanted['version'], {})
+    return is_given_to_dkms(observed, wanted) and builds.get(observed['kernel_release']) == INSTALLED
+
+
+def is_of_wanted_source(module, wanted):
+    """Return whether a module was built from the wanted source; from a package, another patch release fits, too."""
+    if wanted['supply'] == PACKAGE:
+        return fits(module.get('version'), wanted['version'])
+    return module.get('source_digest') == wanted['source_digest']
 
 
 def is_wanted_module(module, observed, wanted):
     """Return whether a module file was built from the wanted source, for the kernel as it is, and signed if wanted.
 
-    wanted: of it, source_digest and sign.
+    wanted: of it, supply, source_digest, version and sign.
     """
     return (
         module is not None
-        and module.get('source_digest') == wanted['source_digest']
+        and is_of_wanted_source(module, wanted)
         and has_vermagic(module, observed['kernel_release'], observed['vermagic'])
         and (module['signed'] or not wanted['sign'])
     )
@@ -257,10 +346,6 @@ def is_wanted_module(module, observed, wanted):
 
 def describe_module(module):
     return 'msr-safe %s\n' % module.get('version', 'damaged') if module else None
-
-
-def plan_install(observed, wanted):
-    return plan_module(observed, wanted) + plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
 
 
 def plan_module(observed, wanted):
@@ -285,7 +370,7 @@ def plan_module(observed, wanted):
 def plan_finding(observed):
     """Plan to have modprobe find the installed module, where depmod has not seen it."""
     release = observed['kernel_release']
-    if observed['module']['resolved'] or observed['others']:
+    if observed['module']['resolved'] or any(other['kind'] != PACKAGED for other in observed['others']):
         return []
     title = 'have modprobe find %s' % installed_module(release)
     return [build_change('install', actions.find_modules, title, None, None, kernel_release=release)]
@@ -298,6 +383,24 @@ def plan_file(observed, stage, path, text):
         return []
     before = None if before is None else before + '\n'
     return [build_change(stage, actions.write_file, 'write ' + path, before, text, path=path, content=text)]
+
+
+def plan_no_file(observed, stage, path):
+    """Return the change that takes away a configuration file of the role's; none where there is none."""
+    before = observed['files'][path]
+    return [] if before is None else [dict(remove_path(stage, path), before=before + '\n')]
+
+
+def remove_path(stage, path):
+    return build_change(stage, actions.remove_path, 'remove ' + path, path + '\n', None, path=path)
+
+
+def uninstall(stage, release):
+    """Return the change that takes away the module that the role installed for a kernel."""
+    path = installed_module(release)
+    return build_change(
+        stage, actions.uninstall_module, 'remove ' + path, path + '\n', None, path=path, kernel_release=release
+    )
 
 
 def plan_permissions(observed, wanted):
@@ -313,7 +416,7 @@ def plan_permissions(observed, wanted):
                 group=wanted['group'],
             )
         )
-    rules = plan_file(observed, 'permissions', UDEV, udev_text(wanted['group'], wanted['modes']))
+    rules = plan_rules(observed, wanted)
     before, after = describe_access(observed['devices'], None), describe_access(observed['devices'], wanted)
     changes.extend(rules)
     if observed['running'] and (rules or before != after):
@@ -328,6 +431,15 @@ def plan_permissions(observed, wanted):
         )
     is_open = is_open_to_all(observed['devices'])
     return [dict(change, disturbs=not is_open) for change in changes]
+
+
+def plan_rules(observed, wanted):
+    """Plan the udev rules. Where a package's say the same, none of the role's are needed: they go before those."""
+    text = udev_text(wanted['group'], wanted['modes'])
+    of_package = observed['files'][VENDOR_UDEV] if wanted['supply'] == PACKAGE else None
+    if without_comments(of_package) != without_comments(text):
+        return plan_file(observed, 'permissions', UDEV, text)
+    return plan_no_file(observed, 'permissions', UDEV)
 
 
 def is_open_to_all(devices):
@@ -384,14 +496,8 @@ def describe_access(devices, wanted):
 def plan_load(observed, wanted):
     if not is_running(observed):
         return []
-    loaded, installed = observed['module']['loaded'], observed['module']['installed']
-    is_current = (
-        loaded is not None
-        and is_wanted_module(installed, observed, wanted)
-        and loaded['srcversion'] == installed.get('srcversion')
-        and loaded['majors'] == wanted['majors']
-    )
-    if is_current:
+    loaded = observed['module']['loaded']
+    if loaded is not None and loaded['majors'] == wanted['majors'] and is_of_a_wanted_file(loaded, observed, wanted):
         return []
     title = (
         'load msr_safe' if loaded is None else 'unload msr_safe %s, load %s' % (loaded['version'], wanted['version'])
@@ -405,7 +511,18 @@ def plan_load(observed, wanted):
         disturbs=True,
     )
     reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
-    return [defer(change, reason) if reason else change]
+    if not reason:
+        return [change]
+    return [dict(defer(change, reason), disturbs=wanted['reload'] != AT_BOOT)]
+
+
+def is_of_a_wanted_file(loaded, observed, wanted):
+    """Return whether the module in the kernel is that of a wanted file. Who builds the same source does not matter."""
+    places = ('supplied',) if wanted['supply'] == PACKAGE else ('installed', 'supplied')
+    files = [observed['module'][place] for place in places]
+    return any(
+        is_wanted_module(file, observed, wanted) and file.get('srcversion') == loaded['srcversion'] for file in files
+    )
 
 
 def why_not_now(module, reload):
@@ -427,7 +544,7 @@ def describe_loaded(version, majors):
 
 
 def plan_commands(observed, wanted):
-    if observed['commands_digest'] == wanted['commands_digest']:
+    if wanted['supply'] == PACKAGE or observed['commands_digest'] == wanted['commands_digest']:
         return []
     return [
         build_change(
@@ -600,8 +717,11 @@ def plan_policy(observed, policy, before):
     return [*changes, defer(change, waits[0]) if waits and held['problem'] else change]
 
 
-def plan_boot(observed):
-    changes = plan_file(observed, 'boot', UNIT, unit_text())
+def plan_boot(observed, wanted):
+    if wanted['supply'] == PACKAGE:
+        changes = plan_no_file(observed, 'boot', UNIT)
+    else:
+        changes = plan_file(observed, 'boot', UNIT, unit_text())
     if changes or not observed['service_enabled']:
         changes.append(
             build_change(
@@ -611,6 +731,7 @@ def plan_boot(observed):
                 'enabled\n' if observed['service_enabled'] else None,
                 'enabled\n',
                 start=is_running(observed),
+                unit=VENDOR_UNIT if wanted['supply'] == PACKAGE else UNIT,
             )
         )
     return [dict(change, disturbs=True) for change in changes] + plan_hook(observed)
@@ -655,18 +776,8 @@ def plan_absent(observed):
                 None,
             )
         )
-    for release in traces['kernel_releases']:
-        changes.append(
-            build_change(
-                'remove',
-                actions.uninstall_module,
-                'remove ' + installed_module(release),
-                installed_module(release) + '\n',
-                None,
-                path=installed_module(release),
-                kernel_release=release,
-            )
-        )
+    changes += plan_no_dkms(observed, 'remove')
+    changes += [uninstall('remove', release) for release in traces['kernel_releases']]
     for name in traces['groups']:
         changes.append(
             build_change('remove', actions.remove_group, 'remove the group ' + name, name + '\n', None, group=name)
@@ -676,7 +787,7 @@ def plan_absent(observed):
     for path in traces['paths']:
         if path == SYSCTL:
             continue
-        changes.append(build_change('remove', actions.remove_path, 'remove ' + path, path + '\n', None, path=path))
+        changes.append(remove_path('remove', path))
     if changes:
         check_root(observed)
     if changes and observed['jobs']:
@@ -690,7 +801,8 @@ def plan_absent(observed):
 
 def is_ours(module):
     """Return whether the module in the kernel is one that this collection built."""
-    ours = [one.get('srcversion') for one in (module['installed'], module['built']) if one and 'source_digest' in one]
+    files = [module[place] for place in ('installed', 'built', 'supplied')]
+    ours = [file.get('srcversion') for file in files if is_of_ours(file)]
     return bool(module['loaded']) and module['loaded']['srcversion'] in ours
 
 
@@ -736,6 +848,8 @@ def check_signature_policy(observed, wanted, loads):
     reason = observed['signed_modules_only']
     if not (reason and loads):
         return
+    if wanted['supply'] != MAKE:
+        return require_signature(observed, wanted, reason)
     module = module_to_load(observed, wanted)
     if not (module['signed'] if module else wanted['sign']):
         raise MsrSafeError(
@@ -743,6 +857,20 @@ def check_signature_policy(observed, wanted, loads):
             'Have a builder sign it, with a key the kernel trusts (msr_safe_sign_key, msr_safe_sign_certificate, or '
             'msr_safe_sign_command), install a signed one as %s, or boot with module.sig_enforce=0 and Secure Boot off.'
             % installed_module(observed['kernel_release']),
+        )
+
+
+def require_signature(observed, wanted, reason):
+    """Raise MsrSafeError where the module that DKMS or a package installed is not signed.
+
+    One that is yet to be built DKMS signs, if it is set up to; whether the kernel trusts its key, the kernel says.
+    """
+    if is_supplied(observed, wanted) and not module_in_use(observed, wanted)['signed']:
+        raise MsrSafeError(
+            'This kernel loads signed modules only: %s. %s is not signed.' % (reason, observed['module']['resolved']),
+            'DKMS signs with the key that /etc/dkms/framework.conf names (mok_signing_key, mok_certificate; otherwise '
+            'one that it makes in /var/lib/dkms), which the kernel has to trust: mokutil --import. Then build anew: '
+            'dkms install --force.',
         )
 
 

@@ -3,13 +3,13 @@
 """Saving: a snapshot of the registers in force, put into a file."""
 
 import os
-import re
 
 from ..access.registers import read_registers
 from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu, select_cpus
-from .selection import EVERYTHING, select_entries
+from ..machine import remove_leftovers
+from .selection import EVERYTHING, asks_for_moving, select_entries
 from .snapshot import build_snapshot, describe_node, parse_snapshot, render_snapshot, same_content
 
 
@@ -34,11 +34,12 @@ def take_snapshot(machine, selection=EVERYTHING, registers=None):
     return build_snapshot(describe_node(machine, cpu), entries, cpus, readings)
 
 
-def plan_save(machine, path, snapshot, overwrite=False):
+def plan_save(machine, path, snapshot, overwrite=False, selection=EVERYTHING):
     """Return (text of the file now or None, text it is to have); equal texts mean nothing to do.
 
     A snapshot that holds the same as the file, time aside, leaves the file
-    alone. Raises MsrSafeError, unless ``overwrite``, where ``path`` holds what
+    alone; what counters, status and governed registers hold counts where the
+    selection asks for them. Raises MsrSafeError, unless ``overwrite``, where ``path`` holds what
     would be lost: something that is not a snapshot, or that of another host.
     """
     before, after = machine.read_text(path), render_snapshot(snapshot)
@@ -54,7 +55,8 @@ def plan_save(machine, path, snapshot, overwrite=False):
         raise MsrSafeError(
             error.problem + ' It is not overwritten.', 'Remove it first, choose another path, or accept it: overwrite.'
         ) from error
-    return (before, before) if same_content(saved, snapshot) else (before, after)
+    is_same = same_content(saved, snapshot, asks_for_moving(selection))
+    return (before, before) if is_same else (before, after)
 
 
 def check_host(saved, snapshot, path):
@@ -64,7 +66,10 @@ def check_host(saved, snapshot, path):
 
 
 def save(machine, path, text, generations=0):
-    """Write a snapshot's text, readable by root only; keep so many generations of what was there before."""
+    """Write a snapshot's text, readable by root only; keep so many generations of what was there before.
+
+    Whoever saves holds the lock of the node.
+    """
     remove_leftovers(machine, path)
     if generations and machine.exists(path):
         rotate(machine, path, generations)
@@ -85,12 +90,3 @@ def rotate(machine, path, generations):
         os.link(machine.path(path), machine.path(backup_path(path, 1)))
     except OSError as error:
         raise MsrSafeError('Cannot keep a backup of %s: %s.' % (path, error.strerror)) from error
-
-
-def remove_leftovers(machine, path):
-    """Remove what a save that was killed left beside the file; whoever saves holds the lock."""
-    directory, name = os.path.split(path)
-    leftover = re.compile(r'\.%s\.[0-9a-f]{8}\Z' % re.escape(name))
-    for other in machine.list(directory or '.'):
-        if leftover.match(other):
-            machine.remove(os.path.join(directory, other))

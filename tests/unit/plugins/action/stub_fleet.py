@@ -41,7 +41,7 @@ def observations():
         'signed_modules_only': None,
         'jobs': [],
         'deferred': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {name: {'major': None, 'access': {}} for name in settings['modes']},
         'majors_taken': {'1': 'mem', '4': 'tty', '5': 'ttyprintk', '10': 'misc', '13': 'input', '188': 'ttyUSB'},
@@ -56,6 +56,8 @@ def observations():
         'policy': None,
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
     }
@@ -73,6 +75,7 @@ def observations():
         module={
             'loaded': {'version': wanted['version'], 'srcversion': 'S', 'users': 0, 'majors': settings['majors']},
             'installed': module,
+            'supplied': None,
             'resolved': module['path'],
             'built': module,
             'holders': [],

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import contextlib
+import gzip
 import lzma
 import random
 import struct
@@ -117,3 +118,30 @@ def test_a_kernel_says_what_its_modules_are_for(node, name, content, vermagic):
 )
 def test_a_module_is_for_one_kernel(own, vermagic, fits):
     assert has_vermagic({'vermagic': own}, '6.1.0', vermagic) is fits
+
+
+@pytest.mark.parametrize('compress', [lzma.compress, gzip.compress])
+@pytest.mark.parametrize('signed', [True, False])
+def test_reads_compressed_modules(node, compress, signed):
+    node.put('/m.ko.x', compress(module_file(version='2.0.0', signed=signed)))
+    module = read_module_file(node.machine, '/m.ko.x')
+    assert (module['version'], module['signed']) == ('2.0.0', signed)
+
+
+@pytest.mark.parametrize('compress', [lzma.compress, gzip.compress])
+def test_a_compressed_module_that_is_cut_off_is_an_error(node, compress):
+    node.put('/m.ko.x', compress(module_file(version='2.0.0'))[:-30])
+    with pytest.raises(MsrSafeError, match='not a kernel module'):
+        read_module_file(node.machine, '/m.ko.x')
+
+
+def test_what_python_cannot_read_modinfo_is_asked_for(node):
+    node.put('/m.ko.zst', b'\x28\xb5\x2f\xfd...')
+    with pytest.raises(MsrSafeError, match='not a kernel module'):
+        read_module_file(node.machine, '/m.ko.zst')
+    node.answers['modinfo'] = (0, 'filename=/m.ko.zst\0version=2.0.0\0parm=a=b\0sig_id=PKCS#7\0')
+    module = read_module_file(node.machine, '/m.ko.zst')
+    assert (module['version'], module['signed'], module['path']) == ('2.0.0', True, '/m.ko.zst')
+    node.answers['modinfo'] = (1, 'ERROR: could not get modinfo\0a=b')
+    with pytest.raises(MsrSafeError, match='not a kernel module'):
+        read_module_file(node.machine, '/m.ko.zst')

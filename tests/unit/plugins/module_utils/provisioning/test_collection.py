@@ -35,6 +35,8 @@ SETTINGS = {
     'build_directory': '/var/lib/msr-safe',
     'artifacts': None,
     'kernels': ['running'],
+    'from_package': False,
+    'build_with': 'make',
     'reload': 'idle',
     'sign_key': None,
     'sign_certificate': None,
@@ -43,6 +45,7 @@ SETTINGS = {
     'install_packages': True,
     'nmi_watchdog': 'keep',
     'policy': None,
+    'busy': '',
 }
 
 
@@ -230,7 +233,7 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'devices': dict.fromkeys(DEVICES, nothing),
         'majors_taken': {},
         'approved_list': None,
@@ -251,6 +254,8 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
         'traces': {'groups': []},
     }

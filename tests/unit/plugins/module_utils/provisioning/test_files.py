@@ -84,13 +84,16 @@ def test_a_list_says_what_was_allowed_on_it():
         (['6.9.1', '/boot/vmlinuz-6.9.1'], 'no module for kernel 6.9.1 yet'),
         (['add', '6.9.1', '/boot/x'], 'no module for kernel 6.9.1 yet'),
         (['6.9.2'], ''),
+        (['6.9.3'], ''),
+        (['add', '6.9.4'], ''),
         (['add', '6.9.2'], ''),
         (['remove', '6.9.1'], ''),
     ],
 )
 def test_the_hook_says_for_which_kernel_there_is_no_module(tmp_path, arguments, said):
-    (tmp_path / '6.9.2' / 'updates').mkdir(parents=True)
-    (tmp_path / '6.9.2' / 'updates' / 'msr-safe.ko').write_text('')
+    for path in ('6.9.2/updates/msr-safe.ko', '6.9.3/updates/dkms/msr-safe.ko.zst', '6.9.4/extra/msr-safe.ko.xz'):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text('')
     script = tmp_path / 'hook'
     script.write_text(hook_text().replace('/lib/modules', str(tmp_path)))
     process = subprocess.run(['/bin/sh', str(script), *arguments], check=True, stderr=subprocess.PIPE)

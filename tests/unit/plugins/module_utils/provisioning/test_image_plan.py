@@ -33,12 +33,14 @@ NEWER, OLDEST = '6.1.0-100-amd64', '4.18.0-553.el8.x86_64'
 LIST, LISTS = '/etc/msr-safe/approved_list', '/etc/msr-safe/approved_lists'
 ZERO = dict.fromkeys(DEVICES, 0)
 MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
-CPUS = ['al_0655', 'al_191']
+CPUS = ('al_0655', 'al_191')
 
 
 def make_settings(**others):
     settings = {
         'kernels': ['running'],
+        'from_package': False,
+        'build_with': 'make',
         'majors': ZERO,
         'group': 'msr',
         'modes': MODES,
@@ -217,7 +219,7 @@ def test_an_image_has_everything_that_a_node_boots_with(prepared):
     assert os.readlink(prepared.path(UNIT_ENABLED)) == UNIT
     assert 'GROUP="msr"' in prepared.machine.read_text(UDEV)
     assert 'msr:x:999:' in prepared.machine.read_text('/etc/group')
-    assert prepared.names(LISTS) == CPUS
+    assert prepared.names(LISTS) == list(CPUS)
     assert not os.path.lexists(prepared.path(LIST))
     assert os.access(prepared.path('/usr/sbin/msr-safe'), os.X_OK)
     assert os.access(prepared.path(HOOKS['apt-get']), os.X_OK)

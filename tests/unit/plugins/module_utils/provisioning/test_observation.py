@@ -11,18 +11,17 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.node_f
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.devices import DEVICES
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, make_directory, write_record
-from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE, POLICY
+from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import HELP, JOB_COMMAND, PACKAGE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
-    HOOKS,
     MODPROBE,
-    SYSCTL,
-    UDEV,
     UNIT,
     UNIT_ENABLED,
+    VENDOR_UNIT,
     modprobe_text,
     unit_text,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import (
+    CONFIGURED,
     commands_files,
     digest_commands,
     group_exists,
@@ -71,7 +70,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'signed_modules_only': None,
         'jobs': [],
         'deferred': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'access': None,
         'devices': {
             'msr_safe': nothing,
@@ -83,13 +82,15 @@ def test_a_bare_node_has_nothing(bare_node):
         'approved_list': None,
         'installed_list': None,
         'lists': {},
-        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
+        'files': dict.fromkeys(CONFIGURED),
         'policy': None,
         'group_exists': False,
         'nmi_watchdog': None,
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
     }
@@ -259,6 +260,65 @@ def test_what_the_kernel_says_of_modules(node):
     assert observed['modules_disabled'] is True
     assert observed['vermagic'] == KERNEL + ' SMP mod_unload'
     assert observed['module']['resolved'] == INSTALLED % KERNEL
+
+
+# DKMS and packages
+
+DKMS_MODULE = '/lib/modules/%s/updates/dkms/msr-safe.ko' % KERNEL
+SOURCE = '/usr/src/msr-safe-2.0.0'
+
+
+@pytest.fixture
+def with_dkms(node):
+    node.remove('/etc/msr-safe/approved_list')
+    node.put('/usr/sbin/dkms', '')
+    node.put(SOURCE + '/dkms.conf', '# hpc.msr_safe\n')
+    node.put(DKMS_MODULE, OURS)
+    node.put('/lib/modules/%s/modules.dep' % KERNEL, 'updates/dkms/msr-safe.ko:\n')
+    node.answers['dkms status'] = (0, 'msr-safe/2.0.0, %s, x86_64: installed\n' % KERNEL)
+    return node
+
+
+def test_what_dkms_installed_is_supplied_and_not_the_roles(with_dkms):
+    observed = observe_node(with_dkms.machine)
+    assert observed['module']['installed'] is None
+    assert observed['module']['supplied']['path'] == observed['module']['resolved'] == DKMS_MODULE
+    assert observed['dkms']['builds'] == {'2.0.0': {KERNEL: 'installed'}}
+    assert observed['others'] == [] and observed['traces']['kernel_releases'] == []
+    assert with_dkms.ran() == ['dkms status -m msr-safe']
+
+
+def test_beside_a_module_of_the_role_that_of_dkms_is_still_seen(with_dkms):
+    with_dkms.put(INSTALLED % KERNEL, OURS)
+    with_dkms.put('/lib/modules/%s/modules.dep' % KERNEL, 'updates/msr-safe.ko:\n')
+    observed = observe_node(with_dkms.machine)
+    assert observed['module']['installed']['path'] == INSTALLED % KERNEL
+    assert observed['module']['supplied']['path'] == DKMS_MODULE
+    assert observed['traces']['kernel_releases'] == [KERNEL]
+
+
+def test_where_dkms_installs_into_the_place_of_the_role_the_module_is_that_of_dkms(with_dkms):
+    with_dkms.remove(DKMS_MODULE)
+    with_dkms.put(INSTALLED % KERNEL, OURS)
+    with_dkms.put('/lib/modules/%s/modules.dep' % KERNEL, 'updates/msr-safe.ko:\n')
+    observed = observe_node(with_dkms.machine)
+    assert observed['module']['installed'] is None and observed['traces']['kernel_releases'] == []
+    assert observed['module']['supplied']['path'] == INSTALLED % KERNEL
+
+
+def test_packages_are_known_by_their_marks(node):
+    node.put('/usr/share/msr-safe/packages/hpc-msr-safe', '2.0.3\n')
+    assert observe_node(node.machine)['packages'] == {'hpc-msr-safe': '2.0.3'}
+    assert observe_node(node.machine)['files'][VENDOR_UNIT] is None
+
+
+def test_what_packages_brought_is_no_trace_and_their_service_is_disabled(node):
+    node.put('/usr/share/msr-safe/packages/hpc-msr-safe', '2.0.3\n')
+    for path, content in commands_files(dict.fromkeys(HELP.values(), b'hpc.msr_safe')).items():
+        node.put(path, content)
+    node.put(PACKAGE + '/cpu.py', '')
+    node.link(UNIT_ENABLED, VENDOR_UNIT)
+    assert traces(node)['paths'] == [] and traces(node)['service']
 
 
 # Traces

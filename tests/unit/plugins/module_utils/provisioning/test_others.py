@@ -3,7 +3,13 @@
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import NOTICE
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import MODPROBE, UDEV, UNIT, udev_text
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
+    MODPROBE,
+    UDEV,
+    UNIT,
+    VENDOR_UDEV,
+    udev_text,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.others import observe_others
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
@@ -30,8 +36,11 @@ def clean(node):
     return node
 
 
-def others(node):
-    return observe_others(node.machine, [KERNEL])
+NO_DKMS = {'program': False, 'sources': {}, 'builds': {}}
+
+
+def others(node, packages=(), dkms=None):
+    return observe_others(node.machine, [KERNEL], dict(packages), dkms or NO_DKMS)
 
 
 def paths(node):
@@ -174,3 +183,33 @@ def test_their_package_is_named(clean, command, output, package):
     clean.put('/usr/sbin/msrsave', '#!/bin/sh\n')
     clean.answers.update({'dpkg-query': (127, 'not found'), 'rpm': (127, 'not found'), command: (0, output)})
     assert [other['package'] for other in others(clean)] == [package]
+
+
+# Our own packages, and what DKMS built
+
+BUILT = dict(NO_DKMS, sources={'2.0.0': 'd'}, builds={'2.0.0': {KERNEL: 'installed'}})
+
+
+def test_packages_of_ours_are_named_by_what_they_brought(clean):
+    found = others(clean, {'hpc-msr-safe': '2.0.0', 'hpc-msr-safe-dkms': '2.0.1'})
+    assert {other['kind'] for other in found} == {'packaged'} and not any(other['wholly'] for other in found)
+    by_package = {other['package']: other['path'] for other in found}
+    assert by_package['hpc-msr-safe-dkms'] == '/usr/src/msr-safe-2.0.1'
+    assert '/usr/sbin/msrsave' in [other['path'] for other in found]
+
+
+def test_the_rules_of_our_package_are_none_of_others(clean):
+    clean.remove(UDEV)
+    clean.put(VENDOR_UDEV, udev_text('msr', MODES))
+    assert paths(clean) == [VENDOR_UDEV]
+    assert {other['kind'] for other in others(clean, {'hpc-msr-safe': '2.0.0'})} == {'packaged'}
+
+
+@pytest.mark.parametrize('name', ['updates/dkms/msr-safe.ko', 'extra/msr-safe.ko'])
+def test_what_dkms_built_of_our_source_is_none_of_others(clean, name):
+    clean.put(MODULES + name, module_file(source_digest='d'))
+    clean.put(MODULES + 'modules.dep', name + ':\n')
+    assert others(clean, dkms=BUILT) == []
+    assert paths(clean) == [MODULES + name]
+    clean.put(MODULES + name, module_file())
+    assert [other['path'] for other in others(clean, dkms=BUILT)] == [MODULES + name]

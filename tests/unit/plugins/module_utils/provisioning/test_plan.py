@@ -23,6 +23,8 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     SYSCTL,
     UDEV,
     UNIT,
+    VENDOR_UDEV,
+    VENDOR_UNIT,
     hook_text,
     modprobe_text,
     sysctl_text,
@@ -30,6 +32,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     unit_text,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import (
+    needing_idle,
     plan_absent,
     plan_present,
 )
@@ -51,6 +54,8 @@ def make_wanted(**changes):
         'source_digest': 'new source',
         'build_directory': '/var/lib/msr-safe',
         'artifact': None,
+        'supply': 'make',
+        'dkms': {'digest': 'new source of DKMS', 'content': 'PACKAGE_NAME="msr-safe"\n'},
         'sign': None,
         'kernels': ['running'],
         'artifacts': {},
@@ -71,6 +76,7 @@ def make_wanted(**changes):
         'approved_lists': None,
         'nmi_watchdog': 'keep',
         'policy': None,
+        'busy': '',
     }
     return dict(wanted, **changes)
 
@@ -103,13 +109,13 @@ def make_fresh(**changes):
         'kernels': [],
         'signed_modules_only': None,
         'jobs': [],
-        'module': {'loaded': None, 'installed': None, 'resolved': None, 'built': None, 'holders': []},
+        'module': {'loaded': None, 'installed': None, 'supplied': None, 'resolved': None, 'built': None, 'holders': []},
         'devices': dict.fromkeys(MAJORS, nothing),
         'majors_taken': {'1': 'mem', '240': 'other'},
         'approved_list': None,
         'installed_list': None,
         'lists': {},
-        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values())),
+        'files': dict.fromkeys((MODPROBE, UDEV, SYSCTL, UNIT, POLICY, *HOOKS.values(), VENDOR_UDEV, VENDOR_UNIT)),
         'policy': None,
         'group_exists': False,
         'commands_digest': 'none',
@@ -118,6 +124,8 @@ def make_fresh(**changes):
         'traces': {'service': False, 'kernel_releases': [], 'paths': [], 'groups': [], 'slurm': False},
         'permissions': {},
         'links': {},
+        'packages': {},
+        'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
     }
     return dict(copy.deepcopy(observed), **changes)
@@ -137,10 +145,13 @@ def make_converged(**changes):
             UDEV: udev_text('msr', MODES).strip(),
             UNIT: unit_text().strip(),
             POLICY: None,
+            VENDOR_UDEV: None,
+            VENDOR_UNIT: None,
         },
         module={
             'loaded': {'version': '2.0.0', 'srcversion': 'S2', 'users': 0, 'majors': dict(MAJORS)},
             'installed': module(),
+            'supplied': None,
             'resolved': '/lib/modules/%s/updates/msr-safe.ko' % RUNNING,
             'built': module(),
             'holders': [],
@@ -553,6 +564,41 @@ def test_under_a_job_nothing_of_it_is_replaced():
     assert all(line.endswith('job 42 is on the node; run the role again when it has ended') for line in lines)
 
 
+def test_a_node_that_is_busy_for_another_reason_is_as_one_with_a_job():
+    busy = make_wanted(busy='not drained in time: job 42 is on the node')
+    observed = make_converged(commands_digest='old', approved_list=OTHER_LIST)
+    assert due(observed, busy) == ['commands']
+    assert waiting(observed, busy) == ['approve: activate al_0655: not drained in time: job 42 is on the node']
+
+
+def idle_is_needed_for(observed, wanted=None):
+    return [change['stage'] for change in needing_idle(observed, plan_present(observed, wanted or make_wanted()))]
+
+
+def test_a_node_is_to_be_idle_for_what_a_job_would_feel():
+    observed = make_converged(commands_digest='old', approved_list=OTHER_LIST)
+    assert idle_is_needed_for(observed) == ['approve']
+    assert idle_is_needed_for(make_converged(jobs=['42'], approved_list=OTHER_LIST)) == ['approve']
+    assert idle_is_needed_for(held_and_outdated()) == ['load']
+    assert idle_is_needed_for(make_converged(commands_digest='old')) == []
+
+
+def test_no_node_is_to_be_idle_for_the_next_boot():
+    assert idle_is_needed_for(held_and_outdated(), make_wanted(reload='boot')) == []
+
+
+def test_no_node_is_to_be_idle_for_what_it_never_had():
+    observed = make_converged(approved_list=None)
+    observed['module']['loaded'] = None
+    assert idle_is_needed_for(observed) == []
+
+
+def test_a_policy_is_felt_by_a_job_on_any_node():
+    observed = with_policy(make_converged(approved_list=None), before='turbo on\n', after='turbo off\n')
+    observed['module']['loaded'] = None
+    assert idle_is_needed_for(observed, make_wanted(policy=TURBO_OFF)) == ['policy']
+
+
 def test_what_a_job_does_not_feel_is_done_under_it():
     observed = make_converged(jobs=['42', '43'], commands_digest='old', approved_list=OTHER_LIST)
     observed['module']['installed'] = observed['module']['built'] = None
@@ -650,7 +696,7 @@ def test_what_installs_kernels_elsewhere_is_not_known():
 
 def make_kernel(release=OTHER_KERNEL, **files):
     kernel = {'kernel_release': release, 'vermagic': None, 'build': BUILD}
-    return dict(kernel, module=dict({'installed': None, 'resolved': None, 'built': None}, **files))
+    return dict(kernel, module=dict({'installed': None, 'supplied': None, 'resolved': None, 'built': None}, **files))
 
 
 def test_the_next_kernel_gets_its_module_last():
