@@ -411,6 +411,15 @@ def test_the_role_on_the_node_has_nothing_to_write(boot, cpu):
     assert titles(plan_of_node(node)) == ['permissions: set owners and modes of the devices']
 
 
+def test_the_role_activates_the_image_s_list_where_the_boot_could_not(boot):
+    node = boot(MILAN)
+    changes = [change for change in plan_of_node(node) if change['stage'] == 'approve']
+    assert [change['action'] for change in changes] == ['activate_list']
+    carry_out_change(node.machine, changes[0])
+    assert 0xC0010062 in node.active()
+    assert not node.has(LIST)
+
+
 def test_a_node_gets_a_list_of_its_own_where_the_role_wants_another(boot):
     node = boot(SKYLAKE)
     node.put(LISTS + '/al_0655', node.get(LISTS + '/al_0655').replace('0x00000010', '0x00000011'))
