@@ -27,6 +27,7 @@ CONTENTS = (
         (
             'docs/coming-from-msr-safe.md',
             'docs/fleets.md',
+            'docs/automation.md',
             'docs/images.md',
             'docs/packages.md',
             'docs/approved-lists.md',
