@@ -28,7 +28,7 @@ python_version = $(shell $(python) -c 'import sys; print("%d.%d" % sys.version_i
 export PATH := $(build)/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(build)/collections
 export XDG_CACHE_HOME := $(build)/cache
-lint docs docs-check build: export ANSIBLE_HOME := $(build)/ansible-home
+lint docs docs-check build release release-check: export ANSIBLE_HOME := $(build)/ansible-home
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run_stages = $(python) tests/tools/run_stages.py
 
@@ -50,7 +50,7 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs docs-check build packages units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
 lanes := fuzz spank-newest packages molecule-audit molecule-images molecule-packages test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
@@ -66,7 +66,7 @@ lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project'
 	ruff check .
 	ruff format --check .
 	vermin --target=3.6- --no-tips --violations plugins/modules plugins/module_utils
-	git ls-files -z --cached --others --exclude-standard ':!*.j2' | \
+	git ls-files -z --cached --others --exclude-standard ':!*.j2' ':!*.py' | \
 	    xargs -0 grep --files-with-matches --extended-regexp --max-count=1 '^#!.*\b(ba|da)?sh$$' | xargs shellcheck
 	yamllint --strict .
 	ansible-lint --offline
@@ -84,13 +84,17 @@ docs: tools ## The documentation's site, in build/docs/html: guides, and a page 
 
 docs-check: tools ## Documentation of plugins and roles, changelog
 	tests/tools/check-docs $(collection)
-	@$(MAKE) docs
+	@$(MAKE) docs release-check
 
-build: tools ## The collection's archive, in build/
+build: tools ## The collection's archive, in build/, as Galaxy takes it
 	tests/tools/collection-copy $(copy)
 	rm -f $(build)/hpc-msr_safe-*.tar.gz
 	ansible-galaxy collection build --output-path $(build) $(copy)
 	python tests/tools/check_archive.py $(copy) $(build)/hpc-msr_safe-*.tar.gz
+	@$(MAKE) importer
+
+importer: tools $(build)/venv-importer/installed ## The archive as Galaxy imports it; part of `make build`
+	python tests/tools/importer.py $(build)/venv-importer/bin/python $(build)/hpc-msr_safe-*.tar.gz
 
 packages: tools ## Debian packages and RPMs of a node's parts, in build/packages
 	@tests/tools/apt-install packages
@@ -222,7 +226,13 @@ molecule-%: setup
 
 ## Maintain it
 
-.PHONY: setup tools pins architecture readmes clean
+.PHONY: setup tools pins architecture readmes release release-check clean
+release: tools ## Commit, tag and build a release (VERSION=x.y.z): changelog from fragments, the one version; nothing is pushed
+	python tests/tools/release.py $(VERSION)
+
+release-check: tools ## The same, of which nothing is kept; part of `make docs-check`
+	python tests/tools/release.py --dry-run $(VERSION)
+
 readmes: tools ## Write the roles' README.md from their argument specifications anew
 	python tests/tools/role_readmes.py
 

@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
             {
                 'changes': {'type': 'list', 'elements': 'dict', 'required': True},
                 'stages': {'type': 'list', 'elements': 'str'},
-                'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
+                'waiting': {'type': 'list', 'elements': 'dict'},
                 'remembers': {'type': 'bool', 'default': True},
                 'verify': {'type': 'dict'},
                 'root': {'type': 'path'},
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             result.update(
                 changed=bool(changes),
                 done=[describe_change(change) for change in changes],
-                deferred=describe_deferrals(arguments['waiting']),
+                deferred=describe_deferrals(arguments['waiting'] or []),
             )
         else:
             try:
@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
                 root = settings['root'] if settings else arguments['root']
                 waiting = arguments['waiting']
-                result.update(self.carry_out(changes, waiting, settings if changes else None, root, task_vars))
+                settings = settings if changes else None
+                result.update(self.carry_out(changes, waiting, stages, settings, root, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -57,8 +58,8 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, waiting, settings, root, task_vars):
-        """Carry out changes in one execution on the node; with settings, see that nothing is left to do."""
+    def carry_out(self, changes, waiting, stages, settings, root, task_vars):
+        """Carry out changes in one execution on the node; with settings, see that nothing is left to do in stages."""
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_apply',
@@ -73,16 +74,20 @@ class ActionModule(ActionBase):
         )
         observed = result.pop('observed', None)
         if observed:
-            result['deferred'] = require_nothing_left(observed, settings)
+            result['deferred'] = require_nothing_left(observed, stages, settings)
         return result
 
 
-def require_nothing_left(observed, settings):
-    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else."""
+def require_nothing_left(observed, stages, settings):
+    """Return what is deferred. Raises MsrSafeError where a node, observed after all changes, is not as wanted else.
+
+    stages: those that were to be carried out; None for all.
+    """
     changes, _wanted, _warnings = plan(observed, settings)
-    if due(changes):
+    left = [change for change in due(changes) if stages is None or change['stage'] in stages]
+    if left:
         raise MsrSafeError(
-            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, due(changes))),
+            'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, left)),
             'Another program on the node undoes what the role does, after it did it: no file of others is known here '
             'that would.',
         )

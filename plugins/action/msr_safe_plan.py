@@ -8,8 +8,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import deferrals, describe_deferrals, due, due_stages
+from ..module_utils.provisioning.change import deferrals, describe_change, describe_deferrals, due, due_stages
 from ..module_utils.provisioning.deferred import is_remembered
+from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
@@ -23,7 +24,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         options = dict(self._task.args)
         if boolean(options.pop('of_role', False)):
-            options.update(options_of_role(task_vars, self._templar.template))
+            options = dict(options_of_role(task_vars, self._templar.template), **options)
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
         # Of the policy, what is for this host: conditions that came back with a result would not be trusted again
@@ -50,6 +51,7 @@ class ActionModule(ActionBase):
             'deferred': describe_deferrals(waiting),
             'waiting': waiting,
             'remembers': remembers,
+            'needs_idle': [describe_change(change) for change in needing_idle(observed, changes)],
             'pending': bool(changes) or not remembers,
             'warnings': warnings,
         }

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from ansible.module_utils.common.validation import check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.snapshots.save import plan_save, save
+from ..module_utils.snapshots.selection import EVERYTHING
 from ..module_utils.snapshots.snapshot import parse_snapshot
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.register_definitions import definitions_of_cpu
@@ -41,7 +43,9 @@ class ActionModule(ActionBase):
         """Put a snapshot's text into a file of the controller, and say so in the result."""
         machine = Machine()
         overwrite = boolean(self._task.args.get('overwrite', False))
-        before, after = plan_save(machine, path, parse_snapshot(text, path), overwrite)
+        registers, kinds = (check_type_list(self._task.args.get(name) or []) for name in ('registers', 'kinds'))
+        selection = EVERYTHING._replace(registers=registers, kinds=kinds or EVERYTHING.kinds)
+        before, after = plan_save(machine, path, parse_snapshot(text, path), overwrite, selection)
         if before != after and not self._task.check_mode:
             save(machine, path, after)
         result['controller_path'] = path

@@ -40,8 +40,9 @@ from ..plugin_utils.fleet_summary import FleetSummary
 PLAN = 'hpc.msr_safe.msr_safe_plan'
 BUILD = 'hpc.msr_safe.msr_safe_build'
 APPLY = 'hpc.msr_safe.msr_safe_apply'
+DRAIN = 'hpc.msr_safe.msr_safe_drain'
 # The stage of a task, where its error names none
-STAGES = {PLAN: 'plan', BUILD: 'build', APPLY: 'apply'}
+STAGES = {PLAN: 'plan', BUILD: 'build', APPLY: 'apply', DRAIN: 'drain'}
 
 
 class CallbackModule(CallbackBase):
@@ -66,7 +67,7 @@ class CallbackModule(CallbackBase):
         if action == PLAN:
             self.summary.expect(self.waiting)
             self.summary.plan(result._host.get_name(), answer)
-        elif action in (BUILD, APPLY):
+        elif action in (BUILD, APPLY, DRAIN):
             self.summary.apply(result._host.get_name(), answer)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):

@@ -163,15 +163,15 @@ def machine_of(root):
 def is_running_system():
     """Return whether the files that this process sees are of the system that runs: not so in a chroot or a container.
 
-    By the signs of systemd: sd_booted(3), and what its running_in_chroot() compares. Whoever may not look at the
-    root of process 1 is in no chroot, which takes root.
+    By the signs of systemd: sd_booted(3), and what its running_in_chroot() compares. An ordinary user, who may not look
+    at the root of process 1, is in no chroot, which takes root. A root who may not is one of a container.
     """
     if not os.path.isdir('/run/systemd/system') or os.path.exists('/run/systemd/container'):
         return False
     try:
         return os.path.samefile('/proc/1/root', '/')
     except OSError as error:
-        return error.errno in (errno.EACCES, errno.EPERM)
+        return error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
 
 
 def resolve(root, path, follow):

@@ -13,7 +13,8 @@ description:
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
   - Counters and status registers are left alone, unless O(kinds) names them.
   - Registers that the kernel itself rewrites while it manages frequencies (V(governed)) are written, and that they hold
-    something else afterwards is no failure, but RV(overruled).
+    something else afterwards is no failure, but RV(overruled). What it changed since is written at the next run, too;
+    O(kinds=configuration) leaves these registers to it.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
   - hpc.msr_safe.attributes

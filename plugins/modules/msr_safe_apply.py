@@ -30,10 +30,9 @@ options:
   waiting:
     description:
       - What RV(hpc.msr_safe.msr_safe_plan#module:waiting) says.
-      - It is said again, and the node remembers it, for audits.
+      - It is said again, and the node remembers it, for audits. Without it, the node remembers what it did before.
     type: list
     elements: dict
-    default: []
   remembers:
     description: Whether the node remembers just that. Otherwise it is told, also where there are no changes.
     type: bool
@@ -113,7 +112,7 @@ def main():
         argument_spec={
             'changes': {'type': 'list', 'elements': 'dict', 'required': True},
             'stages': {'type': 'list', 'elements': 'str'},
-            'waiting': {'type': 'list', 'elements': 'dict', 'default': []},
+            'waiting': {'type': 'list', 'elements': 'dict'},
             # It is the action plugin that judges by it
             'remembers': {'type': 'bool', 'default': True},
             'verify': {'type': 'dict'},
@@ -122,7 +121,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    done, waiting = [], list(module.params['waiting'])
+    done, waiting = [], list(module.params['waiting'] or [])
     try:
         result = apply(module.params, module.check_mode, done, waiting)
     except MsrSafeError as error:
@@ -152,7 +151,7 @@ def apply(options, is_check, done, waiting):
                     '\n'.join(filter(None, [error.remedy, 'What was to be done after that is left undone.'])),
                 ) from error
             done.append(describe_change(change))
-    if not is_check:
+    if not is_check and options['waiting'] is not None:
         remember_deferred(machine, waiting)
     if not options['verify']:
         return {'notes': notes}

@@ -32,6 +32,9 @@ options:
     description: Not for users. A zip archive of the files that building needs, sent by the action plugin.
     type: path
 attributes:
+  idempotent:
+    description: The plan is. Building the same changes twice builds them twice, unless the builder has kept the module.
+    support: partial
   diff_mode:
     description: What is built has no text.
     support: none

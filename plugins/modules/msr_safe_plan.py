@@ -216,8 +216,15 @@ options:
     type: list
     elements: dict
     default: []
+  busy:
+    description:
+      - Why the node is not idle, beside the jobs that have a record on it. What a job would feel is deferred then.
+      - RV(hpc.msr_safe.msr_safe_drain#module:busy) of a node that could not be drained.
+    type: str
+    default: ''
 seealso:
   - module: hpc.msr_safe.msr_safe_apply
+  - module: hpc.msr_safe.msr_safe_drain
 """
 
 EXAMPLES = r"""
@@ -268,6 +275,14 @@ pending:
   description: Whether there is anything to do, deferred, or to be remembered or forgotten.
   returned: success
   type: bool
+needs_idle:
+  description:
+    - What a job on the node would feel, a line each, deferred or not.
+    - That is nothing on a node without the module, unless the policy sets registers.
+  returned: success
+  type: list
+  elements: str
+  sample: ["approve: activate al_0655"]
 options:
   description: The options that it was planned with, for O(hpc.msr_safe.msr_safe_apply#module:verify).
   returned: when RV(pending)

@@ -12,7 +12,8 @@ description:
   - Reads registers on all CPUs in one batch, by default every register that the active approved list lets be written.
   - Keeps them in a JSON file on the node, on the controller, or both.
   - The file is written whole or not at all. It is left alone where it holds the same already of what can be restored.
-    Bits that the approved list does not let be written, such as a temperature, may differ.
+    Bits that the approved list does not let be written, such as a temperature, may differ; so may counters, status
+    and governed registers, which change by themselves, unless O(registers) or O(kinds) asks for them.
   - Fails, after saving the rest, where a register could not be read. The snapshot says which, and why.
 author: The hpc.msr_safe contributors (@hpc-msr-safe)
 extends_documentation_fragment:
@@ -120,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.access.lock import PATIENCE, locked
 from ..module_utils.access.registers import slowness
 from ..module_utils.access.write import render_problems
-from ..module_utils.approved_lists.active import INSTALLED_LIST
+from ..module_utils.approved_lists.active import installed_list_path
 from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.hardware.cpu import read_cpu
@@ -151,7 +152,7 @@ def main():
     )
     machine = Machine()
     try:
-        if module.params['_definitions'] is None and not machine.exists(INSTALLED_LIST):
+        if module.params['_definitions'] is None and not machine.exists(installed_list_path(machine)):
             module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):
             warning = slowness(machine)
@@ -177,15 +178,15 @@ def save_registers(machine, options, check_mode):
         'unreadable': summarize_unreadable(snapshot),
     }
     if options['path']:
-        result.update(save_on_node(machine, options, snapshot, check_mode))
+        result.update(save_on_node(machine, options, selection, snapshot, check_mode))
     if options['controller_directory']:
         result['snapshot'] = render_snapshot(snapshot)
     return result
 
 
-def save_on_node(machine, options, snapshot, check_mode):
+def save_on_node(machine, options, selection, snapshot, check_mode):
     path, generations = options['path'], options['backup']
-    before, after = plan_save(machine, path, snapshot, options['overwrite'])
+    before, after = plan_save(machine, path, snapshot, options['overwrite'], selection)
     if before != after and not check_mode:
         save(machine, path, after, generations)
     result = {

@@ -17,9 +17,12 @@ from ..module_utils.audit.facts import FACTS
 from ..module_utils.audit.finding import SOURCES
 from ..module_utils.audit.indexes import fold_indexes
 from ..module_utils.audit.nodeset import fold_names, natural
-from ..module_utils.audit.summary import TITLES, headline
+from ..module_utils.audit.summary import TITLES, headline, repairs
 from ..module_utils.audit.words import spell_cpus, spell_field
 from ..module_utils.registers.register import decode
+
+# Playbook -> what it does about nodes that drifted
+REPAIRS = {'site': 'Bring back by the role', 'restore': 'Bring back from a snapshot'}
 
 TEMPLATES = pathlib.Path(__file__).parents[2] / 'files' / 'audit'
 
@@ -62,7 +65,7 @@ def render_page(comparison, run, history, earlier=None, title='Audit', files=Non
         groups=page.groups(),
         heat=page.heat(),
         history=page.history_bars(),
-        files=files or {},
+        repairs=[(REPAIRS[name], command) for name, command in repairs(comparison, files or {})],
         styles=styles,
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -141,6 +141,23 @@ def test_a_row_of_the_table_shows_its_nodes_alone(window, pages):
     assert window.count('.finding') == 1
 
 
+@pytest.mark.parametrize('size', SIZES)
+def test_what_differs_is_told_whole_and_fits_the_window(window, pages, size):
+    """A checksum that is cut off tells two lists no more apart."""
+    window.open(pages[size])
+    cut = '(each) => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight + 1'
+    assert window.run(f"[...document.querySelectorAll('.heat td')].filter({cut}).map((each) => each.textContent)") == []
+    assert (
+        window.run("[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).length") == 0
+    )
+
+
+def test_what_to_do_about_it_is_said_on_the_first_screen(window, pages):
+    window.open(pages[5000])
+    assert window.run("[...document.querySelectorAll('.repair')].pop().getBoundingClientRect().bottom < innerHeight")
+    assert 'hpc.msr_safe.site --limit @' in window.text('.top')
+
+
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_text_is_readable_in_light_and_dark(window, pages, scheme):
     """Contrast of WCAG 2.2 AA: 4.5 to 1 for text, 3 to 1 for marks that mean something."""

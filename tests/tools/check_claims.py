@@ -35,6 +35,7 @@ PROMPT = re.compile(r'^\s*[$#] +')
 ASSIGNMENT = re.compile(r'^\w+=\S*$')
 ENDS_COMMAND = re.compile(r'\s#\s|&&|\|\||[|;>]| -- ')
 
+IMPORT = re.compile(r'\bansible_collections\.hpc\.msr_safe\.([a-z_.]+[a-z])')
 FQCN = re.compile(r'\bhpc\.msr_safe\.([a-z_]+)')
 VARIABLE = re.compile(r'\b(?:msr_safe|slurm_msr|msr_audit|molecule)_[a-z_]+\b')
 ABSOLUTE = re.compile(r'(?<![\w.)/~$}>*])/(?:[\w.@<>*+$%-]+/)*[\w.@<>*+$%-]+/?')
@@ -42,7 +43,7 @@ RELATIVE = re.compile(r'(?<![\w./~<$@:-])(?:\.\./)*[A-Za-z_][\w.-]*(?:/[\w.*<>-]
 FILE = re.compile(
     r'(?<![\w./*<>=~-])[A-Za-z_][\w@.-]*\.(?:py|yml|yaml|md|c|h|ko|conf|json|html|txt|xml|prom|log|service|rules)\b(?![/\w])'
 )
-PLACEHOLDER = re.compile(r'<[^<>]*>|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
+PLACEHOLDER = re.compile(r'<[^<>]*>|(?<=-)[0-9]+\.[0-9]+\.[0-9]+|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
 OUR_COMMAND = re.compile(r'(?<![\w./-])(?:/usr/sbin/)?(msr-safe|msrsave|msr-job)(?: +(.*))?$')
 OPTION = re.compile(r'(?<![\w-])--?[a-z][a-z-]*')
 
@@ -121,7 +122,7 @@ class Project:
 
     @staticmethod
     def _is_code(name):
-        shipped = name.startswith(('plugins/', 'roles/', 'playbooks/', 'files/'))
+        shipped = name.startswith(('plugins/', 'roles/', 'playbooks/', 'files/', 'packaging/'))
         return shipped and not name.endswith('.md')
 
     def _modules(self):
@@ -196,7 +197,9 @@ class Project:
 
     def has_path(self, path):
         """Whether the code names the path, or one below it; what stands in angle brackets may be anything."""
-        pattern = r'[^/\s]*'.join(map(re.escape, PLACEHOLDER.split(path.rstrip('/'))))
+        # A list is called after its CPU
+        path = re.sub(r'/al_[0-9a-f]+$', '', path.rstrip('/'))
+        pattern = r'[^/\s]*'.join(map(re.escape, PLACEHOLDER.split(path)))
         return re.search(pattern + r"""(?![\w.-])""", self.paths) is not None
 
     def targets(self, directory):
@@ -226,6 +229,9 @@ def problems_of(page, project):
         for name in FQCN.findall(text):
             if name not in project.plugins:
                 yield number, f'hpc.msr_safe.{name} is no plugin, role or playbook'
+        for name in IMPORT.findall(text):
+            if not project.has_file(name.replace('.', '/') + '.py'):
+                yield number, f'{name}: there is no such module to import'
     if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _, code in page.code):
         yield 1, 'a page of results names the `make` target that makes it'
 
@@ -342,6 +348,9 @@ def in_code(text, project):
 
 def variables(code, project):
     for name in VARIABLE.findall(code):
+        # `msr_safe_sign_…` stands for several
+        if name.endswith('_') and any(variable.startswith(name) for variable in project.variables):
+            continue
         if name not in project.variables and not project.is_foreign(name):
             yield f'{name}: no role, playbook or plugin has a variable of this name'
 

@@ -11,7 +11,7 @@ import yaml
 
 # Files that hold no comments, texts that are licences, what antsibull-changelog writes, input of tests
 WITHOUT_LICENSE_LINE = re.compile(
-    r'.*\.(json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml'
+    r'.*\.(cast|json|md|png|rst|svg|tsv)|LICENSE|LICENSES/.*|changelogs/changelog\.yaml|changelogs/\.plugin-cache\.yaml'
     r'|tests/sanity/ignore-.*\.txt|tests/kernel/fuzz/corpus/.*'
 )
 LICENSE_LINE = re.compile(r'\bSPDX-License-Identifier: (\S+)')

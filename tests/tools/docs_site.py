@@ -27,6 +27,7 @@ CONTENTS = (
         (
             'docs/coming-from-msr-safe.md',
             'docs/fleets.md',
+            'docs/images.md',
             'docs/packages.md',
             'docs/approved-lists.md',
             'docs/tools.md',
@@ -73,7 +74,7 @@ def main():
     if unplaced:
         sys.exit(f'tests/tools/docs_site.py: no chapter has {", ".join(sorted(unplaced))}')
     for page in sorted(pages):
-        write(site / page, with_links(page, (ROOT / page).read_text(), pages | {'README.md'}))
+        write(site / page, without_contents(with_links(page, (ROOT / page).read_text(), pages | {'README.md'})))
     shutil.copytree(ROOT / 'docs/pictures', site / 'docs/pictures')
     shutil.copytree(ROOT / 'docs/site', site, dirs_exist_ok=True)
     (site / 'ansible.inv').write_bytes(inventory(OF_ANSIBLE))
@@ -83,6 +84,11 @@ def main():
     contents.append(toctree('Results', map(without_suffix, results())))
     text = with_links('README.md', (ROOT / 'README.md').read_text(), pages)
     write(site / 'index.md', text + ''.join(contents))
+
+
+def without_contents(text):
+    """Return a page's text without the list of its chapters, which the theme shows beside it."""
+    return re.sub(r'\.\. contents::.*\n( +:.*\n)*', '', text)
 
 
 def results():
@@ -146,8 +152,8 @@ def write_plugins(directory):
     command += ['--no-add-antsibull-docs-version', '--dest-dir', directory, 'hpc.msr_safe']
     subprocess.run(command, check=True, cwd=ROOT)
     for page in directory.glob('*.rst'):
-        # The theme shows the contents of a page beside it; and we say ourselves where each page is
-        text = re.sub(r'\.\. (contents|toctree)::\n( +:.*\n)*(\n( +\S+\n)+)?', '', page.read_text())
+        text = without_contents(page.read_text())
+        text = re.sub(r'\.\. toctree::\n( +:.*\n)*\n( +\S+\n)+', '', text)
         page.write_text(text.replace('Hpc.Msr_Safe\n============\n', 'Roles and plugins\n=================\n', 1))
 
 

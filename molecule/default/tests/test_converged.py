@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the role left on each node."""
 
+import pathlib
+import runpy
+
 import pytest
 
 testinfra_hosts = ['ssh://skylake', 'ssh://milan']
 
+VERSION = runpy.run_path(str(pathlib.Path(__file__).parents[3] / 'plugins/module_utils/version.py'))['VERSION']
 CPUS = {'skylake': 4, 'milan': 2}
 LISTS = {'skylake': 'al_0655', 'milan': 'al_191'}
 DEVICES = {'msr_batch': '660', 'msr_approved_list': '600', 'msr_safe_version': '440'}
@@ -18,7 +22,7 @@ def owners(host):
 
 
 def test_module_is_loaded_with_its_majors(host):
-    assert host.file('/sys/module/msr_safe/version').content_string.strip() == '2.0.0'
+    assert host.file('/sys/module/msr_safe/version').content_string.strip() == VERSION
     devices = host.file('/proc/devices').content_string
     assert '240 msr_safe\n' in devices
     assert '241 msr_batch\n' in devices
@@ -56,8 +60,8 @@ def test_list_of_the_cpu_is_active_with_the_override(host, node):
 
 
 def test_commands_are_installed(host):
-    assert host.check_output('msrsave --version') == 'msrsave 2.0.0'
-    assert host.check_output('msr-safe --version') == 'msr-safe 2.0.0'
+    assert host.check_output('msrsave --version') == f'msrsave {VERSION}'
+    assert host.check_output('msr-safe --version') == f'msr-safe {VERSION}'
     assert 'snapshot' in host.check_output('msrsave --help')
 
 

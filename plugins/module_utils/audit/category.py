@@ -13,7 +13,7 @@ CATEGORIES = (
     Category('unreachable', 'no answer', 'down'),
     Category('missing', 'without msr-safe', 'missing'),
     Category('list', 'approved list', 'drift'),
-    Category('deferred', 'deferred by the role', 'drift'),
+    Category('deferred', 'deferred', 'drift'),
     Category('lock', 'locks', 'drift'),
     Category('power', 'power and frequency', 'drift'),
     Category('prefetchers', 'prefetchers', 'drift'),

@@ -103,7 +103,7 @@ class Comparing:
         for (group, what, why, since), found in alike.items():
             if len(found) == 1:
                 why, since = found[0][1]['why'], found[0][1]['since']
-            text = '%s, waits since %s: %s' % (what, since, why)
+            text = 'deferred since %s: %s (%s)' % (since, what.partition(': ')[2], why)
             self.findings.add('deferred', 'node', group, '', [], [name for name, _each in found], text)
 
     def with_policy(self):

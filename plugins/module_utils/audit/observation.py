@@ -113,9 +113,8 @@ def unlisted(entries, definitions, cpu):
 def observe_registers(machine, entries, cpu):
     """Return ``{address: [{value: cpulist}, {why it could not be read: cpulist}]}`` of what is compared.
 
-    entries: of the list, or registers, with address, name and kind.
-
-    Entries without a name or kind are read, too: the controller, which has the table, tells.
+    entries: of the list, or registers, with address, name and kind. Those without a name or kind are read, too: the
+    controller, which has the table, tells.
     """
     if not observe_access(machine):
         return {}

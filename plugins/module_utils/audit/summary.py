@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The summary of an audit in a terminal: how many, what, and what to do."""
 
+import collections
 import textwrap
 
 from .category import BY_NAME, RANKS, STATES
@@ -17,6 +18,14 @@ TITLES = {
     'unchecked': 'not checked',
     'ok': 'as they should be',
 }
+
+# Playbook -> what is said of it
+REPAIRS = collections.OrderedDict(
+    [
+        ('site', 'The role brings back what it is for; see first what it would do:'),
+        ('restore', 'Registers come back from a snapshot, where one was saved; see first what that would do:'),
+    ]
+)
 
 # Findings of one category that are shown; all are on the page and in findings.json
 SHOWN = 10
@@ -96,17 +105,7 @@ def wrap(text, width):
 def todo(comparison, files, options, width):
     """Return what to do, the commands on lines of their own."""
     of_state = {state: names_in(comparison, state) for state in STATES}
-    steps = []
-    command = 'ansible-playbook hpc.msr_safe.%%s %s--limit @%s --check --diff' % (options, files.get('limit'))
-    if files.get('limit') and any(is_for_role(finding) for finding in comparison.findings):
-        steps.append(('The role brings back what it is for; see first what it would do:', command % 'site'))
-    if files.get('limit') and any(is_for_restore(finding) for finding in comparison.findings):
-        steps.append(
-            (
-                'Registers come back from a snapshot, where one was saved; see first what that would do:',
-                command % 'restore',
-            )
-        )
+    steps = [(REPAIRS[name], command) for name, command in repairs(comparison, files, options)]
     if of_state['down']:
         steps.append(('Bring up, then audit again: %s.' % fold_names(of_state['down']), None))
     if of_state['notice']:
@@ -130,6 +129,15 @@ def todo(comparison, files, options, width):
         if command:
             lines.append('       ' + command)
     return lines
+
+
+def repairs(comparison, files, options=''):
+    """Return [(name of a playbook that brings nodes back, the command that says first what it would do)]."""
+    if not files.get('limit'):
+        return []
+    command = 'ansible-playbook hpc.msr_safe.%%s %s--limit @%s --check --diff' % (options, files['limit'])
+    helps = {'site': is_for_role, 'restore': is_for_restore}
+    return [(name, command % name) for name in REPAIRS if any(map(helps[name], comparison.findings))]
 
 
 def names_in(comparison, state):

@@ -122,8 +122,9 @@ def selection(options, default):
 
 def save_to(machine, options):
     """Save, and return (data, text, what could not be read in words)."""
-    snapshot = take_snapshot(machine, selection(options, EVERYTHING))
-    before, after = plan_save(machine, options.file, snapshot, options.overwrite)
+    selected = selection(options, EVERYTHING)
+    snapshot = take_snapshot(machine, selected)
+    before, after = plan_save(machine, options.file, snapshot, options.overwrite, selected)
     if before != after and not options.dry_run:
         save(machine, options.file, after, options.backup)
     unreadable = summarize_unreadable(snapshot)

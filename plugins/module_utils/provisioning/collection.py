@@ -183,6 +183,7 @@ class Collection:
             },
             approved_list=approved_list,
             approved_lists=approved_lists,
+            busy=settings.get('busy', ''),
             **{name: settings[name] for name in OF_SETTINGS},
         )
 

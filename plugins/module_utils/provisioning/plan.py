@@ -66,7 +66,7 @@ def plan_present(observed, wanted):
     'sign': as in sign.py, or None, 'reload': one of RELOADS, 'take_over': bool, 'install_packages': bool,
     'approved_list': {'file_text', 'sha256', 'source', 'registers'}, or for an image 'approved_lists': {name of a CPU's
     list: the same}, 'nmi_watchdog': 'keep' or 'off',
-    'policy': as observe_policy takes it, or None}``.
+    'policy': as observe_policy takes it, or None, and where it is so 'busy': why the node is not idle}``.
     Raises MsrSafeError where the wanted state cannot be had; nothing has been changed then.
     """
     check_root(observed)
@@ -96,10 +96,7 @@ def plan_present(observed, wanted):
     check_modules_disabled(observed, loads)
     check_signature_policy(observed, wanted, loads)
     check_holders(observed, due(changes))
-    return [
-        defer_for_jobs(change, observed['jobs']) if observed['jobs'] and disturbs(change) else change
-        for change in changes
-    ]
+    return [defer_if_busy(change, observed['jobs'], wanted.get('busy')) for change in changes]
 
 
 def plan_other_kernels(observed, wanted):
@@ -117,6 +114,25 @@ def plan_other_kernels(observed, wanted):
         of_kernel = dict(wanted, artifact=wanted['artifacts'][release])
         changes += plan_supply(seen, of_kernel)
     return changes
+
+
+def needing_idle(observed, changes):
+    """Return those changes that a job on the node would feel, and are not for the next boot anyway.
+
+    On a node without the module, no job uses registers: what sets them by itself is felt all the same.
+    """
+    felt = [change for change in changes if disturbs(change) and is_running(observed)]
+    return felt if observed['module']['loaded'] else [change for change in felt if change['stage'] == 'policy']
+
+
+def defer_if_busy(change, jobs, busy):
+    """Return a change, deferred where a job on the node would feel it.
+
+    busy: why the node is not idle, beside the records of its jobs; or ''.
+    """
+    if not disturbs(change) or not (jobs or busy):
+        return change
+    return defer(change, busy) if busy else defer_for_jobs(change, jobs)
 
 
 def check_root(observed):
@@ -495,7 +511,9 @@ def plan_load(observed, wanted):
         disturbs=True,
     )
     reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
-    return [defer(change, reason) if reason else change]
+    if not reason:
+        return [change]
+    return [dict(defer(change, reason), disturbs=wanted['reload'] != AT_BOOT)]
 
 
 def is_of_a_wanted_file(loaded, observed, wanted):

@@ -9,7 +9,7 @@ from ..access.registers import read_registers
 from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu, select_cpus
-from .selection import EVERYTHING, select_entries
+from .selection import EVERYTHING, asks_for_moving, select_entries
 from .snapshot import build_snapshot, describe_node, parse_snapshot, render_snapshot, same_content
 
 
@@ -34,11 +34,12 @@ def take_snapshot(machine, selection=EVERYTHING, registers=None):
     return build_snapshot(describe_node(machine, cpu), entries, cpus, readings)
 
 
-def plan_save(machine, path, snapshot, overwrite=False):
+def plan_save(machine, path, snapshot, overwrite=False, selection=EVERYTHING):
     """Return (text of the file now or None, text it is to have); equal texts mean nothing to do.
 
     A snapshot that holds the same as the file, time aside, leaves the file
-    alone. Raises MsrSafeError, unless ``overwrite``, where ``path`` holds what
+    alone; what counters, status and governed registers hold counts where the
+    selection asks for them. Raises MsrSafeError, unless ``overwrite``, where ``path`` holds what
     would be lost: something that is not a snapshot, or that of another host.
     """
     before, after = machine.read_text(path), render_snapshot(snapshot)
@@ -54,7 +55,8 @@ def plan_save(machine, path, snapshot, overwrite=False):
         raise MsrSafeError(
             error.problem + ' It is not overwritten.', 'Remove it first, choose another path, or accept it: overwrite.'
         ) from error
-    return (before, before) if same_content(saved, snapshot) else (before, after)
+    is_same = same_content(saved, snapshot, asks_for_moving(selection))
+    return (before, before) if is_same else (before, after)
 
 
 def check_host(saved, snapshot, path):

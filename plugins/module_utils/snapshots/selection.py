@@ -19,6 +19,11 @@ EVERYTHING = Selection((), KINDS, 'all', read_only=False)
 CONFIGURATION = EVERYTHING._replace(kinds=('configuration', 'governed'))
 
 
+def asks_for_moving(selection):
+    """Return whether what moves by itself was asked for: by name, or by kinds that are not simply all."""
+    return bool(selection.registers) or set(selection.kinds) != set(KINDS)
+
+
 def select_entries(entries, selection, where):
     """Return the entries (with address, name, mask and kind) that are selected; naming one is asking for it.
 

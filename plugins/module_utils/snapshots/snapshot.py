@@ -115,8 +115,17 @@ def parse_snapshot(text, path, accept_edited=False):
             '%s was changed after it was saved: its checksum does not match.' % path,
             'Take the snapshot from a backup, or accept it as it is: edited_file.',
         )
+    snapshot = with_cpus(snapshot)
     check_shape(snapshot, path)
     return snapshot
+
+
+def with_cpus(snapshot):
+    """Return a snapshot that says which CPUs were read, which the first ones did not: all that were online."""
+    cpu = snapshot.get('cpu')
+    if 'cpus' in snapshot or not isinstance(cpu, dict) or 'online' not in cpu:
+        return snapshot
+    return dict(snapshot, cpus=cpu['online'])
 
 
 def check_shape(snapshot, path):
@@ -161,21 +170,27 @@ def snapshot_errors(register):
     return {error: parse_cpulist(cpus) for error, cpus in register['errors'].items()}
 
 
-def same_content(one, other):
+def same_content(one, other, moving=True):
     """Return whether two snapshots hold the same of what can be restored.
 
-    The time they were taken, and bits outside of the write masks (temperatures, a lock), may differ.
+    The time they were taken, and bits outside of the write masks (temperatures, a lock), may differ. moving: whether
+    the values of counters, status and governed registers, which change by themselves, are to be the same, too.
     """
-    return restorable(one) == restorable(other)
+    return restorable(one, moving) == restorable(other, moving)
 
 
-def restorable(snapshot):
-    """Return what a snapshot says, less the time and the bits that no restore writes."""
+def restorable(snapshot, moving):
+    """Return what a snapshot says, less the time and the bits that no restore writes; moving: as same_content."""
     content = {key: value for key, value in snapshot.items() if key not in ('created', 'sha256')}
     content['registers'] = {
-        address: dict(register, values=masked_values(register)) for address, register in snapshot['registers'].items()
+        address: dict(register, values=masked_values(register) if moving or is_still(register) else None)
+        for address, register in snapshot['registers'].items()
     }
     return content
+
+
+def is_still(register):
+    return register.get('kind', 'configuration') == 'configuration'
 
 
 def masked_values(register):

@@ -12,6 +12,7 @@ from matrix.module import SOURCE
 def kernel(tmp_path):
     """A kernel's build directory, as far as the makefile looks at it; write_release() says which."""
     (tmp_path / 'include/config').mkdir(parents=True)
+    (tmp_path / 'Makefile').write_text('modules:\n')
     return tmp_path
 
 

@@ -28,7 +28,8 @@ TRUE = """
 
 `make demo`, `make -C files/kmod simulated OUT=/tmp/x`, `make molecule-fresh`, `hpc.msr_safe.site`, `msr_safe_group`,
 `msr_safe_hosts`, `/etc/msr-safe/policy.json`, `/etc/msr-safe`, `playbooks/site.yml`, `main.c`,
-`/sys/module/msr_safe/parameters/own_cpus_only`, either/or
+`/sys/module/msr_safe/parameters/own_cpus_only`, either/or,
+`ansible_collections.hpc.msr_safe.plugins.modules.msr_save`
 
     $ ls -l         # and what it prints is no command:
     total 0
@@ -44,6 +45,7 @@ FALSE = {
     '`make molecule-stale`': '`make molecule-stale`: ./Makefile has no such target',
     '    make demo tset': '`make tset`',
     'the playbook hpc.msr_safe.sight': 'hpc.msr_safe.sight is no plugin, role or playbook',
+    '`python3 -m ansible_collections.hpc.msr_safe.plugins.modules.msr_svae`': 'no such module to import',
     '`msr_safe_gruop: x`': 'msr_safe_gruop: no role, playbook or plugin',
     '`/usr/src/msr-safe-<version>/`': '/usr/src/msr-safe-<version>/: nothing here puts it on a node',
     '`/etc/msr-safe/polcy.json`': 'nothing here puts it on a node',
@@ -68,7 +70,7 @@ def project(tmp_path):
 
 def problems(text, project, path='docs/page.md'):
     page = check_claims.Page(pathlib.PurePath(path), '# Page\n\n' + text + '\n')
-    return [problem for _, problem in check_claims.problems_of(page, project)]
+    return [problem for _, problem in dict.fromkeys(check_claims.problems_of(page, project))]
 
 
 def test_what_exists_is_no_problem(project):

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import defer_for_jobs, deferrals
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
 
@@ -107,7 +108,7 @@ def busy(converged):
 def test_what_is_deferred_everywhere_is_told_to_the_nodes_once_and_changes_nothing(site):
     """A second execution, for the node to remember it; none where it does."""
     _fresh, converged = observations()
-    waiting = {'what': 'approve: activate al_0655', 'why': 'job 42 is on the node'}
+    (waiting,) = deferrals([defer_for_jobs({'stage': 'approve', 'title': 'activate al_0655'}, ['42'])])
     told = {'done': [], 'deferred': ['%(what)s: %(why)s' % waiting], 'changed': False}
     ran, summary, output = site(arguments=['--limit', 'n03'], msr_safe=busy(converged), **told)
     assert ran == ['n03', 'n03'] and 'changed=0' in output

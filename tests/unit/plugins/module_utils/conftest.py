@@ -17,7 +17,11 @@ from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node 
 @pytest.fixture
 def node(tmp_path, monkeypatch):
     """A node with the module loaded and a list active; registers and devices are in memory."""
-    fake = FakeNode(tmp_path / 'node')
+    return wired(FakeNode(tmp_path / 'node'), monkeypatch)
+
+
+def wired(fake, monkeypatch):
+    """Return a fake node whose devices the library finds in the place of this machine's."""
     fake.list_device = FakeListOs(fake)
     monkeypatch.setattr(batch, 'fcntl', FakeFcntl(fake))
     monkeypatch.setattr(active_list, 'os', fake.list_device)

@@ -140,7 +140,8 @@ def test_what_is_no_image_is_refused(root):
         ({'systemd': True, 'container': False, 'root': '/elsewhere'}, False),
         ({'systemd': True, 'container': True, 'root': '/'}, False),
         ({'systemd': False, 'container': False, 'root': '/'}, False),
-        ({'systemd': True, 'container': False, 'root': PermissionError(13, 'x')}, True),
+        ({'systemd': True, 'container': False, 'root': PermissionError(13, 'x'), 'user': 1000}, True),
+        ({'systemd': True, 'container': False, 'root': PermissionError(13, 'x'), 'user': 0}, False),
         ({'systemd': True, 'container': False, 'root': FileNotFoundError(2, 'x')}, False),
     ],
 )
@@ -151,6 +152,7 @@ def test_a_system_runs_if_its_systemd_does_and_its_root_is_ours(monkeypatch, sig
             raise signs['root']
         return signs['root'] == '/'
 
+    monkeypatch.setattr(machine_module.os, 'geteuid', lambda: signs['user'])
     monkeypatch.setattr(machine_module.os.path, 'isdir', lambda path: signs['systemd'])
     monkeypatch.setattr(machine_module.os.path, 'exists', lambda path: signs['container'])
     monkeypatch.setattr(machine_module.os.path, 'samefile', samefile)

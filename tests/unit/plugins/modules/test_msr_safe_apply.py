@@ -25,7 +25,8 @@ def write(path, content, stage='install'):
 
 
 def options(*changes, **others):
-    return dict({'changes': list(changes), 'verify': None, 'root': None, '_payloads': None}, **others)
+    nothing = {'waiting': None, 'verify': None, 'root': None, '_payloads': None}
+    return dict(nothing, changes=list(changes), **others)
 
 
 def test_carries_out_changes_of_several_stages_in_order(machine):
@@ -75,14 +76,16 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     write_record(machine, Record('42', '', 'n1', 1000, '', True, 1.0), '')
     done, waiting = [], [{'what': 'before: x', 'why': 'y'}]
     felt = dict(write('/etc/b', 'two', stage='approve'), disturbs=True)
-    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt), False, done, waiting)
+    msr_safe_apply.apply(options(write('/etc/a', 'one'), felt, waiting=waiting), False, done, waiting)
     assert done == ['install: write /etc/a']
     what, why = 'approve: write /etc/b', 'job 42 is on the node; run the role again when it has ended'
     assert waiting[1:] == [{'what': what, 'why': why}]
     assert read_deferred(machine)[1]['what'] == what
     assert machine.read('/etc/b') is None
     remove_record(machine, '42')
-    msr_safe_apply.apply(options(felt), False, done, [])
+    msr_safe_apply.apply(options(write('/etc/a', 'by another role')), False, done, [])
+    assert len(read_deferred(machine)) == 2
+    msr_safe_apply.apply(options(felt, waiting=[]), False, done, [])
     assert machine.read('/etc/b') == b'two'
     assert read_deferred(machine) == []
 

@@ -76,6 +76,19 @@ def test_its_data_has_every_node_with_its_findings(settings):
     assert ['MSR_PKG_POWER_LIMIT', '0x610'] in [reading[:2] for reading in data['readings']]
 
 
+@pytest.mark.parametrize(
+    'odd, playbooks',
+    [
+        (observed({POWER_LIMIT: {WATTS_165: '0-3'}}), ['restore']),
+        (observed(module=None, approved_list=None, registers={}), ['site']),
+        (observed(kernel='5.10.0'), []),
+    ],
+)
+def test_what_is_to_be_done_is_what_would_help(settings, odd, playbooks):
+    run_audit(settings, fleet({'odd': odd}))
+    assert re.findall(r'<code>ansible-playbook hpc\.msr_safe\.([a-z]+) ', page_of(settings)) == playbooks
+
+
 def test_the_limit_is_there_while_there_is_something_to_repair(settings, tmp_path):
     _comparison, _run, files = run_audit(settings, fleet(DRIFTED, 5))
     with open(files['limit']) as stream:

@@ -92,7 +92,7 @@ def described(option):
 def test_the_role_says_the_same():
     role = yaml.safe_load((ROLE / 'meta' / 'argument_specs.yml').read_text())['argument_specs']['main']['options']
     module = yaml.safe_load(wanted.msr_safe_plan.DOCUMENTATION)['options']
-    assert {*wanted.VARIABLES, 'of_role'} == set(module)
+    assert {*wanted.VARIABLES, 'of_role', 'busy'} == set(module)
     for option, variable in wanted.VARIABLES.items():
         assert described(role[variable]) == described(module[option]), variable
 

@@ -279,7 +279,7 @@ DEFERRED = {'what': 'approve: activate al_0655', 'why': 'job 42 is on the node',
 
 def test_what_the_role_deferred_is_found_with_its_reason_and_since_when():
     nodes = fleet({'busy': observed(deferred=[DEFERRED])})
-    text = 'approve: activate al_0655, waits since 2026-11-26T22:00:05Z: job 42 is on the node'
+    text = 'deferred since 2026-11-26T22:00:05Z: activate al_0655 (job 42 is on the node)'
     assert findings(nodes) == [('deferred', text, 'busy')]
     assert states(nodes)['busy'] == 'drift'
 
@@ -287,6 +287,6 @@ def test_what_the_role_deferred_is_found_with_its_reason_and_since_when():
 def test_it_is_one_line_where_it_waits_on_many_nodes_and_they_stay_one_class():
     jobs = {'b%d' % number: dict(DEFERRED, why='job %d is on the node' % number) for number in range(1, 4)}
     nodes = fleet({name: observed(deferred=[each]) for name, each in jobs.items()})
-    text = 'approve: activate al_0655, waits since 2026-11-26: a job is on the node'
+    text = 'deferred since 2026-11-26: activate al_0655 (a job is on the node)'
     assert findings(nodes) == [('deferred', text, 'b[1-3]')]
     assert len(compare(record(nodes)).classes) == 1

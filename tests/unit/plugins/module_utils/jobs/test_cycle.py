@@ -279,6 +279,29 @@ def test_what_jobs_may_have_set_from_now_on_is_known_before_the_next(node, slurm
     assert node.register(0x620) == 0x18
 
 
+def test_a_node_of_an_image_has_the_list_of_its_cpu_between_jobs(node, slurm):
+    node.remove('/etc/msr-safe/approved_list')
+    node.put('/etc/msr-safe/approved_lists/al_191', '0xC0010062 0x7\n')
+    node.put('/etc/msr-safe/approved_lists/al_0655', LIST)
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+    assert node.active() == parse_list(LIST)
+
+
+def test_another_list_in_an_image_is_seen_by_the_next_job(node, slurm):
+    node.remove('/etc/msr-safe/approved_list')
+    node.put('/etc/msr-safe/approved_lists/al_0655', LIST)
+    for number in (42, 43):
+        slurm.job('prolog', number)
+        slurm.job('epilog', number)
+    node.machine.write('/etc/msr-safe/approved_lists/al_0655', b'0x1A0 0x0\n')
+    slurm.job('prolog', 44)
+    slurm.job('epilog', 44)
+    assert node.active() == {MISC_ENABLE: 0}
+
+
 def test_the_baseline_of_a_cloned_image_is_set_aside(node, slurm, capsys):
     slurm.command('baseline')
     node.put('/proc/sys/kernel/hostname', 'n2\n')

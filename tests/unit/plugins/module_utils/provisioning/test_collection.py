@@ -45,6 +45,7 @@ SETTINGS = {
     'install_packages': True,
     'nmi_watchdog': 'keep',
     'policy': None,
+    'busy': '',
 }
 
 

@@ -32,6 +32,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     unit_text,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.plan import (
+    needing_idle,
     plan_absent,
     plan_present,
 )
@@ -75,6 +76,7 @@ def make_wanted(**changes):
         'approved_lists': None,
         'nmi_watchdog': 'keep',
         'policy': None,
+        'busy': '',
     }
     return dict(wanted, **changes)
 
@@ -560,6 +562,41 @@ def test_under_a_job_nothing_of_it_is_replaced():
     lines = waiting(observed)
     assert [line.partition(':')[0] for line in lines] == ['load', 'approve', 'approve', 'boot']
     assert all(line.endswith('job 42 is on the node; run the role again when it has ended') for line in lines)
+
+
+def test_a_node_that_is_busy_for_another_reason_is_as_one_with_a_job():
+    busy = make_wanted(busy='not drained in time: job 42 is on the node')
+    observed = make_converged(commands_digest='old', approved_list=OTHER_LIST)
+    assert due(observed, busy) == ['commands']
+    assert waiting(observed, busy) == ['approve: activate al_0655: not drained in time: job 42 is on the node']
+
+
+def idle_is_needed_for(observed, wanted=None):
+    return [change['stage'] for change in needing_idle(observed, plan_present(observed, wanted or make_wanted()))]
+
+
+def test_a_node_is_to_be_idle_for_what_a_job_would_feel():
+    observed = make_converged(commands_digest='old', approved_list=OTHER_LIST)
+    assert idle_is_needed_for(observed) == ['approve']
+    assert idle_is_needed_for(make_converged(jobs=['42'], approved_list=OTHER_LIST)) == ['approve']
+    assert idle_is_needed_for(held_and_outdated()) == ['load']
+    assert idle_is_needed_for(make_converged(commands_digest='old')) == []
+
+
+def test_no_node_is_to_be_idle_for_the_next_boot():
+    assert idle_is_needed_for(held_and_outdated(), make_wanted(reload='boot')) == []
+
+
+def test_no_node_is_to_be_idle_for_what_it_never_had():
+    observed = make_converged(approved_list=None)
+    observed['module']['loaded'] = None
+    assert idle_is_needed_for(observed) == []
+
+
+def test_a_policy_is_felt_by_a_job_on_any_node():
+    observed = with_policy(make_converged(approved_list=None), before='turbo on\n', after='turbo off\n')
+    observed['module']['loaded'] = None
+    assert idle_is_needed_for(observed, make_wanted(policy=TURBO_OFF)) == ['policy']
 
 
 def test_what_a_job_does_not_feel_is_done_under_it():

@@ -14,14 +14,19 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots import save
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.save import plan_save, save, take_snapshot
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.selection import EVERYTHING
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.snapshot import checksum
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, THERMAL, TURBO_OFF
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
+    COUNTER,
+    MISC_ENABLE,
+    THERMAL,
+    TURBO_OFF,
+)
 
 PATH = '/var/lib/site/n1.json'
 
 
 def save_now(node, path=PATH, selection=EVERYTHING, generations=0, overwrite=False):
     """Save as the commands do; return whether the file was written."""
-    before, after = plan_save(node.machine, path, take_snapshot(node.machine, selection), overwrite)
+    before, after = plan_save(node.machine, path, take_snapshot(node.machine, selection), overwrite, selection)
     if before != after:
         save(node.machine, path, after, generations)
     return before != after
@@ -109,9 +114,16 @@ def test_bits_that_no_restore_writes_may_move(node):
     node.set_register(MISC_ENABLE, 1)
     assert not save_now(node)
     assert node.get(PATH) == text
+    # Neither does a log that hardware sets, nor a counter, unless somebody asks for them
     node.set_register(THERMAL, 0x1057, cpus=[1])
-    assert save_now(node)
-    assert '"0x0000000000001057": "1"' in node.get(PATH)
+    node.set_register(COUNTER, 12345)
+    assert not save_now(node)
+    for asked in ({'registers': ('IA32_PACKAGE_THERM_STATUS',)}, {'kinds': ('status',)}):
+        assert save_now(node, selection=EVERYTHING._replace(**asked))
+        assert '"0x0000000000001057": "1"' in node.get(PATH)
+        node.set_register(THERMAL, 0x1055, cpus=[1])
+        assert save_now(node, selection=EVERYTHING._replace(**asked))
+        node.set_register(THERMAL, 0x1057, cpus=[1])
 
 
 @pytest.mark.parametrize('content', [b'', b'notes of mine\n', b'{"a": 1}', b'\xff\xfe\x00', b'[]'])
