@@ -14,8 +14,8 @@ SOURCES = '/usr/src'
 TREE = '/var/lib/dkms'
 CONFIGURATION = 'dkms.conf'
 
-# Its word for a module that is where modprobe finds it; and ours for one that is not the one that it built
-INSTALLED, DIFFERENT = 'installed', 'different'
+# Its words for a module that it has built, and put where modprobe finds it; and ours for another one in that place
+BUILT, INSTALLED, DIFFERENT = 'built', 'installed', 'different'
 
 # msr-safe/2.0.0, 6.1.0-18-amd64, x86_64: installed (WARNING! …); before DKMS 3 with a comma for the slash
 STATUS = re.compile(r'msr-safe(?:/|, )([^,:]+)(?:, ([^,]+), [^:]+)?: ([a-z-]+)(.*)')
