@@ -40,10 +40,16 @@ help: ## Show this list
 
 ## Try it
 
-.PHONY: demo demo-down
+.PHONY: demo demo-down cast
 demo: setup ## Two virtual nodes: set up, changed by a "job", restored, audited
 	@tests/tools/ready-images demo/nodes.yml
 	demo/up
+
+cast: setup ## Record the demo: docs/pictures/demo.cast, and the README's picture of it
+	-demo/down
+	@tests/tools/ready-images demo/nodes.yml
+	python tests/tools/cast.py record docs/pictures/demo.cast demo/up
+	python tests/tools/cast.py picture docs/pictures/demo.cast docs/pictures/demo.svg
 
 demo-down: ## End the demo's virtual nodes
 	demo/down
@@ -53,7 +59,7 @@ demo-down: ## End the demo's virtual nodes
 .PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest packages molecule-audit molecule-images molecule-packages test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-newest packages molecule-audit molecule-images molecule-packages molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -91,6 +97,7 @@ build: tools ## The collection's archive, in build/, as Galaxy takes it
 	rm -f $(build)/hpc-msr_safe-*.tar.gz
 	ansible-galaxy collection build --output-path $(build) $(copy)
 	python tests/tools/check_archive.py $(copy) $(build)/hpc-msr_safe-*.tar.gz
+	tests/tools/check-environment $(build)/hpc-msr_safe-*.tar.gz
 	@$(MAKE) importer
 
 importer: tools $(build)/venv-importer/installed ## The archive as Galaxy imports it; part of `make build`
@@ -217,6 +224,7 @@ core_lists := oldest
 core_packages := newest
 core_registers := oldest
 core_slurm := newest
+core_trouble := oldest
 molecule-packages: packages
 molecule-%: setup
 	@tests/tools/ready-images molecule/$*/nodes.yml

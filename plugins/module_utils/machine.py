@@ -5,6 +5,7 @@
 import collections
 import errno
 import os
+import re
 
 from .errors import MsrSafeError
 
@@ -212,6 +213,15 @@ def only_on_files(run):
         return run(arguments)
 
     return run_on_files
+
+
+def remove_leftovers(machine, path):
+    """Remove what writes of a file that were killed left beside it. Nobody else may be writing it."""
+    directory, name = os.path.split(path)
+    leftover = re.compile(r'\.%s\.[0-9a-f]{8}\Z' % re.escape(name))
+    for other in machine.list(directory or '.'):
+        if leftover.match(other):
+            machine.remove(os.path.join(directory, other))
 
 
 def path_beside(path):

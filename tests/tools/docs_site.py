@@ -69,7 +69,7 @@ def main():
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     chapters = [(title, [page for page in pages if (ROOT / page).exists()]) for title, pages in CONTENTS]
-    pages = {page for _, of_chapter in chapters for page in of_chapter} | set(results())
+    pages = {page for _title, of_chapter in chapters for page in of_chapter} | set(results())
     unplaced = {str(path.relative_to(ROOT)) for path in (ROOT / 'docs').glob('*.md')} - pages
     if unplaced:
         sys.exit(f'tests/tools/docs_site.py: no chapter has {", ".join(sorted(unplaced))}')

@@ -5,6 +5,7 @@
 import collections
 import errno
 import fcntl
+import glob
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import tempfile
 
 from ..access.lock import locked
+from ..approved_lists.active import installed_list_path
 from ..approved_lists.approved_list import read_list
 from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
@@ -19,6 +21,7 @@ from ..hardware import kernel_module
 from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..hardware.watchdog import set_watchdog
 from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
+from ..machine import remove_leftovers
 from ..policy.application import make_policy_hold
 from .files import APPROVED_LIST, APPROVED_LISTS, UNIT, UNIT_ENABLED
 from .observation import commands_files, created_groups
@@ -55,16 +58,22 @@ def action(payload=None, unloads=False):
     return register
 
 
+def put(machine, path, content, mode=0o644):
+    """Write a file, and take away what a run that was killed left of it."""
+    remove_leftovers(machine, path)
+    machine.write(path, content, mode=mode)
+
+
 @action()
 def write_file(machine, change, _payload):
-    machine.write(change['path'], change['content'].encode('utf-8'), mode=int(change.get('mode', '0644'), 8))
+    put(machine, change['path'], change['content'].encode('utf-8'), mode=int(change.get('mode', '0644'), 8))
 
 
 @action()
 def write_lists(machine, change, _payload):
     """Write the lists of all CPUs that may boot an image, {name: text}, and take away those that are not wanted."""
     for name, text in sorted(change['files'].items()):
-        machine.write('%s/%s' % (change['path'], name), text.encode('utf-8'))
+        put(machine, '%s/%s' % (change['path'], name), text.encode('utf-8'))
     for name in change['others']:
         machine.remove('%s/%s' % (change['path'], name))
 
@@ -100,6 +109,9 @@ def is_built(module, change):
 
 def compile_module(machine, change, payload, directory):
     require_tools(observe_build(machine, change['kernel_release']), change['kernel_release'], installs=False)
+    # Of a build that was killed; who builds holds the lock
+    for left in glob.glob(glob.escape(directory) + '/build.*/'):
+        shutil.rmtree(left, ignore_errors=True)
     scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
     # As the compiler of an image sees it
     source = '%s/%s/source' % (os.path.dirname(change['path']), os.path.basename(scratch))
@@ -151,7 +163,7 @@ def require_vermagic(content, change):
 @action(payload=BUILT_MODULE)
 def deliver_module(machine, change, payload):
     """Keep the module that a builder built, as if it had been built here."""
-    machine.write(change['path'], payload)
+    put(machine, change['path'], payload)
 
 
 def first_error(output):
@@ -168,7 +180,7 @@ def install_module(machine, change, _payload):
         raise MsrSafeError(
             'There is no module at %s to install.' % change['built'], 'Apply the role again: it builds one.'
         )
-    machine.write(change['path'], built)
+    put(machine, change['path'], built)
     machine.command('depmod', change['kernel_release'])
 
 
@@ -258,12 +270,12 @@ def install_commands(machine, _change, payload):
     # Saves the commands half of their start; they also run without
     machine.run(['/usr/bin/python3', '-I', '-m', 'compileall', '-q', PACKAGE])
     for path, content in sorted(commands_files(read_tree(machine.path(PACKAGE))).items()):
-        machine.write(path, content, mode=0o755 if path in COMMANDS else 0o644)
+        put(machine, path, content, mode=0o755 if path in COMMANDS else 0o644)
 
 
 @action()
-def activate_list(machine, change, _payload):
-    entries = read_list(machine, change['path'])
+def activate_list(machine, _change, _payload):
+    entries = read_list(machine, installed_list_path(machine))
     with locked(machine, 'msr_safe_apply'):
         notes = activate_for_users(machine, entries)
     # A service that failed, for want of this list, is well again; one that is active stays so.
@@ -289,10 +301,11 @@ def enable_service(machine, change, _payload):
         link_service(machine, change.get('unit', UNIT))
         return
     machine.command('systemctl', 'daemon-reload')
-    # The link of a unit in /etc does not become one to that of a package by itself
-    machine.command('systemctl', 'enable' if change.get('unit', UNIT) == UNIT else 'reenable', 'msr-safe.service')
+    # Before it is enabled, which says to the next run that all of this is done
     if change['start']:
         machine.command('systemctl', 'restart', 'msr-safe.service')
+    # The link of a unit in /etc does not become one to that of a package by itself
+    machine.command('systemctl', 'enable' if change.get('unit', UNIT) == UNIT else 'reenable', 'msr-safe.service')
 
 
 def link_service(machine, unit):

@@ -64,17 +64,33 @@ def read_packed(path):
 
 
 def unpack_tree(archive, directory):
-    """Make ``directory`` hold exactly the tree of a zip file: unpacked beside, then exchanged by renaming."""
+    """Make ``directory`` hold exactly the tree of a zip file: unpacked beside, then exchanged by renaming.
+
+    What an unpacking that was killed left goes; nobody else may be unpacking there.
+    """
     parent = os.path.dirname(directory)
     os.makedirs(parent, exist_ok=True)
-    beside = tempfile.mkdtemp(prefix='.' + os.path.basename(directory) + '.', dir=parent)
+    prefix = '.' + os.path.basename(directory) + '.'
+    for left in [name for name in os.listdir(parent) if name.startswith(prefix)]:
+        shutil.rmtree(os.path.join(parent, left), ignore_errors=True)
+    beside = tempfile.mkdtemp(prefix=prefix, dir=parent)
     try:
-        with zipfile.ZipFile(archive) as stream:
-            stream.extractall(beside)
+        extract(archive, beside, directory)
         make_readable(beside)
         exchange(beside, directory)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def extract(archive, beside, directory):
+    """Extract a zip file into a directory that is to become another. Raises MsrSafeError where the disk is full."""
+    with zipfile.ZipFile(archive) as stream:
+        try:
+            stream.extractall(beside)
+        except (IOError, OSError) as error:
+            raise MsrSafeError(
+                'Cannot write %s: %s.' % (directory, error.strerror or error), 'Free space there.'
+            ) from error
 
 
 def make_readable(directory):

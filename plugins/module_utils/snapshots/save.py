@@ -3,12 +3,12 @@
 """Saving: a snapshot of the registers in force, put into a file."""
 
 import os
-import re
 
 from ..access.registers import read_registers
 from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import read_cpu, select_cpus
+from ..machine import remove_leftovers
 from .selection import EVERYTHING, asks_for_moving, select_entries
 from .snapshot import build_snapshot, describe_node, parse_snapshot, render_snapshot, same_content
 
@@ -66,7 +66,10 @@ def check_host(saved, snapshot, path):
 
 
 def save(machine, path, text, generations=0):
-    """Write a snapshot's text, readable by root only; keep so many generations of what was there before."""
+    """Write a snapshot's text, readable by root only; keep so many generations of what was there before.
+
+    Whoever saves holds the lock of the node.
+    """
     remove_leftovers(machine, path)
     if generations and machine.exists(path):
         rotate(machine, path, generations)
@@ -87,12 +90,3 @@ def rotate(machine, path, generations):
         os.link(machine.path(path), machine.path(backup_path(path, 1)))
     except OSError as error:
         raise MsrSafeError('Cannot keep a backup of %s: %s.' % (path, error.strerror)) from error
-
-
-def remove_leftovers(machine, path):
-    """Remove what a save that was killed left beside the file; whoever saves holds the lock."""
-    directory, name = os.path.split(path)
-    leftover = re.compile(r'\.%s\.[0-9a-f]{8}\Z' % re.escape(name))
-    for other in machine.list(directory or '.'):
-        if leftover.match(other):
-            machine.remove(os.path.join(directory, other))

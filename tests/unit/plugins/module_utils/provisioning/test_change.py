@@ -54,6 +54,23 @@ def test_writes_a_file(node):
     assert node.get('/etc/modprobe.d/x.conf') == 'options ü\n'
 
 
+@pytest.mark.parametrize(
+    'action, path, arguments, payload',
+    [
+        ('write_file', '/etc/modprobe.d/msr-safe.conf', {'content': 'options\n'}, None),
+        ('deliver_module', BUILT, {}, b'module'),
+        ('install_module', INSTALLED, {'built': BUILT, 'kernel_release': KERNEL}, None),
+    ],
+)
+def test_what_a_write_that_was_killed_left_is_taken_away(node, action, path, arguments, payload):
+    directory, name = os.path.split(path)
+    node.put(BUILT, 'module')
+    node.put('%s/.%s.0123abcd' % (directory, name), 'half of it')
+    node.put(directory + '/.other.0123abcd', 'of somebody else')
+    carry_out(node, action, payload, path=path, **arguments)
+    assert [each for each in node.names(directory) if each.startswith('.')] == ['.other.0123abcd']
+
+
 def test_writes_a_script(node):
     carry_out(node, 'write_file', path='/etc/kernel/x', content='#!/bin/sh\n', mode='0755')
     assert stat.S_IMODE(os.stat(node.path('/etc/kernel/x')).st_mode) == 0o755
@@ -147,6 +164,13 @@ def test_what_another_node_had_built_meanwhile_is_not_built_again(builder):
     carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
     assert len(builder.commands) == 1
+
+
+def test_what_a_build_that_was_killed_left_is_taken_away(builder):
+    directory = os.path.dirname(BUILT)
+    builder.put(directory + '/build.x1y2z3/source/main.c', 'half of it')
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
+    assert sorted(builder.names(directory)) == ['build.log', 'lock', 'msr-safe.ko']
 
 
 def test_another_source_is_built_again(builder):
@@ -398,6 +422,7 @@ def test_applies_rules_to_all_classes_and_waits(node):
 
 def test_installs_commands_and_library(node):
     node.put(PACKAGE + '/old.py', '')
+    node.put('/usr/sbin/.msrsave.0123abcd', 'half of it')
     package = {'cpu.py': b'1', 'commands/msrsave.py': b'2', 'help/man/msrsave.8': b'3'}
     carry_out(node, 'install_commands', pack_tree(package))
     assert read_tree(node.path(PACKAGE)) == package
@@ -406,6 +431,7 @@ def test_installs_commands_and_library(node):
         mode = 0o755 if path.startswith('/usr/sbin') else 0o644
         assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == mode
     assert node.get('/usr/share/man/man8/msrsave.8') == '3'
+    assert node.names('/usr/sbin') == ['msr-safe', 'msrsave']
 
 
 def test_activates_the_installed_list(node):
@@ -432,14 +458,15 @@ def test_who_saves_registers_is_not_given_another_list_meanwhile(node, monkeypat
 
 def test_a_missing_list_never_becomes_the_empty_one(node):
     before = node.active()
-    assert '/none' in refusal(node, 'activate_list', path='/none')
+    node.remove('/etc/msr-safe/approved_list')
+    assert '/etc/msr-safe/approved_list' in refusal(node, 'activate_list')
     assert node.active() == before
 
 
-@pytest.mark.parametrize('start, more', [(True, ['systemctl restart msr-safe.service']), (False, [])])
-def test_enables_the_service(node, start, more):
+@pytest.mark.parametrize('start, starts', [(True, ['systemctl restart msr-safe.service']), (False, [])])
+def test_enables_the_service_last_so_that_a_run_that_ends_before_leaves_it_to_the_next(node, start, starts):
     carry_out(node, 'enable_service', start=start)
-    assert node.ran() == ['systemctl daemon-reload', 'systemctl enable msr-safe.service', *more]
+    assert node.ran() == ['systemctl daemon-reload', *starts, 'systemctl enable msr-safe.service']
 
 
 def test_links_the_service_to_the_unit_of_a_package(node):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
 
+import errno
 import io
 import os
+import re
 import stat
 import zipfile
 
@@ -96,6 +98,26 @@ def test_unpacking_leaves_exactly_the_tree(tmp_path):
     directory = write_tree(tmp_path / 'tree', {'old.c': b'', 'main.c': b'old', 'probes/old.c': b''})
     unpack_tree(archive_of(FILES), directory)
     assert read_tree(directory) == FILES
+    assert os.listdir(str(tmp_path)) == ['tree']
+
+
+def test_what_an_unpacking_that_was_killed_left_is_taken_away(tmp_path):
+    write_tree(tmp_path / '.tree.x1y2z3', {'main.c': b'half of it'})
+    write_tree(tmp_path / '.tree.x1y2z3.old', {'main.c': b'what was before'})
+    unpack_tree(archive_of(FILES), str(tmp_path / 'tree'))
+    assert os.listdir(str(tmp_path)) == ['tree']
+
+
+def test_a_full_disk_is_said_with_the_place(tmp_path, monkeypatch):
+    directory = write_tree(tmp_path / 'tree', {'old.c': b'old'})
+
+    def full(*dummy):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zipfile.ZipFile, 'extractall', full)
+    with pytest.raises(MsrSafeError, match='Cannot write %s: No space left on device' % re.escape(directory)):
+        unpack_tree(archive_of(FILES), directory)
+    assert read_tree(directory) == {'old.c': b'old'}
     assert os.listdir(str(tmp_path)) == ['tree']
 
 
