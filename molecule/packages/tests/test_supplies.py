@@ -163,6 +163,7 @@ def test_from_the_role_to_dkms(host, site, playbook):
     assert there(host, '/lib/modules/*/updates/msr-safe.ko /var/lib/msr-safe/*/msr-safe.ko') == []
     # The source is the same: the module in the kernel stays
     assert 'build: have DKMS build' in done.output and 'load: ' not in done.output
+    assert done.output.index('have DKMS build') < done.output.index('install: remove /lib/modules/')
     assert works(host)
     assert unchanged(playbook, **DKMS)
 
