@@ -30,7 +30,6 @@ CONTENTS = (
             'docs/automation.md',
             'docs/images.md',
             'docs/packages.md',
-            'docs/automation.md',
             'docs/approved-lists.md',
             'docs/tools.md',
             'docs/registers.md',
