@@ -178,7 +178,7 @@ def test_what_the_role_deferred_is_said_with_its_reason_until_it_is_done(audit, 
         assert result.succeeded and 'changed=0' in result.output, result.output
     result, found, directory = audit()
     (text,) = [text for category, nodes, text in found if category == 'deferred' and nodes == 'one' and 'activ' in text]
-    assert text.startswith('deferred since 20') and text.endswith(' (job 42 is on the node)')
+    assert text.startswith('deferred since 20') and ' (job 42 is on the node' in text
     assert 'one\n' in (directory / 'drifted').read_text()
     ssh('one', 'rm -r /run/msr-safe/jobs/42')
     for tier in ('shared', 'monitor'):
