@@ -40,10 +40,16 @@ help: ## Show this list
 
 ## Try it
 
-.PHONY: demo demo-down
+.PHONY: demo demo-down cast
 demo: setup ## Two virtual nodes: set up, changed by a "job", restored, audited
 	@tests/tools/ready-images demo/nodes.yml
 	demo/up
+
+cast: setup ## Record the demo: docs/pictures/demo.cast, and the README's picture of it
+	-demo/down
+	@tests/tools/ready-images demo/nodes.yml
+	python tests/tools/cast.py record docs/pictures/demo.cast demo/up
+	python tests/tools/cast.py picture docs/pictures/demo.cast docs/pictures/demo.svg
 
 demo-down: ## End the demo's virtual nodes
 	demo/down

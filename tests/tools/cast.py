@@ -23,7 +23,7 @@ import time
 from rich.console import Console
 from rich.text import Text
 
-COLUMNS, ROWS = 112, 30
+COLUMNS, ROWS = 118, 30
 LONGEST_PAUSE = 1.2  # seconds, in the picture
 LAST_PAUSE = 10
 LEAST_PAUSE = 0.15  # what is printed within it comes at once
@@ -87,7 +87,7 @@ def picture(cast, svg):
 def lines_of(cast):
     """Return (lines, when each was whole), in seconds from the beginning, pauses cut short."""
     with open(cast, encoding='utf-8') as stream:
-        header = json.loads(next(stream))
+        next(stream)  # the header
         events = [json.loads(line) for line in stream]
     lines, times, now, before, rest = [], [], 0.0, 0.0, ''
     for when, kind, printed in events:
@@ -97,7 +97,7 @@ def lines_of(cast):
         before = when
         *whole, rest = (rest + printed).replace('\r\n', '\n').split('\n')
         for line in whole:
-            for row in rows_of(line, header['width']):
+            for row in rows_of(line, COLUMNS):
                 lines.append(row)
                 times.append(now)
     return lines, times

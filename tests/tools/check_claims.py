@@ -44,6 +44,7 @@ FILE = re.compile(
     r'(?<![\w./*<>=~-])[A-Za-z_][\w@.-]*\.(?:py|yml|yaml|md|c|h|ko|conf|json|html|txt|xml|prom|log|service|rules)\b(?![/\w])'
 )
 PLACEHOLDER = re.compile(r'<[^<>]*>|(?<=-)[0-9]+\.[0-9]+\.[0-9]+|\*|\$\w+|%\w|\b[A-Z]\b|(?<=/)[0-9]+(?=/)')
+AD_HOC = re.compile(r"-m hpc\.msr_safe\.(\w+) -a (?:'([^'{]*)'|([^\s'{]+))")
 OUR_COMMAND = re.compile(r'(?<![\w./-])(?:/usr/sbin/)?(msr-safe|msrsave|msr-job)(?: +(.*))?$')
 OPTION = re.compile(r'(?<![\w-])--?[a-z][a-z-]*')
 
@@ -180,6 +181,11 @@ class Project:
             made[name] = importlib.import_module(f'plugins.module_utils.commands.{module}').build_parser()
         return made
 
+    def documentation(self, module):
+        """The text in which a module's options are documented, with all fragments."""
+        names = [f'plugins/modules/{module}.py', *(n for n in self.files if n.startswith('plugins/doc_fragments/'))]
+        return '\n'.join(map(self._read, names))
+
     def is_foreign(self, word):
         return any(fnmatch.fnmatchcase(word, pattern) for pattern in self.foreign)
 
@@ -223,6 +229,7 @@ def problems_of(page, project):
         yield from ((number, problem) for problem in our_commands(code, project))
         yield from ((number, problem) for problem in paths(code, page, project))
         yield from ((number, problem) for problem in variables(code, project))
+        yield from ((number, problem) for problem in options_of_modules(code, project))
     for number, line in page.blocks:
         yield from ((number, problem) for problem in prompts(line, project))
     for number, text in [*page.prose, *page.code]:
@@ -232,7 +239,7 @@ def problems_of(page, project):
         for name in IMPORT.findall(text):
             if not project.has_file(name.replace('.', '/') + '.py'):
                 yield number, f'{name}: there is no such module to import'
-    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _, code in page.code):
+    if str(page.path).startswith('docs/results/') and not any(code.startswith('make ') for _line, code in page.code):
         yield 1, 'a page of results names the `make` target that makes it'
 
 
@@ -241,7 +248,7 @@ def links(page, project):
         in_repository = REPOSITORY.match(target)
         if re.match(r'[a-z]+:', target) and not in_repository:
             continue
-        path, _, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
+        path, _mark, anchor = (target[in_repository.end() :] if in_repository else target).partition('#')
         wanted = os.path.normpath(path if in_repository else os.path.join(os.path.dirname(page.path), path))
         if not path:
             wanted = str(page.path)
@@ -353,6 +360,14 @@ def variables(code, project):
             continue
         if name not in project.variables and not project.is_foreign(name):
             yield f'{name}: no role, playbook or plugin has a variable of this name'
+
+
+def options_of_modules(code, project):
+    for module, quoted, bare in AD_HOC.findall(code):
+        text = project.documentation(module)
+        for option in re.findall(r'(?:^| )(\w+)=', quoted or bare):
+            if not re.search(rf'^ +{option}:$', text, re.M):
+                yield f'hpc.msr_safe.{module} has no option {option}'
 
 
 def main():

@@ -27,9 +27,9 @@ CONTENTS = (
         (
             'docs/coming-from-msr-safe.md',
             'docs/fleets.md',
+            'docs/automation.md',
             'docs/images.md',
             'docs/packages.md',
-            'docs/automation.md',
             'docs/approved-lists.md',
             'docs/tools.md',
             'docs/registers.md',
@@ -70,7 +70,7 @@ def main():
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     chapters = [(title, [page for page in pages if (ROOT / page).exists()]) for title, pages in CONTENTS]
-    pages = {page for _, of_chapter in chapters for page in of_chapter} | set(results())
+    pages = {page for _title, of_chapter in chapters for page in of_chapter} | set(results())
     unplaced = {str(path.relative_to(ROOT)) for path in (ROOT / 'docs').glob('*.md')} - pages
     if unplaced:
         sys.exit(f'tests/tools/docs_site.py: no chapter has {", ".join(sorted(unplaced))}')

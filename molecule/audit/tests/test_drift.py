@@ -145,7 +145,7 @@ def driven(ssh):
     ssh('three', 'echo acpi-cpufreq >/root/cpu0/cpufreq/scaling_driver')
     ssh('three', f'mount --bind /root/cpu0 {cpu}')
     yield
-    ssh('three', f'umount {cpu}; rm -r /root/cpu0')
+    ssh('three', f'umount {cpu}; rm -r /root/cpu0; msr-safe policy apply')
 
 
 @pytest.mark.slow
@@ -158,7 +158,6 @@ def test_a_register_that_the_kernel_owns_is_said_and_not_written(audit, ssh, dri
     assert ('power', 'three', 'frequency driver: none -> acpi-cpufreq') in found
     assert ('power', 'three', POLICY + ' on CPU 0') in found  # unlike the others; no policy is at fault
     assert 'acpi-cpufreq owns' in ' '.join(result.output.split())
-    ssh('three', f'wrmsr -p 0 0x1a0 {value:#x}')
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def test_what_the_role_deferred_is_said_with_its_reason_until_it_is_done(audit, 
         assert result.succeeded and 'changed=0' in result.output, result.output
     result, found, directory = audit()
     (text,) = [text for category, nodes, text in found if category == 'deferred' and nodes == 'one' and 'activ' in text]
-    assert text.startswith('deferred since 20') and text.endswith(' (job 42 is on the node)')
+    assert text.startswith('deferred since 20') and ' (job 42 is on the node' in text
     assert 'one\n' in (directory / 'drifted').read_text()
     ssh('one', 'rm -r /run/msr-safe/jobs/42')
     for tier in ('shared', 'monitor'):

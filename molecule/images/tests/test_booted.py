@@ -29,7 +29,7 @@ def test_the_list_in_force_is_that_of_the_cpu(host, node):
 def test_the_group_has_the_devices(host):
     assert host.group('msr').exists
     assert host.check_output('stat --format="%U %G %a" /dev/cpu/1/msr_safe') == 'root msr 660'
-    assert host.check_output('stat --format="%U %G %a" /dev/cpu/msr_approved_list') == 'root root 600'
+    assert host.check_output('stat --format="%U %G %a" /dev/cpu/msr_approved_list') == 'root msr 600'
 
 
 def test_a_user_of_the_group_reaches_a_register(host, turbo_off):

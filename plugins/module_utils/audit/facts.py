@@ -53,6 +53,13 @@ def find_missing(classes, findings):
             findings.add('list', 'node', each.group, '', [], each.nodes, text)
 
 
+def votes(each, subject):
+    """Return how many nodes of a class say what a fact should be: a list that is not the node's own says nothing."""
+    if subject == 'approved list' and each.facts['approved_list']['installed'] is False:
+        return 0
+    return len(each.nodes)
+
+
 def compare_facts(classes, findings):
     """Compare each fact of equal nodes with that of most of them."""
     for subject, (category, spell) in FACTS.items():
@@ -63,7 +70,7 @@ def compare_facts(classes, findings):
                 holders.setdefault(text, []).append(each)
         if len(holders) < 2:
             continue
-        weights = {text: sum(len(each.nodes) for each in members) for text, members in holders.items()}
+        weights = {text: sum(votes(each, subject) for each in members) for text, members in holders.items()}
         most = max(holders, key=lambda text: weights[text])
         others = [name for each in holders[most] for name in each.nodes]
         for text, members in holders.items():

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 
 from ..access.lock import locked
+from ..approved_lists.active import installed_list_path
 from ..approved_lists.approved_list import read_list
 from ..approved_lists.counters import activate_for_users
 from ..errors import MsrSafeError
@@ -273,8 +274,8 @@ def install_commands(machine, _change, payload):
 
 
 @action()
-def activate_list(machine, change, _payload):
-    entries = read_list(machine, change['path'])
+def activate_list(machine, _change, _payload):
+    entries = read_list(machine, installed_list_path(machine))
     with locked(machine, 'msr_safe_apply'):
         notes = activate_for_users(machine, entries)
     # A service that failed, for want of this list, is well again; one that is active stays so.

@@ -12,7 +12,7 @@ wait.
 import zipfile
 
 from ..errors import MsrSafeError
-from . import dkms_actions, slurm_actions  # noqa: F401 - they add theirs
+from . import dkms_actions, slurm_actions  # noqa: F401  pylint: disable=unused-import  # they add theirs
 from .actions import ACTIONS
 
 STAGES = (

@@ -14,8 +14,8 @@ SOURCES = '/usr/src'
 TREE = '/var/lib/dkms'
 CONFIGURATION = 'dkms.conf'
 
-# Its word for a module that is where modprobe finds it; and ours for one that is not the one that it built
-INSTALLED, DIFFERENT = 'installed', 'different'
+# Its words for a module that it has built, and put where modprobe finds it; and ours for another one in that place
+BUILT, INSTALLED, DIFFERENT = 'built', 'installed', 'different'
 
 # msr-safe/2.0.0, 6.1.0-18-amd64, x86_64: installed (WARNING! …); before DKMS 3 with a comma for the slash
 STATUS = re.compile(r'msr-safe(?:/|, )([^,:]+)(?:, ([^,]+), [^:]+)?: ([a-z-]+)(.*)')
@@ -53,25 +53,34 @@ def observe_dkms(machine):
     'builds': {version: {release: its state, a word of dkms(8), or DIFFERENT}}}``. A version that DKMS knows and has
     not built for any kernel has ``{}``. It is only asked where there is a source, as that takes a second.
     """
+    ours = sources_of_ours(machine)
     sources = {
-        name[len(NAME) + 1 :]: digest_source(machine, SOURCES + '/' + name)
-        for name in machine.list(SOURCES)
-        if name.startswith(NAME + '-') and machine.exists('%s/%s/%s' % (SOURCES, name, CONFIGURATION))
+        directory[len(source_directory('')) :]: digest_tree(read_tree(machine.path(directory)))
+        if directory in ours
+        else None
+        for directory in sources_of_all(machine)
     }
     has_program = machine.exists(PROGRAM)
-    is_ours = any(digest for digest in sources.values())
     return {
         'program': has_program,
         'sources': sources,
-        'builds': read_builds(machine) if has_program and is_ours else {},
+        'builds': read_builds(machine) if has_program and ours else {},
     }
 
 
-def digest_source(machine, directory):
-    """Return the digest of the files of a source of ours in /usr/src, or None where it is another msr-safe's."""
-    if b'hpc.msr_safe' not in (machine.read('%s/%s' % (directory, CONFIGURATION)) or b''):
-        return None
-    return digest_tree(read_tree(machine.path(directory)))
+def sources_of_all(machine):
+    """Return the directories of sources for DKMS that have the name of our module."""
+    directories = ['%s/%s' % (SOURCES, name) for name in machine.list(SOURCES) if name.startswith(NAME + '-')]
+    return [directory for directory in directories if machine.exists('%s/%s' % (directory, CONFIGURATION))]
+
+
+def sources_of_ours(machine):
+    """Return those of this collection, and not of another msr-safe."""
+    return [
+        directory
+        for directory in sources_of_all(machine)
+        if b'hpc.msr_safe' in (machine.read('%s/%s' % (directory, CONFIGURATION)) or b'')
+    ]
 
 
 def read_builds(machine):

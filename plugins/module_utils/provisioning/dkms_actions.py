@@ -24,14 +24,25 @@ def give_source_to_dkms(machine, change, payload):
 
 @action()
 def build_with_dkms(machine, change, _payload):
-    """Build and install for a kernel; ``--force`` also where another file is in the place of what DKMS built."""
+    require_dkms(machine, 'build', change)
+
+
+@action()
+def install_with_dkms(machine, change, _payload):
+    """Install what was built, also where another file is in its place."""
+    require_dkms(machine, 'install', change)
+
+
+def require_dkms(machine, verb, change):
+    """Have DKMS do something for a version and a kernel. Raises MsrSafeError, with the compiler's first error."""
     version, release = change['version'], change['kernel_release']
-    code, output = machine.run(['dkms', 'install', '-m', NAME, '-v', version, '-k', release, '--force'])
+    code, output = machine.run(['dkms', verb, '-m', NAME, '-v', version, '-k', release, '--force'])
     if code == 0:
         return
     log = machine.read_text(built_log(version)) or ''
     raise MsrSafeError(
-        'DKMS has no module for kernel %s: %s' % (release, first_error(log if 'rror' in log else output)),
+        'DKMS does not %s the module for kernel %s: %s'
+        % (verb, release, first_error(log if verb == 'build' and log else output)),
         'What the compiler said is in %s, and `dkms status` says what there is.' % built_log(version),
     )
 

@@ -5,7 +5,7 @@
 from ..errors import MsrSafeError
 from . import dkms_actions
 from .change import build_change
-from .dkms import INSTALLED, PROGRAM, source_directory
+from .dkms import BUILT, INSTALLED, PROGRAM, source_directory
 from .own_packages import is_packaged_source
 from .packages_plan import install_packages
 
@@ -71,16 +71,27 @@ def plan_dkms_program(observed, wanted):
     return [install_packages(manager, ['dkms'])]
 
 
+def build_with_dkms(observed, version):
+    """Return the change by which DKMS builds a version of its source for a kernel."""
+    title = 'have DKMS build msr-safe %s for kernel %s' % (version, observed['kernel_release'])
+    return change_of_dkms(observed, version, 'build', dkms_actions.build_with_dkms, title, BUILT)
+
+
 def install_with_dkms(observed, version):
-    """Return the change by which DKMS builds a version of its source for a kernel, and installs it."""
+    """Return the change by which DKMS installs what it built for a kernel."""
+    title = 'have DKMS install msr-safe %s for kernel %s' % (version, observed['kernel_release'])
+    return change_of_dkms(observed, version, 'install', dkms_actions.install_with_dkms, title, INSTALLED)
+
+
+def change_of_dkms(observed, version, stage, action, title, state):
     release = observed['kernel_release']
-    state = observed['dkms']['builds'].get(version, {}).get(release)
+    before = observed['dkms']['builds'].get(version, {}).get(release)
     return build_change(
-        'build',
-        dkms_actions.build_with_dkms,
-        'have DKMS build msr-safe %s for kernel %s, and install it' % (version, release),
-        describe_build(version, release, state) if state else None,
-        describe_build(version, release, INSTALLED),
+        stage,
+        action,
+        title,
+        describe_build(version, release, before) if before else None,
+        describe_build(version, release, state),
         version=version,
         kernel_release=release,
     )

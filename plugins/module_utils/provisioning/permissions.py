@@ -9,6 +9,7 @@ from ..approved_lists.active import LISTS
 from ..errors import MsrSafeError
 from ..hardware.devices import describe_access
 from ..layout import COMMANDS, HELP, LIBRARY, PACKAGE, POLICY, SETTINGS, STATE, installed_module
+from .dkms import sources_of_ours
 from .files import CONFIGURATION, HOOKS
 
 WRITABLE_BY_OTHERS = 0o022
@@ -19,10 +20,11 @@ def wanted_modes(machine, release):
     modes = dict.fromkeys([*CONFIGURATION, POLICY, *HELP, installed_module(release)], 0o644)
     modes.update(dict.fromkeys([*COMMANDS, *HOOKS.values(), LIBRARY, SETTINGS, LISTS], 0o755))
     modes.update(('%s/%s' % (LISTS, name), 0o644) for name in machine.list(LISTS))
-    for parent, _directories, names in os.walk(machine.path(PACKAGE)):
-        here = os.path.join(PACKAGE, os.path.relpath(parent, machine.path(PACKAGE)))
-        modes[os.path.normpath(here)] = 0o755
-        modes.update((os.path.normpath(os.path.join(here, name)), 0o644) for name in names)
+    for tree in [PACKAGE, *sources_of_ours(machine)]:
+        for parent, _directories, names in os.walk(machine.path(tree)):
+            here = os.path.join(tree, os.path.relpath(parent, machine.path(tree)))
+            modes[os.path.normpath(here)] = 0o755
+            modes.update((os.path.normpath(os.path.join(here, name)), 0o644) for name in names)
     return {path: mode for path, mode in modes.items() if os.path.lexists(machine.path(path))}
 
 

@@ -17,8 +17,8 @@ from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
 from . import actions
 from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
-from .dkms import INSTALLED
-from .dkms_plan import install_with_dkms, is_given_to_dkms, plan_dkms_source, plan_no_dkms
+from .dkms import BUILT, DIFFERENT, INSTALLED
+from .dkms_plan import build_with_dkms, install_with_dkms, is_given_to_dkms, plan_dkms_source, plan_no_dkms
 from .files import (
     APPROVED_LIST,
     APPROVED_LISTS,
@@ -78,9 +78,8 @@ def plan_present(observed, wanted):
         require_packages(observed['packages'], wanted['version'])
     changes = plan_others(observed, wanted)
     loads = plan_load(observed, wanted)
-    changes += plan_former_supply(observed, wanted)
     changes += plan_dkms_source(observed, wanted) if wanted['supply'] == DKMS else []
-    changes += plan_supply(observed, wanted)
+    changes += plan_supply(observed, wanted, plan_former_supply(observed, wanted))
     changes += plan_file(observed, 'install', MODPROBE, modprobe_text(wanted['majors']))
     changes += plan_permissions(observed, wanted)
     changes += loads
@@ -226,23 +225,39 @@ def of_package(other):
     return ' (package %s)' % other['package'] if other['package'] else ''
 
 
-def plan_supply(observed, wanted):
-    """Plan to have the module for a kernel where modprobe finds it, from who is to supply it."""
-    if wanted['supply'] == DKMS:
-        return plan_dkms_build(observed, wanted, wanted['version'])
-    if wanted['supply'] == PACKAGE:
-        return plan_packaged_module(observed, wanted)
-    return plan_build(observed, wanted) + plan_module(observed, wanted)
+def plan_supply(observed, wanted, former=()):
+    """Plan to have the module for a kernel where modprobe finds it, from who is to supply it.
+
+    former: changes that take away what was there before. They come when the new module is built: if it cannot be, the
+    node boots with the old one.
+    """
+    if wanted['supply'] == MAKE:
+        return [*plan_build(observed, wanted), *former, *plan_module(observed, wanted)]
+    version = wanted['version'] if wanted['supply'] == DKMS else packaged_version(observed, wanted)
+    former = [*former, *plan_no_own_module(observed)]
+    if is_supplied(observed, wanted):
+        return [*former, *plan_finding(observed)]
+    return [*plan_dkms_build(observed, wanted, version), *former, install_with_dkms(observed, version)]
 
 
 def plan_former_supply(observed, wanted):
-    """Plan to take away what the role did to supply the module in another way than the wanted one, for all kernels."""
+    """Plan to take away what supplied the module in another way, of kernels that are not asked for.
+
+    And from DKMS, which does that for all kernels at once.
+    """
     changes = plan_no_dkms(observed, 'install', [wanted['version']] if wanted['supply'] == DKMS else [])
     if wanted['supply'] == MAKE:
         return changes
-    changes += [uninstall('install', release) for release in observed['traces']['kernel_releases']]
-    built = [kernel['module']['built'] for kernel in (observed, *observed['kernels'])]
-    return changes + [remove_path('install', os.path.dirname(module['path'])) for module in built if is_of_ours(module)]
+    asked_for = [kernel['kernel_release'] for kernel in (observed, *observed['kernels'])]
+    releases = [release for release in observed['traces']['kernel_releases'] if release not in asked_for]
+    return changes + [uninstall('install', release) for release in releases]
+
+
+def plan_no_own_module(observed):
+    """Plan to take away the module that the role built and installed for a kernel."""
+    release, built = observed['kernel_release'], observed['module']['built']
+    changes = [uninstall('install', release)] if release in observed['traces']['kernel_releases'] else []
+    return changes + ([remove_path('install', os.path.dirname(built['path']))] if is_of_ours(built) else [])
 
 
 def is_of_ours(module):
@@ -251,22 +266,27 @@ def is_of_ours(module):
 
 
 def plan_dkms_build(observed, wanted, version):
-    """Plan to have DKMS build a version of its source for a kernel, and install it."""
-    if is_supplied(observed, wanted):
-        return plan_finding(observed)
+    """Plan to have DKMS build a version of its source for a kernel, unless it has."""
+    state = observed['dkms']['builds'].get(version, {}).get(observed['kernel_release'])
+    is_given = wanted['supply'] == PACKAGE or is_given_to_dkms(observed, wanted)
+    if is_given and state in (BUILT, DIFFERENT):
+        return []
     tools = plan_tools(observed['build'], observed['kernel_release'], wanted['install_packages'])
-    return [*tools, install_with_dkms(observed, version)]
+    return [*tools, build_with_dkms(observed, version)]
 
 
-def plan_packaged_module(observed, wanted):
-    """Plan to have DKMS build what it did not when the package came. Raises MsrSafeError without a package of it."""
+def packaged_version(observed, wanted):
+    """Return the version of the module's source that a package brought, None where the module came without.
+
+    Raises MsrSafeError where there is neither.
+    """
     if not is_supplied(observed, wanted) and SOURCE not in observed['packages']:
         raise MsrSafeError(
             'No package on this node brought a module msr-safe %s for kernel %s.'
             % (wanted['version'], observed['kernel_release']),
             'Install %s, which has DKMS build it, or a package of your own with the module.' % SOURCE,
         )
-    return plan_dkms_build(observed, wanted, observed['packages'].get(SOURCE))
+    return observed['packages'].get(SOURCE)
 
 
 def plan_build(observed, wanted):

@@ -18,7 +18,7 @@ FILES = {
     'files/kmod/main.c': 'module_param(own_cpus_only, bool, 0644);\n',
     'molecule/fresh/nodes.yml': '',
     'playbooks/site.yml': 'hosts: "{{ msr_safe_hosts }}"\n',
-    'plugins/modules/msr_save.py': "PATH = '/etc/msr-safe/policy.json'\n",
+    'plugins/modules/msr_save.py': "options:\n  path:\nPATH = '/etc/msr-safe/policy.json'\n",
     'roles/msr_safe/meta/argument_specs.yml': 'argument_specs: {main: {options: {msr_safe_group: {type: str}}}}\n',
     'tests/bench/README.md': '',
 }
@@ -52,6 +52,8 @@ FALSE = {
     '`/sys/module/msr_safe/parameters/all_cpus`': 'nothing here puts it on a node',
     '`playbooks/sight.yml`': 'playbooks/sight.yml: the repository does not have it',
     '`mian.c`': 'mian.c: no file of this name',
+    '`ansible all -m hpc.msr_safe.msr_save -a pth=/tmp/x`': 'hpc.msr_safe.msr_save has no option pth',
+    "`… -m hpc.msr_safe.msr_save -a 'path=/tmp/x backups=3'`": 'hpc.msr_safe.msr_save has no option backups',
     '    $ frobnicate now': 'the command frobnicate is not ours',
 }
 
@@ -70,7 +72,7 @@ def project(tmp_path):
 
 def problems(text, project, path='docs/page.md'):
     page = check_claims.Page(pathlib.PurePath(path), '# Page\n\n' + text + '\n')
-    return [problem for _, problem in dict.fromkeys(check_claims.problems_of(page, project))]
+    return [problem for _line, problem in dict.fromkeys(check_claims.problems_of(page, project))]
 
 
 def test_what_exists_is_no_problem(project):
@@ -86,7 +88,7 @@ def test_what_does_not_exist_is_named(project, text, expected):
 
 def test_the_line_is_named(project):
     page = check_claims.Page(pathlib.PurePath('docs/page.md'), 'one\n\n`make dmeo`\n')
-    assert [number for number, _ in check_claims.problems_of(page, project)] == [3]
+    assert [number for number, _problem in check_claims.problems_of(page, project)] == [3]
 
 
 def test_a_page_of_results_names_the_command_that_makes_it(project):

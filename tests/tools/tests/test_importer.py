@@ -22,8 +22,8 @@ GOOD = [
 def imported(tmp_path):
     """Run it with a program in the place of the importer's python; return (exit status, output)."""
 
-    def run(said='', contents=GOOD, status=0):
-        result = json.dumps({'docs_blob': {'contents': contents}})
+    def run(said='', contents=None, status=0):
+        result = json.dumps({'docs_blob': {'contents': contents or GOOD}})
         python = tmp_path / 'python'
         python.write_text(
             f"#!/bin/sh\ncat <<'END'\nLoading module m.py\n{said}\nEND\n"
@@ -32,7 +32,12 @@ def imported(tmp_path):
         python.chmod(0o755)
         environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH='/mine')
         done = subprocess.run(
-            [sys.executable, PROGRAM, python, 'x.tar.gz'], cwd=tmp_path, env=environment, capture_output=True, text=True
+            [sys.executable, PROGRAM, python, 'x.tar.gz'],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.returncode, done.stdout + done.stderr
 

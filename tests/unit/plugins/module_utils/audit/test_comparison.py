@@ -290,3 +290,20 @@ def test_it_is_one_line_where_it_waits_on_many_nodes_and_they_stay_one_class():
     text = 'deferred since 2026-11-26: activate al_0655 (a job is on the node)'
     assert findings(nodes) == [('deferred', text, 'b[1-3]')]
     assert len(compare(record(nodes)).classes) == 1
+
+
+OTHER_LIST = {'sha256': 'cd' * 32, 'registers': 2, 'writable': 1, 'installed': False}
+
+
+def test_a_list_that_is_not_the_nodes_own_says_nothing_of_what_the_others_should_have():
+    """Of two nodes, seen in molecule/audit: both were named, and the role sent to the wrong one, too."""
+    assert findings(fleet({'odd': observed(approved_list=OTHER_LIST)}, 1)) == [
+        ('list', 'the approved list in force is not that of /etc/msr-safe/approved_list', 'odd'),
+        ('list', 'approved list: 98 registers (abababab) -> 2 registers (cdcdcdcd)', 'odd'),
+    ]
+
+
+def test_two_nodes_with_lists_of_their_own_do_not_agree():
+    other = dict(OTHER_LIST, installed=True)
+    ((category, text, nodes),) = findings(fleet({'odd': observed(approved_list=other)}, 1))
+    assert (category, nodes) == ('list', 'n1,odd') and 'on n1' in text and 'on odd' in text

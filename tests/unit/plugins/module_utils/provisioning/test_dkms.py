@@ -135,18 +135,21 @@ def test_another_source_of_the_version_goes_first(with_dkms):
     assert with_dkms.ran()[1:] == ['dkms remove -m msr-safe -v 2.0.0 --all', 'dkms add -m msr-safe -v 2.0.0']
 
 
-def test_dkms_builds_and_installs(with_dkms):
-    carry_out(with_dkms, 'build_with_dkms', version='2.0.0', kernel_release=KERNEL)
-    assert with_dkms.ran() == ['dkms install -m msr-safe -v 2.0.0 -k %s --force' % KERNEL]
+@pytest.mark.parametrize('verb', ['build', 'install'])
+def test_dkms_builds_and_installs(with_dkms, verb):
+    carry_out(with_dkms, verb + '_with_dkms', version='2.0.0', kernel_release=KERNEL)
+    assert with_dkms.ran() == ['dkms %s -m msr-safe -v 2.0.0 -k %s --force' % (verb, KERNEL)]
 
 
 def test_what_the_compiler_said_is_told(with_dkms):
-    with_dkms.answers['dkms install'] = (10, 'Error! Bad return status for module build on kernel: 6.1\n')
+    with_dkms.answers['dkms build'] = with_dkms.answers['dkms install'] = (10, 'Error! Bad return status: 6.1\n')
     with pytest.raises(MsrSafeError, match='Bad return status'):
         carry_out(with_dkms, 'build_with_dkms', version='2.0.0', kernel_release=KERNEL)
     with_dkms.put('/var/lib/dkms/msr-safe/2.0.0/build/make.log', 'CC main.o\nmain.c:3: error: no such thing\n')
     with pytest.raises(MsrSafeError, match='c:3: error: no such thing'):
         carry_out(with_dkms, 'build_with_dkms', version='2.0.0', kernel_release=KERNEL)
+    with pytest.raises(MsrSafeError, match='Bad return status'):
+        carry_out(with_dkms, 'install_with_dkms', version='2.0.0', kernel_release=KERNEL)
 
 
 def test_a_source_is_taken_away(with_dkms):

@@ -33,7 +33,7 @@ NEWER, OLDEST = '6.1.0-100-amd64', '4.18.0-553.el8.x86_64'
 LIST, LISTS = '/etc/msr-safe/approved_list', '/etc/msr-safe/approved_lists'
 ZERO = dict.fromkeys(DEVICES, 0)
 MODES = {'msr_safe': '0660', 'msr_batch': '0660', 'msr_approved_list': '0600', 'msr_safe_version': '0440'}
-CPUS = ['al_0655', 'al_191']
+CPUS = ('al_0655', 'al_191')
 
 
 def make_settings(**others):
@@ -219,7 +219,7 @@ def test_an_image_has_everything_that_a_node_boots_with(prepared):
     assert os.readlink(prepared.path(UNIT_ENABLED)) == UNIT
     assert 'GROUP="msr"' in prepared.machine.read_text(UDEV)
     assert 'msr:x:999:' in prepared.machine.read_text('/etc/group')
-    assert prepared.names(LISTS) == CPUS
+    assert prepared.names(LISTS) == list(CPUS)
     assert not os.path.lexists(prepared.path(LIST))
     assert os.access(prepared.path('/usr/sbin/msr-safe'), os.X_OK)
     assert os.access(prepared.path(HOOKS['apt-get']), os.X_OK)
@@ -409,6 +409,15 @@ def test_the_role_on_the_node_has_nothing_to_write(boot, cpu):
     msr_safe.main(['load', '--module'], node.machine)
     # There is no udev here that would have given the devices to the group
     assert titles(plan_of_node(node)) == ['permissions: set owners and modes of the devices']
+
+
+def test_the_role_activates_the_image_s_list_where_the_boot_could_not(boot):
+    node = boot(MILAN)
+    changes = [change for change in plan_of_node(node) if change['stage'] == 'approve']
+    assert [change['action'] for change in changes] == ['activate_list']
+    carry_out_change(node.machine, changes[0])
+    assert 0xC0010062 in node.active()
+    assert not node.has(LIST)
 
 
 def test_a_node_gets_a_list_of_its_own_where_the_role_wants_another(boot):

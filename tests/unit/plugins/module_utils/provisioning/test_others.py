@@ -39,8 +39,8 @@ def clean(node):
 NO_DKMS = {'program': False, 'sources': {}, 'builds': {}}
 
 
-def others(node, packages=(), dkms=NO_DKMS):
-    return observe_others(node.machine, [KERNEL], dict(packages), dkms)
+def others(node, packages=(), dkms=None):
+    return observe_others(node.machine, [KERNEL], dict(packages), dkms or NO_DKMS)
 
 
 def paths(node):

@@ -54,6 +54,14 @@ def test_a_directory_that_others_write_is_seen(installed, path):
     assert unlike(installed)[path]['mode'] == '0755'
 
 
+def test_a_source_for_dkms_that_others_write_is_seen_and_that_of_another_msr_safe_not(installed):
+    for version, text in (('2.0.0', '# hpc.msr_safe\n'), ('1.7.0', '')):
+        installed.put('/usr/src/msr-safe-%s/dkms.conf' % version, text)
+        os.chmod(installed.path('/usr/src/msr-safe-%s' % version), 0o755)
+        os.chmod(installed.path('/usr/src/msr-safe-%s/dkms.conf' % version), 0o666)
+    assert list(unlike(installed)) == ['/usr/src/msr-safe-2.0.0/dkms.conf']
+
+
 def test_a_library_that_is_not_readable_is_seen(installed):
     os.chmod(installed.path('/usr/lib/msr-safe'), 0o700)
     assert list(unlike(installed)) == ['/usr/lib/msr-safe']

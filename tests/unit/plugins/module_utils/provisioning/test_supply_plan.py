@@ -74,39 +74,46 @@ def test_a_fresh_node_gets_dkms_headers_source_and_build_in_order():
     build = {'headers': None, 'headers_package': 'linux-headers-x', 'package_manager': 'apt-get'}
     observed = make_fresh(build=dict(build, missing_packages=['linux-headers-x']))
     changes = plan_present(observed, wanted_of_dkms())
-    assert titles(changes)[:4] == [
+    assert titles(changes)[:5] == [
         'install with apt-get: dkms',
         'give msr-safe 2.0.0 to DKMS',
         'install with apt-get: linux-headers-x',
-        'have DKMS build msr-safe 2.0.0 for kernel %s, and install it' % RUNNING,
+        'have DKMS build msr-safe 2.0.0 for kernel %s' % RUNNING,
+        'have DKMS install msr-safe 2.0.0 for kernel %s' % RUNNING,
     ]
     assert 'build_module' not in [change['action'] for change in changes]
     assert due_stages(changes) == ['build', 'install', 'permissions', 'load', 'commands', 'approve', 'boot']
-    assert changes[3]['after'] == 'msr-safe/2.0.0, %s: installed\n' % RUNNING
+    assert changes[3]['after'] == 'msr-safe/2.0.0, %s: built\n' % RUNNING
+    assert changes[4]['after'] == 'msr-safe/2.0.0, %s: installed\n' % RUNNING
 
 
 def test_dkms_is_asked_for_where_nothing_is_to_be_installed():
     assert 'msr_safe_install_packages' in refusal(make_fresh(), wanted_of_dkms(install_packages=False))
 
 
-@pytest.mark.parametrize(
-    'dkms',
-    [
-        dkms_of(states={'2.0.0': {}}),
-        dkms_of(states=built(OTHER_KERNEL)),
-        dkms_of(states=built(state='built')),
-        dkms_of(states=built(state='different')),
-    ],
-)
-def test_what_dkms_has_not_installed_it_is_to_build(dkms):
-    changes = plan_present(make_dkms(dkms=dkms), wanted_of_dkms())
-    assert titles(changes) == ['have DKMS build msr-safe 2.0.0 for kernel %s, and install it' % RUNNING]
+@pytest.mark.parametrize('states', [{'2.0.0': {}}, built(OTHER_KERNEL)])
+def test_what_dkms_has_not_built_it_is_to_build_and_install(states):
+    changes = plan_present(make_dkms(dkms=dkms_of(states=states)), wanted_of_dkms())
+    assert [change['action'] for change in changes] == ['build_with_dkms', 'install_with_dkms']
+
+
+@pytest.mark.parametrize('state', ['built', 'different'])
+def test_what_dkms_has_built_it_is_to_install(state):
+    changes = plan_present(make_dkms(dkms=dkms_of(states=built(state=state))), wanted_of_dkms())
+    assert titles(changes) == ['have DKMS install msr-safe 2.0.0 for kernel %s' % RUNNING]
+    assert changes[0]['before'] == 'msr-safe/2.0.0, %s: %s\n' % (RUNNING, state)
+
+
+def test_what_dkms_installed_and_is_damaged_is_built_anew():
+    observed = make_dkms()
+    observed['module']['supplied'] = {'path': OF_DKMS % RUNNING, 'signed': False, 'damaged': True}
+    assert due_stages(plan_present(observed, wanted_of_dkms()))[:2] == ['build', 'install']
 
 
 @pytest.mark.parametrize('dkms', [dkms_of({'2.0.0': 'old'}, states=built()), dkms_of(states={})])
 def test_another_source_or_one_that_dkms_forgot_is_given_anew(dkms):
     changes = plan_present(make_dkms(dkms=dkms), wanted_of_dkms())
-    assert [change['action'] for change in changes] == ['give_source_to_dkms', 'build_with_dkms']
+    assert [change['action'] for change in changes] == ['give_source_to_dkms', 'build_with_dkms', 'install_with_dkms']
 
 
 def test_a_module_of_another_source_is_built_and_loaded():
@@ -114,7 +121,7 @@ def test_a_module_of_another_source_is_built_and_loaded():
     observed['module']['supplied'] = module(source='old source', srcversion='S1')
     observed['module']['loaded']['srcversion'] = 'S1'
     changes = plan_present(observed, wanted_of_dkms())
-    assert due_stages(changes) == ['build', 'load', 'approve']
+    assert due_stages(changes) == ['build', 'install', 'load', 'approve']
 
 
 def test_other_kernels_are_built_for_too_and_the_source_given_once():
@@ -126,7 +133,7 @@ def test_other_kernels_are_built_for_too_and_the_source_given_once():
     }
     wanted = wanted_of_dkms(kernels=['installed'], artifacts={OTHER_KERNEL: None})
     changes = plan_present(make_dkms(kernels=[kernel]), wanted)
-    assert titles(changes) == ['have DKMS build msr-safe 2.0.0 for kernel %s, and install it' % OTHER_KERNEL]
+    assert titles(changes)[0] == 'have DKMS build msr-safe 2.0.0 for kernel %s' % OTHER_KERNEL and len(changes) == 2
     actions = [change['action'] for change in plan_present(make_fresh(kernels=[kernel], dkms=dkms_of({})), wanted)]
     assert (actions.count('give_source_to_dkms'), actions.count('build_with_dkms')) == (1, 2)
 
@@ -171,16 +178,39 @@ def test_from_the_role_to_dkms_nothing_is_left_and_the_module_stays_loaded():
     observed = make_converged(dkms=dkms_of({}), traces=OWN_BUILD)
     observed['module']['built'] = dict(module(), path='/var/lib/msr-safe/%s/msr-safe.ko' % RUNNING)
     assert titles(plan_present(observed, wanted_of_dkms())) == [
+        'give msr-safe 2.0.0 to DKMS',
+        'have DKMS build msr-safe 2.0.0 for kernel %s' % RUNNING,
         'remove /lib/modules/%s/updates/msr-safe.ko' % RUNNING,
         'remove /var/lib/msr-safe/%s' % RUNNING,
-        'give msr-safe 2.0.0 to DKMS',
-        'have DKMS build msr-safe 2.0.0 for kernel %s, and install it' % RUNNING,
+        'have DKMS install msr-safe 2.0.0 for kernel %s' % RUNNING,
+    ]
+
+
+def test_what_the_role_built_for_other_kernels_goes_when_that_of_dkms_is_built_or_is_not_asked_for():
+    kernel = {
+        'kernel_release': OTHER_KERNEL,
+        'vermagic': None,
+        'build': make_fresh()['build'],
+        'module': {'installed': module(), 'supplied': None, 'resolved': None, 'built': None},
+    }
+    traces = dict(OWN_BUILD, kernel_releases=[RUNNING, OTHER_KERNEL, '6.9'])
+    observed = make_converged(dkms=dkms_of({}), traces=traces, kernels=[kernel])
+    changes = plan_present(observed, wanted_of_dkms(kernels=['installed'], artifacts={OTHER_KERNEL: None}))
+    steps = [(change['action'], change.get('kernel_release')) for change in changes if 'kernel_release' in change]
+    assert steps == [
+        ('build_with_dkms', RUNNING),
+        ('uninstall_module', '6.9'),
+        ('uninstall_module', RUNNING),
+        ('install_with_dkms', RUNNING),
+        ('build_with_dkms', OTHER_KERNEL),
+        ('uninstall_module', OTHER_KERNEL),
+        ('install_with_dkms', OTHER_KERNEL),
     ]
 
 
 def test_from_dkms_to_the_role_nothing_is_left_and_the_module_stays_loaded():
     changes = plan_present(make_dkms(), make_wanted())
-    assert [change['action'] for change in changes] == ['take_source_from_dkms', 'build_module', 'install_module']
+    assert [change['action'] for change in changes] == ['build_module', 'take_source_from_dkms', 'install_module']
 
 
 # Packages
@@ -251,9 +281,8 @@ def test_another_group_has_rules_of_the_role_which_go_before_those_of_the_packag
 def test_a_module_that_dkms_could_not_build_is_built_now():
     observed = make_packaged(dkms=dkms_of(states={'2.0.0': {}}))
     observed['module'].update(supplied=None, resolved=None)
-    assert titles(plan_present(observed, wanted_of_package()))[0].startswith(
-        'have DKMS build msr-safe 2.0.0 for kernel'
-    )
+    changes = plan_present(observed, wanted_of_package())
+    assert [change['action'] for change in changes][:2] == ['build_with_dkms', 'install_with_dkms']
 
 
 def test_without_any_module_the_package_of_it_is_named():
