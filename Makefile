@@ -206,7 +206,7 @@ bench-audit: tools ## How large a fleet an audit takes; docs/results/audit.md
 
 test-page: tools ## The page of an audit in Chromium (PICTURES=docs/pictures takes those of docs/audit.md)
 	@tests/tools/apt-install test-page
-	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider tests/browser
+	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider $(if $(PICTURES),--basetemp=/tmp/hpc.msr_safe) tests/browser
 
 test-fresh: setup ## `make demo` and `make test` on bare Debian systems (RELEASES=trixie COMMANDS=demo)
 	python tests/tools/fresh.py $(RELEASES:%=--release=%) $(COMMANDS)

@@ -65,6 +65,7 @@ def release(root, version, is_dry_run):
     with tempfile.TemporaryDirectory() as directory:
         clone = pathlib.Path(directory, 'ansible_collections', 'hpc', 'msr_safe')
         git(root, 'clone', '--quiet', root, clone)
+        have_identity(clone)
         former, sections = released_versions(clone), fragment_sections(clone)
         if not sections:
             if is_dry_run and former and spell(former[-1]) == version_of(clone):
@@ -168,14 +169,14 @@ def replace(path, pattern, line):
 
 def commit(clone, message, *options):
     git(clone, 'add', '--all')
-    identity = ['-c', 'user.name=hpc.msr_safe', '-c', 'user.email=release@localhost'] if not has_identity(clone) else []
-    git(clone, *identity, 'commit', '--quiet', '--message', message, *options)
+    git(clone, 'commit', '--quiet', '--message', message, *options)
 
 
-def has_identity(clone):
-    return (
-        subprocess.run(['git', '-C', clone, 'config', 'user.email'], capture_output=True, check=False).returncode == 0
-    )
+def have_identity(clone):
+    """Let commits and tags have an author, where this machine names none."""
+    if subprocess.run(['git', '-C', clone, 'var', 'GIT_COMMITTER_IDENT'], capture_output=True, check=False).returncode:
+        git(clone, 'config', 'user.name', 'hpc.msr_safe')
+        git(clone, 'config', 'user.email', 'release@localhost')
 
 
 def check_archive(archive, version):

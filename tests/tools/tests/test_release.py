@@ -61,6 +61,13 @@ def test_what_no_section_asks_for_is_a_patch():
     assert least_part({'release_summary', 'security_fixes'}) == release.PATCH
 
 
+@pytest.fixture(autouse=True)
+def _machine_without_an_author(monkeypatch):
+    """As a fresh machine is: git knows nobody there."""
+    monkeypatch.setenv('GIT_CONFIG_GLOBAL', '/dev/null')
+    monkeypatch.setenv('GIT_CONFIG_NOSYSTEM', '1')
+
+
 @pytest.fixture
 def repository(tmp_path):
     """A repository with a version and a fragment."""
