@@ -68,10 +68,10 @@ options:
     choices: [kill, report]
     default: kill
   admin_comment:
-    description: Whether the job's AdminComment says what was brought back after it.
+    description: Whether the job's AdminComment in the accounting says what was brought back after it.
     type: str
-    choices: [changes, none]
-    default: changes
+    choices: [none, accounting]
+    default: none
   bindir:
     description: The directory of Slurm's commands, where they are at no usual place.
     type: str

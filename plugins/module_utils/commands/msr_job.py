@@ -265,13 +265,13 @@ def end_job(machine, options, settings, job, manager):
         return failed(options, manager, settings.epilog_failure, 'job ' + job.id, error)
     tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
     log(options, lines)
-    if settings.admin_comment == 'changes':
+    if settings.admin_comment == 'accounting':
         comment(options, manager, job, lines)
     return 0
 
 
 def comment(options, manager, job, lines):
-    """Have the job's own record say what was brought back after it; jobs that changed nothing cost Slurm nothing."""
+    """Have the accounting say what was brought back after a job; one that changed nothing costs nothing."""
     head = 'job %s: ' % job.id
     changes = [' '.join(line[len(head) :].split()) for line in lines if line.startswith(head) and ' -> ' in line]
     if changes:

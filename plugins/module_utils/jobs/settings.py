@@ -18,7 +18,7 @@ CHOICES = collections.OrderedDict(
         ('prolog_failure', ('drain', 'tolerate')),
         ('epilog_failure', ('drain', 'tolerate')),
         ('survivors', ('kill', 'report')),
-        ('admin_comment', ('changes', 'none')),
+        ('admin_comment', ('none', 'accounting')),
         ('exclusive', None),
         ('slurm_bin', None),
     ]

@@ -4,14 +4,13 @@
 
 import contextlib
 import os
-import re
 
 from ..errors import MsrSafeError
 from .job import ENDING, GONE, HERE, Job
 
 # slurmctld keeps a reason of any length; people read it in one line of sinfo.
 REASON_LENGTH = 200
-# Of what all nodes of a job say together; slurmctld keeps it for each job that it knows.
+# Of what all nodes of a job say together; the accounting keeps it for ever.
 COMMENT_LENGTH = 1000
 # Seconds for one command: slurmctld may be away, and a command would wait for it.
 COMMAND_TIME = 5
@@ -95,14 +94,19 @@ class Slurm:
         self.command('scontrol', 'update', 'nodename=' + self.node, 'state=drain', 'reason=' + shorten(reason))
 
     def comment(self, job, text):
-        """Add a text to a job's AdminComment, after what others said there. Raises MsrSafeError.
+        """Add a text to a job's AdminComment in the accounting, after what is there. Raises MsrSafeError.
 
-        Two nodes that do so at once may lose one of the texts: Slurm replaces a comment, it does not add to it.
+        slurmctld takes none once a job's processes are over, which is before its epilog. Two nodes that do so at once
+        may lose one of the texts: Slurm replaces a comment, it does not add to it.
         """
-        said = re.search(r'^ *AdminComment=(.*?) *$', self.command('scontrol', 'show', 'job', job), re.MULTILINE)
-        whole = '%s; %s' % (said.group(1), text) if said else text
+        options = ('--allocations', '--noheader', '--parsable2', '--format=AdminComment', '--jobs=' + job)
+        said = self.command('sacct', *options).strip()
+        whole = '; '.join(filter(None, [said, text]))
         if len(whole) <= COMMENT_LENGTH or not said:
-            self.command('scontrol', 'update', 'jobid=' + job, 'admincomment=' + shorten(whole, COMMENT_LENGTH))
+            self.command(
+                *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + job),
+                *('set', 'admincomment=' + shorten(whole, COMMENT_LENGTH)),
+            )
 
     def cancel(self, job, why):
         """End a job, with the reason in what ``scontrol show job`` tells. Raises MsrSafeError where it cannot be ended.

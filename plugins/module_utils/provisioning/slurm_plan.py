@@ -134,8 +134,8 @@ def require_slurm(observed, wanted):
         )
     if wanted['method'] == 'spank':
         for field, what, variable in (
-            ('version', 'its version', 'slurm_msr_bindir'),
-            ('plugin_directory', 'the directory of its plugins', 'PluginDir in slurm.conf'),
+            ('version', 'version', 'slurm_msr_bindir'),
+            ('plugin_directory', 'plugin directory', 'PluginDir in slurm.conf'),
         ):
             if not slurm[field]:
                 raise MsrSafeError("Slurm's %s is not to be found." % what, 'Set %s.' % variable)

@@ -30,7 +30,7 @@ class FakeSlurm:
         self.jobs = {}  # job -> its state as squeue prints it
         self.alone = set()  # jobs that scontrol shows as exclusive
         self.ended = {}  # jobs that are completing: what happens once Slurm was asked about them
-        self.comments = {}  # job -> its AdminComment
+        self.comments = {}  # job -> its AdminComment in the accounting
         self.answers = {}  # name of a command -> (exit code, output)
         self.asked = []
         node.machine.run = self.run
@@ -57,16 +57,13 @@ class FakeSlurm:
             self.ended.pop(job, lambda: None)()
             return (0, state + '\n') if state else (1, 'slurm_load_jobs error: Invalid job id specified\n')
         if name == 'scontrol' and 'show' in arguments:
-            return 0, self.describe(arguments[-1], '\n   ' if arguments[0] == 'show' else ' ')
-        if name == 'scontrol' and arguments[-1].startswith('admincomment='):
-            self.comments[arguments[1].partition('=')[2]] = arguments[-1].partition('=')[2]
+            return 0, 'JobId=%s OverSubscribe=%s\n' % (arguments[-1], 'NO' if arguments[-1] in self.alone else 'OK')
+        options = dict(each.partition('=')[::2] for each in arguments)
+        if name == 'sacct':
+            return 0, self.comments.get(options['--jobs'], '') + '\n'
+        if name == 'sacctmgr':
+            self.comments[options['jobid']] = options['admincomment']
         return 0, ''
-
-    def describe(self, job, between):
-        fields = ['JobId=' + job, 'OverSubscribe=%s' % ('NO' if job in self.alone else 'OK')]
-        if job in self.comments:
-            fields.append('AdminComment=%s ' % self.comments[job])
-        return between.join([*fields, 'WorkDir=/home/alice\n'])
 
     def saw(self, words):
         """Return whether a command that contains these words was run."""

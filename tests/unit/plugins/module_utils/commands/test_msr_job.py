@@ -240,48 +240,55 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
     assert 'job 42 on this node has another profile than monitor' in slurm.refusal(43)
 
 
-# What is said in the job's own record
+# What is said in the accounting's record of a job
 
 
-def test_the_record_of_a_job_says_what_was_brought_back(node, slurm, job):
+@pytest.fixture
+def accounting(slurm):
+    slurm.configure(admin_comment='accounting')
+    return slurm.comments
+
+
+def change_registers(node, job):
     job('prolog', 42)
     node.set_register(MISC_ENABLE, TURBO_OFF)
-    job('epilog', 42)
-    assert slurm.comments == {
+    return job('epilog', 42)
+
+
+def test_it_is_what_was_brought_back(node, accounting, job):
+    change_registers(node, job)
+    assert accounting == {
         '42': 'msr-safe: restored on n1: '
         '0x000001A0 IA32_MISC_ENABLE 0x0000004000000000 -> 0x0000000000000000 on CPU 0-3'
     }
 
 
-def test_what_others_said_there_stays(node, slurm, job):
-    slurm.comments['42'] = 'ticket: A=1 B=2'
+def test_what_others_said_there_stays(node, accounting, job):
+    accounting['42'] = 'ticket: A=1 B=2'
+    change_registers(node, job)
+    assert accounting['42'].startswith('ticket: A=1 B=2; msr-safe: restored on n1: ')
+
+
+def test_a_full_comment_is_left_as_it_is(node, accounting, job):
+    accounting['42'] = 'x' * 990
+    change_registers(node, job)
+    assert accounting['42'] == 'x' * 990
+
+
+def test_a_job_that_changed_nothing_costs_nothing(slurm, accounting, job):
     job('prolog', 42)
-    node.set_register(MISC_ENABLE, TURBO_OFF)
-    job('epilog', 42)
-    assert slurm.comments['42'].startswith('ticket: A=1 B=2; msr-safe: restored on n1: ')
-
-
-def test_a_full_comment_is_left_as_it_is(node, slurm, job):
-    slurm.comments['42'] = 'x' * 990
-    job('prolog', 42)
-    node.set_register(MISC_ENABLE, TURBO_OFF)
-    job('epilog', 42)
-    assert slurm.comments['42'] == 'x' * 990
-
-
-def test_a_site_may_do_without(node, slurm, job):
-    slurm.configure(admin_comment='none')
-    job('prolog', 42)
-    node.set_register(MISC_ENABLE, TURBO_OFF)
     job('epilog', 42)
     assert slurm.asked == []
 
 
-def test_a_job_that_slurm_forgot_keeps_nobody(node, slurm, job, capsys):
-    job('prolog', 42)
-    node.set_register(MISC_ENABLE, TURBO_OFF)
-    slurm.answers['scontrol'] = (1, 'slurm_load_jobs error: Invalid job id specified')
-    assert job('epilog', 42) == 0
+def test_where_a_site_does_not_want_it_nothing_is_asked(node, slurm, job):
+    change_registers(node, job)
+    assert slurm.asked == []
+
+
+def test_where_the_accounting_is_away_the_registers_come_back_all_the_same(node, slurm, accounting, job, capsys):
+    slurm.answers['sacct'] = (1, 'sacct: error: slurm_persist_conn_open')
+    assert change_registers(node, job) == 0
     assert node.register(MISC_ENABLE) == 0
     assert 'its AdminComment does not say so' in capsys.readouterr().out
 
