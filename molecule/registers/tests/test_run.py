@@ -26,7 +26,8 @@ def turbo_is_off(host):
     """A function that asks another program: [is turbo off?] of each CPU."""
 
     def ask():
-        values = host.check_output('rdmsr --all --zero-pad 0x1a0').split()
+        lines = host.check_output('rdmsr --all --zero-pad 0x1a0').splitlines()
+        values = [line.split()[-1] for line in lines]  # Debian 13's begin with the CPU
         assert len(values) == 4
         return [bool(int(value, 16) & TURBO_DISABLE) for value in values]
 
