@@ -2,7 +2,7 @@
 """The emulator of nodes: this machine's QEMU; on Debian 12 that of Debian 13, unpacked in the cache.
 
 Before 8.1, QEMU without KVM may execute the wrong code where the guest's changes while several CPUs run, the more often
-the busier the host; and 10.0 starts processes three times as fast (ratios: docs/testing.md).
+the busier the host; and Debian 13's starts processes with far less work.
 """
 
 import functools
