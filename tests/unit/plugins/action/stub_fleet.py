@@ -10,13 +10,18 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
+import pathlib
+import subprocess
 
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import files
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observation import CONFIGURED
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import plan, wanted_settings
 
 KERNEL = '6.1.0-18-amd64'
+COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
 
 
 def observations():
@@ -109,3 +114,31 @@ def write_stub(directory, name, answer):
     script.write_text('#!/bin/sh\ncat >/dev/null\necho x >>{0}.runs\nexec cat {0}.json\n'.format(directory / name))
     script.chmod(0o755)
     return script
+
+
+def run_playbook(directory, *arguments, **environment):
+    """Run ansible-playbook on the hosts that the directory has in ``hosts``; return the process, with what it said."""
+    return subprocess.run(
+        ['ansible-playbook', '-i', 'hosts', *arguments],
+        cwd=str(directory),
+        env=dict(
+            os.environ,
+            ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
+            ANSIBLE_PIPELINING='1',
+            ANSIBLE_LOCAL_TEMP=str(directory / 'tmp'),
+            **environment,
+        ),
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        universal_newlines=True,
+    )
+
+
+def run_with_summary(directory, *arguments, **environment):
+    """The same with our callback; return (its summary, or None where it wrote none; the process)."""
+    written = directory / 'summary.json'
+    callback = {'ANSIBLE_CALLBACKS_ENABLED': 'hpc.msr_safe.summary', 'MSR_SAFE_SUMMARY': str(written)}
+    process = run_playbook(directory, *arguments, **callback, **environment)
+    return json.loads(written.read_text()) if written.exists() else None, process

@@ -4,16 +4,15 @@
 
 import copy
 import json
-import os
-import pathlib
-import subprocess
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import (
+    observations,
+    run_with_summary,
+    write_stub,
+)
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.stub_scontrol import StubSlurm
 
-COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
 OURS = 'hpc.msr_safe: approve: activate al_0655'
 
 # In the place of Python: each execution on a node answers with the next file
@@ -73,26 +72,12 @@ class Site:
             },
             **variables,
         )
-        environment = dict(
-            os.environ,
-            ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
-            ANSIBLE_PIPELINING='1',
-            ANSIBLE_CALLBACKS_ENABLED='hpc.msr_safe.summary',
-            ANSIBLE_LOCAL_TEMP=str(self.directory / 'tmp'),
+        summary, process = run_with_summary(
+            self.directory,
+            *('hpc.msr_safe.site', '-e', json.dumps(variables), *arguments),
             ANSIBLE_LOCALHOST_WARNING='false',
-            MSR_SAFE_SUMMARY=str(self.directory / 'summary.json'),
         )
-        process = subprocess.run(
-            ['ansible-playbook', 'hpc.msr_safe.site', '-i', 'hosts', '-e', json.dumps(variables), *arguments],
-            cwd=str(self.directory),
-            env=environment,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            universal_newlines=True,
-        )
-        return json.loads((self.directory / 'summary.json').read_text()), process.stdout, process.returncode
+        return summary, process.stdout, process.returncode
 
 
 @pytest.fixture

@@ -4,16 +4,11 @@
 
 import base64
 import json
-import os
-import pathlib
 import re
-import subprocess
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, run_playbook, write_stub
 
-COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
 PLAY = """\
 - hosts: nodes
   gather_facts: false
@@ -44,25 +39,13 @@ def play(tmp_path):
             'msr_safe_builder_become': False,
             'msr_safe_artifacts': str(tmp_path / 'artifacts'),
         }
-        command = ['ansible-playbook', 'play.yml', '-i', 'hosts', '-e', json.dumps(settings)]
-        environment = dict(
-            os.environ,
-            ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
-            ANSIBLE_PIPELINING='1',
+        process = run_playbook(
+            tmp_path,
+            *('play.yml', '-e', json.dumps(settings)),
+            *(['--check'] * check),
             ANSIBLE_FORKS='4',
             ANSIBLE_STDOUT_CALLBACK='ansible.builtin.default',
             ANSIBLE_NOCOLOR='1',
-            ANSIBLE_LOCAL_TEMP=str(tmp_path / 'tmp'),
-        )
-        process = subprocess.run(
-            command + ['--check'] * check,
-            cwd=str(tmp_path),
-            env=environment,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            universal_newlines=True,
         )
         return outcomes(process.stdout)
 

@@ -4,15 +4,14 @@
 
 import copy
 import json
-import os
-import pathlib
-import subprocess
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import (
+    observations,
+    run_with_summary,
+    write_stub,
+)
 
-COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
 PLAY = """\
 - hosts: all
   gather_facts: false
@@ -39,23 +38,7 @@ def play(tmp_path):
     (tmp_path / 'play.yml').write_text(PLAY)
 
     def run(*arguments):
-        process = subprocess.run(
-            ['ansible-playbook', 'play.yml', '-i', 'hosts', '--check', *arguments],
-            cwd=str(tmp_path),
-            env=dict(
-                os.environ,
-                ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
-                ANSIBLE_PIPELINING='1',
-                ANSIBLE_CALLBACKS_ENABLED='hpc.msr_safe.summary',
-                ANSIBLE_LOCAL_TEMP=str(tmp_path / 'tmp'),
-                MSR_SAFE_SUMMARY=str(tmp_path / 'summary.json'),
-            ),
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            universal_newlines=True,
-        )
+        _summary, process = run_with_summary(tmp_path, 'play.yml', '--check', *arguments)
         assert process.returncode == 0, process.stdout
         path = tmp_path / 'summary.json'
         return sorted(json.loads(path.read_text())['stages']) if path.exists() else None

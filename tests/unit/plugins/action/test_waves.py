@@ -2,17 +2,14 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """The playbook site on stub hosts: in waves, and what is said in the end."""
 
-import json
-import os
-import pathlib
-import subprocess
-
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import defer_for_jobs, deferrals
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations, write_stub
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import (
+    observations,
+    run_with_summary,
+    write_stub,
+)
 
-COLLECTIONS = pathlib.Path(os.path.abspath(wanted.__file__)).parents[5]
 NODES = ['n%02d' % number for number in range(1, 21)]
 
 
@@ -32,28 +29,8 @@ def site(tmp_path):
                 '%s ansible_connection=local ansible_become=false ansible_python_interpreter=%s' % (name, script)
             )
         (tmp_path / 'hosts').write_text('\n'.join(lines) + '\n')
-        environment = dict(
-            os.environ,
-            ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
-            ANSIBLE_PIPELINING='1',
-            ANSIBLE_CALLBACKS_ENABLED='hpc.msr_safe.summary',
-            ANSIBLE_LOCAL_TEMP=str(tmp_path / 'tmp'),
-            MSR_SAFE_SUMMARY=str(tmp_path / 'summary.json'),
-        )
-        command = ['ansible-playbook', 'hpc.msr_safe.' + playbook, '-i', 'hosts', *arguments]
-        process = subprocess.run(
-            command,
-            cwd=str(tmp_path),
-            env=environment,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            universal_newlines=True,
-        )
-        summary = tmp_path / 'summary.json'
-        ran = (tmp_path / 'order').read_text().split()
-        return ran, json.loads(summary.read_text()) if summary.exists() else None, process.stdout
+        summary, process = run_with_summary(tmp_path, 'hpc.msr_safe.' + playbook, *arguments)
+        return (tmp_path / 'order').read_text().split(), summary, process.stdout
 
     return run
 
