@@ -125,7 +125,7 @@ def observe_slurm(machine, bindir, program):
 
 
 def unit_text(machine):
-    """Return the text of slurmd's unit, its drop-ins, and the files of variables that it names."""
+    """Return the text of slurmd's unit, its drop-ins, and the files of variables that it names: the last counts."""
     texts = [machine.read_text(path) for path in UNITS if machine.exists(path)][:1]
     directory = '/etc/systemd/system/slurmd.service.d'
     texts += [machine.read_text('%s/%s' % (directory, name)) for name in machine.list(directory)]
@@ -137,9 +137,9 @@ def unit_text(machine):
 def find_program(machine, bindir, program):
     """Return the path of slurmd, or of sbatch on a host that jobs are submitted from; None where there is none."""
     places = [os.path.join(os.path.dirname(bindir), 'sbin'), bindir] if bindir else []
-    started = re.search(r'(?m)^ExecStart=[-@:+!]*(\S+)/slurmd\b', unit_text(machine))
+    started = re.findall(r'(?m)^ExecStart=[-@:+!]*(\S+)/slurmd\b', unit_text(machine))
     if started:
-        places += [started.group(1), os.path.join(os.path.dirname(started.group(1)), 'bin')]
+        places += [started[-1], os.path.join(os.path.dirname(started[-1]), 'bin')]
     paths = ['%s/%s' % (place, program) for place in [*places, *DIRECTORIES]]
     return next((path for path in paths if machine.exists(path)), None)
 
@@ -148,14 +148,15 @@ def find_bindir(machine, bindir, prefix):
     """Return the directory of squeue and its like, '' where every program is looked for."""
     if bindir:
         return bindir
-    if machine.exists('/usr/bin/squeue') or not machine.exists(prefix + '/bin/squeue'):
+    if prefix in ('/', '/usr') or not machine.exists(prefix + '/bin/squeue'):
         return ''
     return prefix + '/bin'
 
 
 def find_conf(machine, unit, prefix):
     """Return the path of slurm.conf as slurmd finds it, or None."""
-    named = re.findall(r'SLURM_CONF=["\']?([^"\'\s]+)', unit) + re.findall(r'(?:\s|["\'=])-f\s*([^"\'\s]+)', unit)
+    variables, options = r'SLURM_CONF=["\']?([^"\'\s]+)', r'(?:\s|["\'=])-f\s*([^"\'\s]+)'
+    named = [*re.findall(variables, unit)[::-1], *re.findall(options, unit)[::-1]]
     places = [*named, *CONFIGURATIONS, prefix + '/etc/slurm.conf', *CONFIGLESS]
     cached = [directory + '/conf-cache/slurm.conf' for directory in ('/var/spool/slurmd', '/var/spool/slurm/d')]
     return next((path for path in [*places, *cached] if machine.exists(path)), None)

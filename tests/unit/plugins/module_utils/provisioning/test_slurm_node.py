@@ -57,6 +57,24 @@ def test_in_opt_as_its_unit_says(node):
     assert found['plugin_directory'] == '/opt/slurm/23.11/lib/slurm'
 
 
+def test_in_opt_as_a_drop_in_says_beside_the_packages(slurm):
+    """systemd takes the last: the package's unit, and its programs, are there still."""
+    opt(slurm)
+    slurm.remove('/etc/systemd/system/slurmd.service')
+    slurm.put(
+        '/lib/systemd/system/slurmd.service',
+        '[Service]\nEnvironment=SLURM_CONF=/etc/slurm/slurm.conf\nExecStart=/usr/sbin/slurmd --systemd\n',
+    )
+    slurm.put(
+        '/etc/systemd/system/slurmd.service.d/opt.conf',
+        '[Service]\nEnvironment=SLURM_CONF=/srv/slurm/slurm.conf\n'
+        'ExecStart=\nExecStart=/opt/slurm/23.11/sbin/slurmd -D\n',
+    )
+    found = observe(slurm)['slurm']
+    assert (found['version'], found['bindir']) == ('23.11.4', '/opt/slurm/23.11/bin')
+    assert found['conf'] == '/srv/slurm/slurm.conf'
+
+
 def test_where_all_guessing_ends(node):
     node.put('/site/bin/sbatch', '')
     node.put('/site/bin/squeue', '')
