@@ -97,7 +97,7 @@ busy:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.jobs.drain import Drain, SlurmAway, is_drained, is_ours, is_out_of_service, words_for_jobs
+from ..module_utils.jobs.drain import Drain, SlurmAway, gets_jobs, is_drained_by_us, words_for_jobs
 from ..module_utils.machine import Machine
 
 
@@ -129,12 +129,13 @@ def begin(drain, options, is_check):
     why = '; '.join(options['why'])
     try:
         before = drain.state()
-        answer['ours'] = is_drained(before) and is_ours(before)
-        if not why or is_drained(before) or is_out_of_service(before):
+        answer['ours'] = is_drained_by_us(before)
+        if not why or not gets_jobs(before):
             return answer
         jobs = drain.jobs()
         if not is_check:
-            answer['ours'] = drain.begin(why)
+            drain.begin(why)
+            answer['ours'] = True
     except SlurmAway as error:
         return dict(answer, busy=error.problem)
     wait = ', and wait up to %d s, as %s' % (options['timeout'], words_for_jobs(jobs)) if jobs else ''
@@ -152,11 +153,7 @@ def wait(drain, options, is_check):
 
 def end(drain, options, is_check):
     """Resume the node where the drain is ours."""
-    if is_check:
-        state = drain.state()
-        is_due = is_drained(state) and is_ours(state)
-    else:
-        is_due = drain.end()
+    is_due = is_drained_by_us(drain.state()) if is_check else drain.end()
     return {'done': ['drain: resume %s in Slurm' % drain.node] if is_due else []}
 
 

@@ -65,10 +65,7 @@ class Drain:
         return sorted(set(output.split()), key=lambda job: (len(job), job)) if code == 0 else []
 
     def begin(self, why):
-        """Drain the node, unless it gets no jobs anyway. Returns whether a drain of ours is on it. Raises SlurmAway."""
-        state = self.state()
-        if is_drained(state) or is_out_of_service(state):
-            return is_ours(state)
+        """Drain the node. Raises MsrSafeError, SlurmAway."""
         try:
             self.slurm.drain(MARK + why)
         except MsrSafeError as error:
@@ -78,7 +75,6 @@ class Drain:
                     'Be root or SlurmUser there: msr_safe_drain_become, msr_safe_drain_host.',
                 ) from None
             raise SlurmAway(error.problem) from None
-        return True
 
     def wait(self, until, interval):
         """Wait until no job is on the node, or for the time ``until``, in seconds of the clock.
@@ -102,14 +98,14 @@ class Drain:
             return error.problem
         if is_idle(state):
             return None
-        if not is_drained(state) and not is_out_of_service(state):
+        if gets_jobs(state):
             return 'somebody else resumed it in Slurm'
         return words_for_jobs(self.jobs())
 
     def end(self):
         """Resume the node if the drain is ours. Returns whether it was. Raises MsrSafeError, SlurmAway."""
         state = self.state()
-        if not (is_drained(state) and is_ours(state)):
+        if not is_drained_by_us(state):
             return False
         # Resumed, a node that went down meanwhile would be in service
         word = 'undrain' if is_out_of_service(state) else 'resume'
@@ -132,19 +128,24 @@ def is_drained(state):
     return any(word.startswith('DRAIN') for word in state.words)
 
 
-def is_ours(state):
-    return state.reason.startswith(MARK)
+def is_drained_by_us(state):
+    return is_drained(state) and state.reason.startswith(MARK)
 
 
 def is_out_of_service(state):
     return bool(state.words & OUT_OF_SERVICE)
 
 
+def gets_jobs(state):
+    """Return whether Slurm may give a node a job."""
+    return not (is_drained(state) or is_out_of_service(state))
+
+
 def is_idle(state):
     """Return whether a node has no job and gets none."""
     is_without = bool(state.words & WITHOUT_JOBS) and not state.words & BUSY_ALL_THE_SAME
     # sinfo's words, which some sites' wrappers of scontrol print
-    return (is_without and (is_drained(state) or is_out_of_service(state))) or 'DRAINED' in state.words
+    return (is_without and not gets_jobs(state)) or 'DRAINED' in state.words
 
 
 def is_refusal(message):

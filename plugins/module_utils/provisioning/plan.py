@@ -15,6 +15,7 @@ from ..hardware.kernel_module import describe_holders, holder_remedy
 from ..hardware.module_file import has_vermagic
 from ..layout import POLICY, built_module, installed_module
 from ..policy.policy_file import describe_policy, policy_text
+from ..words import join_some
 from . import actions
 from .change import build_change, defer, defer_for_jobs, describe_jobs, disturbs, due, is_deferred, unloads
 from .dkms import BUILT, DIFFERENT, INSTALLED
@@ -47,9 +48,6 @@ MAX_MAJOR = 511
 
 # The oldest kernel that the module is built and tested for (docs/kernel-module.md)
 OLDEST_KERNEL = (5, 10)
-
-# More names than these are not all told
-MANY = 6
 
 # When a module in the kernel is replaced: in this run or not at all; when nobody uses it; at the next boot
 RELOADS = NOW, WHEN_IDLE, AT_BOOT = 'now', 'idle', 'boot'
@@ -683,16 +681,11 @@ def describe_lists(files, others):
     parts = []
     if files:
         parts.append(
-            'write %s to %s, of which a node activates that of its CPU' % (some(sorted(files)), APPROVED_LISTS)
+            'write %s to %s, of which a node activates that of its CPU' % (join_some(sorted(files)), APPROVED_LISTS)
         )
     if others:
-        parts.append('remove %s from %s' % (some(others), APPROVED_LISTS))
+        parts.append('remove %s from %s' % (join_some(others), APPROVED_LISTS))
     return '; '.join(parts)
-
-
-def some(names):
-    """Return names in words, many of them not all."""
-    return ', '.join(names) if len(names) <= MANY else '%s and %d more' % (', '.join(names[:MANY]), len(names) - MANY)
 
 
 def list_text(installed):
