@@ -151,6 +151,8 @@ def run(machine, options, environment):
         return check(machine, options, read_settings_or_usual(machine, options.settings, overrides), environment)
     settings = read_settings(machine, options.settings, overrides)
     manager = Slurm(machine, node_name(environment), settings.slurm_bin)
+    if getattr(options, 'boot', False):
+        return come_up(machine, options, settings, manager)
     with jobs_locked(machine):
         return options.run(machine, options, settings, manager)
 
@@ -364,8 +366,6 @@ def take_baseline(machine, options, settings, manager):
 
 
 def bring_to_baseline(machine, options, settings, manager):
-    if options.boot:
-        return come_up(machine, options, settings, manager)
     log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
     return 0
 
@@ -374,15 +374,16 @@ def come_up(machine, options, settings, manager):
     """Bring the registers to the baseline as the node boots; return the exit status.
 
     Where that cannot be, the node is drained, with the reason, and slurmd may start: a slurmd that is missing tells
-    nobody why.
+    nobody why. Slurm may not be there for a while: nobody is to wait for that but this.
     """
-    if read_records(machine):
-        log(options, ['jobs are on this node: the registers are left as they are'])
-        return 0
     try:
-        require_module(machine)
-        log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
-        return 0
+        with jobs_locked(machine):
+            if read_records(machine):
+                log(options, ['jobs are on this node: the registers are left as they are'])
+                return 0
+            require_module(machine)
+            log(options, ['baseline: ' + line for line in reset(machine, settings, manager, options.force)])
+            return 0
     except MsrSafeError as error:
         reason = 'msr-safe: at boot: ' + one_line(error)
         log(options, [reason], urgent=True)

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import jobs_locked
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
@@ -474,6 +475,20 @@ def test_slurmd_stays_off_where_nobody_can_be_told(slurm, without_module, comman
     slurm.answers['scontrol'] = (1, 'Unable to contact slurm controller')
     assert command('reset', '--boot') == 1
     assert 'could not be told to Slurm' in capsys.readouterr().out
+
+
+def test_while_it_waits_for_slurmctld_it_holds_up_nobody(node, slurm, without_module, command, monkeypatch):
+    slurm.answers['scontrol'] = (1, 'Unable to contact slurm controller')
+    taken = []
+
+    def pause(_seconds):
+        with jobs_locked(node.machine, patience=0):
+            taken.append(True)
+        slurm.answers.clear()
+
+    monkeypatch.setattr(msr_job.time, 'sleep', pause)
+    assert command('reset', '--boot') == 0
+    assert taken and slurm.saw('state=drain')
 
 
 def test_a_site_that_tolerates_it_is_not_drained_at_boot(slurm, without_module, command, capsys):
