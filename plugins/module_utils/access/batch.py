@@ -77,19 +77,37 @@ def submit_until_settled(descriptor, operations, submit_once=None):
 
 def submit(descriptor, operations):
     """Send one batch and return its Results, whatever the ioctl returned."""
+    failure, results = exchange(
+        operations,
+        OPERATION_SIZE,
+        lambda count, address: send(descriptor, IOCTL, ARRAY.pack(count, 0, address)),
+    )
+    require_carried_out(failure, results.errors)
+    return results
+
+
+def exchange(operations, size, send_array, masks=()):
+    """Put operations into memory, have it sent, and return (errno or 0, the Results that are there then).
+
+    size: bytes of one, which begins as the picture above shows. send_array: function from how many there are, and
+    where, to the errno. masks: what each is to have as its write mask.
+    """
     count = len(operations.cpus)
-    memory = array('B', bytes(OPERATION_SIZE * count))
+    memory = array('B', bytes(size * count))
     halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
-    halves[0::16] = operations.cpus
-    halves[1::16] = array('H', [operations.direction]) * count
-    words[2::8] = operations.addresses
-    longs[2::4] = operations.values
-    failure = send(descriptor, IOCTL, ARRAY.pack(count, 0, memory.buffer_info()[0]))
-    errors = memoryview(memory).cast('i')[1::8].tolist()
+    of_halves, of_words, of_longs = size // 2, size // 4, size // 8
+    halves[0::of_halves] = operations.cpus
+    halves[1::of_halves] = array('H', [operations.direction]) * count
+    words[2::of_words] = operations.addresses
+    longs[2::of_longs] = operations.values
+    if masks:
+        longs[3::of_longs] = array('Q', masks)
+    failure = send_array(count, memory.buffer_info()[0])
+    errors = memoryview(memory).cast('i')[1::of_words].tolist()
     if any(errors):
         errors = [-error for error in errors]
-    require_carried_out(failure, errors, count)
-    return Results(errors, array('Q', longs[2::4].tolist()), array('Q', longs[3::4].tolist()))
+    values, found = longs[2::of_longs].tolist(), longs[3::of_longs].tolist()
+    return failure, Results(errors, array('Q', values), array('Q', found))
 
 
 def send(descriptor, request, argument):
@@ -101,10 +119,10 @@ def send(descriptor, request, argument):
     return 0
 
 
-def require_carried_out(failure, errors, count):
+def require_carried_out(failure, errors):
     """Raise MsrSafeError where a batch failed as a whole (errno), and not for the sake of single operations."""
     if failure and (failure not in OPERATION_ERRORS or not any(errors)):
         raise MsrSafeError(
-            'The batch of %d operations on %s failed: %s.' % (count, BATCH, os.strerror(failure)),
+            'The batch of %d operations on %s failed: %s.' % (len(errors), BATCH, os.strerror(failure)),
             'The kernel log may say more: dmesg | tail.',
         )

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import struct
-from array import array
 
 from ..errors import MsrSafeError
 from ..hardware.devices import BATCH, open_device
@@ -88,21 +87,17 @@ def carry_out(machine, wanted, masks=None):
 
 def submit(descriptor, wanted, masks):
     """Send one batch and return its Results, whatever the ioctl returned."""
-    count = len(wanted.cpus)
-    memory = array('B', bytes(OPERATION_SIZE * count))
-    halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
-    halves[0::24] = wanted.cpus
-    halves[1::24] = array('H', [wanted.direction]) * count
-    words[2::12] = wanted.addresses
-    longs[2::6] = wanted.values
-    if masks:
-        longs[3::6] = array('Q', [masks[key] for key in zip(wanted.cpus, wanted.addresses)])
-    argument = ARRAY.pack(ARRAY.size, OPERATOR, count, OPERATION_SIZE, memory.buffer_info()[0])
-    failure = batch.send(descriptor, IOCTL, argument)
-    errors = [-error for error in memoryview(memory).cast('i')[1::12].tolist()]
-    if failure == errno.EPERM and not any(errors):
+    failure, results = batch.exchange(
+        wanted,
+        OPERATION_SIZE,
+        lambda count, address: batch.send(
+            descriptor, IOCTL, ARRAY.pack(ARRAY.size, OPERATOR, count, OPERATION_SIZE, address)
+        ),
+        [masks[key] for key in zip(wanted.cpus, wanted.addresses)] if masks else (),
+    )
+    if failure == errno.EPERM and not any(results.errors):
         raise MsrSafeError(
             'Not allowed to use registers as an operator.', 'Run as root, with the capability CAP_SYS_RAWIO.'
         )
-    batch.require_carried_out(failure, errors, count)
-    return operations.Results(errors, array('Q', longs[2::6].tolist()), array('Q', longs[3::6].tolist()))
+    batch.require_carried_out(failure, results.errors)
+    return results
