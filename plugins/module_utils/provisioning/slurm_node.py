@@ -44,8 +44,10 @@ PLUGIN_DIRECTORIES = (
 # Of Slurm's own plugins, those that every build has.
 OWN_PLUGINS = ('select_linear.so', 'task_none.so', 'proctrack_linuxproc.so', 'select_cons_tres.so')
 
-# Seconds for one of Slurm's commands.
-COMMAND_TIME = 10
+# Seconds for one of Slurm's commands: a busy node that has to fetch it from a file server takes tens.
+COMMAND_TIME = 120
+# timeout(1)'s exit status where the command was still at it.
+TIMED_OUT = 124
 
 
 def observe_slurm_node(machine, submit_only, places):
@@ -98,21 +100,21 @@ def writable_registers(machine):
 def observe_slurm(machine, bindir, program):
     """Return what is known about the node's Slurm, None where there is none.
 
-    Shape: ``{'version', 'bindir', 'conf': path or None, 'configless': bool, 'values', 'partitions': as SlurmConf,
-    'plugin_directory', 'plugstack': paths}``.
+    Shape: ``{'version', 'mute': why there is no version, 'bindir', 'conf': path or None, 'configless': bool, 'values',
+    'partitions': as SlurmConf, 'plugin_directory', 'plugstack': paths}``.
     """
     path = find_program(machine, bindir, program)
     if path is None:
         return None
     unit = unit_text(machine)
-    code, output = machine.run(['timeout', str(COMMAND_TIME), path, '-V'])
-    version = re.search(r'(\d+\.\d+\.\d+\S*)', output)
+    version, mute = observe_version(machine, path)
     prefix = os.path.dirname(os.path.dirname(path))
     conf = find_conf(machine, unit, prefix)
     slurm_conf = read_slurm_conf(machine, conf)
     values = slurm_conf.values if slurm_conf else {}
     return {
-        'version': version.group(1) if version and code == 0 else None,
+        'version': version,
+        'mute': mute,
         'bindir': find_bindir(machine, bindir, prefix),
         'conf': conf,
         'configless': conf in CONFIGLESS or bool(conf and conf.endswith('/conf-cache/slurm.conf')),
@@ -122,6 +124,22 @@ def observe_slurm(machine, bindir, program):
         'plugstack': values.get('plugstackconfig')
         or (os.path.join(os.path.dirname(conf), 'plugstack.conf') if conf else ''),
     }
+
+
+def observe_version(machine, path):
+    """Return (version, None) as one of Slurm's programs says it, or (None, why it says none)."""
+    code, output = ask(machine, [path, '-V'])
+    version = re.search(r'(\d+\.\d+\.\d+\S*)', output)
+    if version and code == 0:
+        return version.group(1), None
+    if code == TIMED_OUT:
+        return None, '%s -V has not answered within %d seconds' % (path, COMMAND_TIME)
+    return None, '%s -V ended with %d%s' % (path, code, ': ' + output.strip() if output.strip() else '')
+
+
+def ask(machine, command):
+    """Return (exit status, output) of one of Slurm's commands, which may hang as what it asks hangs."""
+    return machine.run(['timeout', str(COMMAND_TIME), *command])
 
 
 def unit_text(machine):
@@ -174,12 +192,12 @@ def find_plugin_directory(machine, named, prefix):
 
 
 def observe_options(machine, slurm):
-    """Return whether Slurm's commands have the plugin's options; None where no command is here to tell."""
+    """Return whether Slurm's commands have the plugin's options; None where no command is here to tell, or it hangs."""
     sbatch = '%s/sbatch' % (slurm['bindir'] or '/usr/bin')
     if not machine.exists(sbatch) or not slurm['conf']:
         return None
-    _code, output = machine.run(['timeout', str(COMMAND_TIME), 'env', 'SLURM_CONF=' + slurm['conf'], sbatch, '--help'])
-    return '--msr-profile' in output
+    code, output = ask(machine, ['env', 'SLURM_CONF=' + slurm['conf'], sbatch, '--help'])
+    return None if code == TIMED_OUT else '--msr-profile' in output
 
 
 def observe_slurmd(machine):

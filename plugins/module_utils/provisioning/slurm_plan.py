@@ -133,12 +133,13 @@ def require_slurm(observed, wanted):
             'Say where its commands are: slurm_msr_bindir.',
         )
     if wanted['method'] == 'spank':
-        for field, what, variable in (
-            ('version', 'version', 'slurm_msr_bindir'),
-            ('plugin_directory', 'plugin directory', 'PluginDir in slurm.conf'),
-        ):
-            if not slurm[field]:
-                raise MsrSafeError("Slurm's %s is not to be found." % what, 'Set %s.' % variable)
+        if not slurm['version']:
+            raise MsrSafeError(
+                "Slurm's version is not known: %s." % slurm['mute'],
+                'Make it answer, or say where another is: slurm_msr_bindir.',
+            )
+        if not slurm['plugin_directory']:
+            raise MsrSafeError("Slurm's plugin directory is not to be found.", 'Set PluginDir in slurm.conf.')
     return slurm
 
 
@@ -263,7 +264,7 @@ def look_at_plugin(observed, changes):
     if any(change['stage'] in ('build', 'slurm') for change in changes):
         return []
     if observed['plugin']['loads'] is None:
-        return [NOT_CHECKED + 'whether Slurm loads %s: there is no sbatch here to ask.' % observed['plugin']['path']]
+        return [NOT_CHECKED + 'whether Slurm loads %s: no sbatch here that answers.' % observed['plugin']['path']]
     if not observed['plugin']['loads']:
         raise MsrSafeError(
             'Slurm does not load %s, which %s names.' % (observed['plugin']['path'], observed['plugstack']),

@@ -18,7 +18,7 @@ def slurm(node):
     node.put('/usr/bin/squeue', '')
     node.put('/etc/slurm/slurm.conf', 'PrologFlags=Alloc\nPartitionName=main OverSubscribe=EXCLUSIVE\n')
     node.put(DEBIAN + '/task_none.so', '')
-    node.answers['timeout 10 /usr/sbin/slurmd -V'] = (0, 'slurm-wlm 22.05.8\n')
+    node.answers['timeout 120 /usr/sbin/slurmd -V'] = (0, 'slurm-wlm 22.05.8\n')
     return node
 
 
@@ -29,6 +29,7 @@ def observe(node, submit_only=False, **places):
 def test_from_packages(slurm):
     assert observe(slurm)['slurm'] == {
         'version': '22.05.8',
+        'mute': None,
         'bindir': '',
         'conf': '/etc/slurm/slurm.conf',
         'configless': False,
@@ -46,7 +47,7 @@ def opt(node):
     node.put('/srv/slurm/slurm.conf', 'PlugStackConfig=/srv/slurm/plugstack.conf\n')
     for name in ('sbin/slurmd', 'bin/squeue', 'bin/sbatch', 'lib/slurm/task_none.so'):
         node.put('/opt/slurm/23.11/' + name, '')
-    node.answers['timeout 10 /opt/slurm/23.11/sbin/slurmd -V'] = (0, 'slurm 23.11.4\n')
+    node.answers['timeout 120 /opt/slurm/23.11/sbin/slurmd -V'] = (0, 'slurm 23.11.4\n')
 
 
 def test_in_opt_as_its_unit_says(node):
@@ -79,7 +80,7 @@ def test_where_all_guessing_ends(node):
     node.put('/site/bin/sbatch', '')
     node.put('/site/bin/squeue', '')
     assert observe(node, submit_only=True)['slurm'] is None
-    node.answers['timeout 10 /site/bin/sbatch -V'] = (0, 'slurm 24.05.0-1\n')
+    node.answers['timeout 120 /site/bin/sbatch -V'] = (0, 'slurm 24.05.0-1\n')
     found = observe(node, submit_only=True, bindir='/site/bin')['slurm']
     assert (found['version'], found['bindir'], found['conf']) == ('24.05.0-1', '/site/bin', None)
 
@@ -91,16 +92,26 @@ def test_configless(slurm):
     assert (found['configless'], found['plugstack']) == (True, '/run/slurm/conf/plugstack.conf')
 
 
-def test_a_slurmd_that_does_not_answer_has_no_version(slurm):
-    slurm.answers['timeout 10 /usr/sbin/slurmd -V'] = (124, '')
-    assert observe(slurm)['slurm']['version'] is None
+@pytest.mark.parametrize(
+    ('answer', 'mute'),
+    [
+        ((124, ''), '/usr/sbin/slurmd -V has not answered within 120 seconds'),
+        ((1, 'fatal: no PluginDir\n'), '/usr/sbin/slurmd -V ended with 1: fatal: no PluginDir'),
+        ((1, 'slurm 24.05.0 cannot run here\n'), '/usr/sbin/slurmd -V ended with 1: slurm 24.05.0 cannot run here'),
+        ((0, ''), '/usr/sbin/slurmd -V ended with 0'),
+    ],
+)
+def test_a_slurmd_that_does_not_say_its_version(slurm, answer, mute):
+    slurm.answers['timeout 120 /usr/sbin/slurmd -V'] = answer
+    found = observe(slurm)['slurm']
+    assert (found['version'], found['mute']) == (None, mute)
 
 
 @pytest.mark.parametrize(('said', 'loads'), [('--msr-profile=NAME', True), ('nothing', False)])
 def test_whether_slurm_loads_the_plugin(slurm, said, loads):
     slurm.put(DEBIAN + '/msr_safe.so', 'binary')
     slurm.put('/usr/bin/sbatch', '')
-    slurm.answers['timeout 10 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (0, said)
+    slurm.answers['timeout 120 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (0, said)
     assert observe(slurm)['plugin']['loads'] is loads
 
 
@@ -137,7 +148,7 @@ def test_a_node_without_slurmd_running(slurm):
 
 def test_it_changes_nothing_but_asks(slurm):
     observe(slurm)
-    assert slurm.ran() == ['timeout 10 /usr/sbin/slurmd -V']
+    assert slurm.ran() == ['timeout 120 /usr/sbin/slurmd -V']
 
 
 def test_profiles_that_are_there(slurm):
@@ -147,3 +158,10 @@ def test_profiles_that_are_there(slurm):
 
 def test_our_places_are_those_of_the_library():
     assert slurm_node.UNIT.rpartition('/')[2] == slurm_node.UNIT_ENABLED.rpartition('/')[2]
+
+
+def test_a_command_that_hangs_has_not_said_that_the_plugin_is_not_loaded(slurm):
+    slurm.put(DEBIAN + '/msr_safe.so', 'binary')
+    slurm.put('/usr/bin/sbatch', '')
+    slurm.answers['timeout 120 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (124, '')
+    assert observe(slurm)['plugin']['loads'] is None

@@ -204,7 +204,10 @@ def test_faults_are_said_before_anything_is_changed(fresh):
     ('slurm', 'words'),
     [
         (None, 'slurm_msr_bindir'),
-        (dict(SLURM, version=None), "Slurm's version is not to be found"),
+        (
+            dict(SLURM, version=None, mute='slurmd -V ended with 1: no PluginDir'),
+            'slurmd -V ended with 1: no PluginDir',
+        ),
         (dict(SLURM, plugin_directory=None), 'PluginDir in slurm.conf'),
     ],
 )
