@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import re
 
 from ..errors import MsrSafeError
 from .job import ENDING, GONE, HERE, Job
@@ -97,16 +98,31 @@ class Slurm:
         """Add a text to a job's AdminComment in the accounting, after what is there. Raises MsrSafeError.
 
         slurmctld takes none once a job's processes are over, which is before its epilog. Two nodes that do so at once
-        may lose one of the texts: Slurm replaces a comment, it does not add to it.
+        may lose one of the texts: Slurm replaces a comment, it does not add to it. In lower case, as sacctmgr has all.
         """
-        options = ('--allocations', '--noheader', '--parsable2', '--format=AdminComment', '--jobs=' + job)
-        said = self.command('sacct', *options).strip()
-        whole = '; '.join(filter(None, [said, text]))
+        shown, said = self.accounted(job)
+        if said != as_sacctmgr_keeps(said):
+            raise MsrSafeError('it has a text that sacctmgr would spoil: ' + shorten(said))
+        whole = '; '.join(filter(None, [said, as_sacctmgr_keeps(text)]))
         if len(whole) <= COMMENT_LENGTH or not said:
             self.command(
-                *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + job),
+                *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + shown),
                 *('set', 'admincomment=' + shorten(whole, COMMENT_LENGTH)),
             )
+
+    def accounted(self, job):
+        """Return how the accounting shows a job, and its AdminComment there. Raises MsrSafeError.
+
+        By its number sacctmgr would change all tasks of an array that has the same, and so with heterogeneous jobs;
+        42_1 or 42+1 is one of them.
+        """
+        options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,AdminComment')
+        output = self.command('sacct', *options, '--jobs=' + job)
+        rows = re.split(r'^([0-9]+)\|([^|\n]*)\|', output, flags=re.MULTILINE)[1:]
+        for number, shown, said in zip(rows[0::3], rows[1::3], rows[2::3]):
+            if number == job:
+                return shown, said.rstrip('\n')
+        raise MsrSafeError('the accounting does not know the job.')
 
     def cancel(self, job, why):
         """End a job, with the reason in what ``scontrol show job`` tells. Raises MsrSafeError where it cannot be ended.
@@ -120,6 +136,11 @@ class Slurm:
 
 # squeue leaves a job out that is not on the node; these are of one that it has not forgotten yet.
 GONE_STATES = ('', 'PD', 'CD', 'F', 'CA', 'TO', 'NF', 'OOM', 'BF', 'DL', 'PR', 'RQ', 'RH', 'SE')
+
+
+def as_sacctmgr_keeps(text):
+    """Return a text as one that sacctmgr takes as it is: of Slurm 22.05 it was seen to do the same, or worse."""
+    return ' '.join(text.translate({ord('"'): '`', ord("'"): '`'}).lower().split())
 
 
 def shorten(text, length=REASON_LENGTH):
