@@ -91,7 +91,7 @@ def unpack(directory, suite, sources, variant, packages):
 
 
 def problem_with(headers, compiler, tree, out):
-    """Return what is wrong with the plugin for a Slurm by a compiler, in words, or None. tree: where the compiler is."""
+    """Return what is wrong with the plugin for a Slurm by a compiler, in words, or None. tree: where that is."""
     strict, output = make(headers, compiler, tree, out, 'CFLAGS=-O2 -g -Werror')
     if not strict:
         return 'does not compile without a warning:\n' + output
