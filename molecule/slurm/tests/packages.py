@@ -11,7 +11,7 @@ from cluster import STATE
 
 sys.path.append(str(pathlib.Path(__file__).parents[3] / 'tests/fleet'))
 
-from fleet import mirror  # noqa: E402
+from fleet import mirror
 
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 CONFIGURATION = """\

@@ -72,9 +72,9 @@ def test_partitions_whose_jobs_have_their_nodes_for_themselves(conf, text, names
             'slurm.conf has Prolog=/site/prolog',
         ),
         (GOOD, 'spank', ['perf'], 'The profiles perf are for accounts'),
-        (GOOD + SLURMDBD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'Slurm lets anybody name any account'),
+        (GOOD + SLURMDBD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'lets anybody name any account'),
         # slurmctld 22.05 says that this cannot be, starts all the same, and lets anybody name any account
-        (GOOD + 'AccountingStorageEnforce=associations\n', 'spank', ['perf'], 'slurm.conf has AccountingStorageType= and'),
+        (GOOD + 'AccountingStorageEnforce=associations\n', 'spank', ['perf'], 'has AccountingStorageType= and'),
     ],
 )
 def test_what_has_to_be_changed(conf, text, method, accounts, words):

@@ -174,7 +174,9 @@ def test_the_record_says_what_came_back(cluster, commenting, node, baseline):
 def test_each_task_of_an_array_has_a_record_of_its_own(cluster, commenting, node, baseline):
     """The last one has the number of the array, by which sacctmgr would change all."""
     job = cluster.submit('', '--array=0-2')
-    wait_until(lambda: cluster.run(f'squeue --noheader --jobs={job} || true').strip() in ('', 'Invalid job id specified'))
+    wait_until(
+        lambda: cluster.run(f'squeue --noheader --jobs={job} || true').strip() in ('', 'Invalid job id specified')
+    )
     wait_until(cluster.idle)
     wait_until(lambda: len([said for said in comments(cluster, job).values() if said]) == 3)
     said = comments(cluster, job)
@@ -192,24 +194,23 @@ def test_a_job_that_changes_nothing_has_no_comment(cluster, commenting, node):
 
 @pytest.fixture(params=['slurmdbd is away', 'there is none'])
 def away(request, cluster, commenting, node):
-    """The accounting does not answer this node; return a word of what it says then."""
+    """The accounting does not answer this node."""
     if request.param == 'slurmdbd is away':
         cluster.run('systemctl stop slurmdbd')
-        yield 'Connection refused'
+        yield
         cluster.run('systemctl start slurmdbd')
         wait_until(lambda: cluster.try_run('sacctmgr --noheader show cluster').returncode == 0)
     else:
         text = node.read(CONFIGURATION)
         node.write(CONFIGURATION, text.replace(STORAGE, '').replace(ENFORCED, ''))
-        yield 'Slurm accounting storage is disabled'
+        yield
         node.write(CONFIGURATION, text)
 
 
-def test_without_the_accounting_registers_come_back_all_the_same(cluster, away, node, baseline):
+def test_registers_come_back_without_the_accounting(cluster, away, node, baseline):
     job = cluster.submit('')
     cluster.wait_end(job)
     wait_until(cluster.idle)
     assert node.turbo() == baseline
-    said = node.run(f'grep {shlex.quote(f"job {job}: its AdminComment does not say so")} {LOG}')
-    assert away in said
+    assert 'sacct' in node.run(f'grep {shlex.quote(f"job {job}: its AdminComment does not say so")} {LOG}')
     node.run('msr-job check')
