@@ -5,6 +5,7 @@
 import contextlib
 import os
 import re
+import time
 
 from ..errors import MsrSafeError
 from .job import ENDING, GONE, HERE, Job
@@ -13,6 +14,8 @@ from .job import ENDING, GONE, HERE, Job
 REASON_LENGTH = 200
 # Of what all nodes of a job say together; the accounting keeps it for ever.
 COMMENT_LENGTH = 1000
+# Seconds, and up to twice that, after which a node looks whether another has replaced its text.
+COMMENT_PAUSES = (1, 2, 4)
 # Seconds for one command: slurmctld may be away, and a command would wait for it.
 COMMAND_TIME = 5
 
@@ -97,31 +100,40 @@ class Slurm:
     def comment(self, job, text):
         """Add a text to a job's AdminComment in the accounting, after what is there. Raises MsrSafeError.
 
-        slurmctld takes none once a job's processes are over, which is before its epilog. Two nodes that do so at once
-        may lose one of the texts: Slurm replaces a comment, it does not add to it. In lower case, as sacctmgr has all.
+        slurmctld takes none once a job's processes are over, which is before its epilog. Slurm replaces a comment, it
+        does not add to it: of several nodes that do so at once, one after the other looks whether its text is there.
         """
-        shown, said = self.accounted(job)
-        if said != as_sacctmgr_keeps(said):
-            raise MsrSafeError('it has a text that sacctmgr would spoil: ' + shorten(said))
-        whole = '; '.join(filter(None, [said, as_sacctmgr_keeps(text)]))
-        if len(whole) <= COMMENT_LENGTH or not said:
+        text = shorten(as_sacctmgr_keeps(text), COMMENT_LENGTH)
+        for pause in COMMENT_PAUSES:
+            shown, nodes, said = self.accounted(job)
+            if said != as_sacctmgr_keeps(said):
+                raise MsrSafeError('it has a text that sacctmgr would spoil: ' + shorten(said))
+            whole = '; '.join(filter(None, [said, text]))
+            if text in said or len(whole) > COMMENT_LENGTH:
+                return
             self.command(
                 *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + shown),
-                *('set', 'admincomment=' + shorten(whole, COMMENT_LENGTH)),
+                *('set', 'admincomment=' + whole),
             )
+            if nodes == '1':
+                return
+            # Neighbours' names differ in their last digit
+            time.sleep(pause * (1 + sum(self.node.encode()) % 10 / 10))
+        if text not in self.accounted(job)[2]:
+            raise MsrSafeError('other nodes wrote over it.')
 
     def accounted(self, job):
-        """Return how the accounting shows a job, and its AdminComment there. Raises MsrSafeError.
+        """Return how the accounting shows a job, its number of nodes (a text), and its AdminComment there.
 
         By its number sacctmgr would change all tasks of an array that has the same, and so with heterogeneous jobs;
-        42_1 or 42+1 is one of them.
+        42_1 or 42+1 is one of them. Raises MsrSafeError.
         """
-        options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,AdminComment')
+        options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,NNodes,AdminComment')
         output = self.command('sacct', *options, '--jobs=' + job)
-        rows = re.split(r'^([0-9]+)\|([^|\n]*)\|', output, flags=re.MULTILINE)[1:]
-        for number, shown, said in zip(rows[0::3], rows[1::3], rows[2::3]):
+        rows = re.split(r'^([0-9]+)\|([^|\n]*)\|([0-9]*)\|', output, flags=re.MULTILINE)[1:]
+        for number, shown, nodes, said in zip(rows[0::4], rows[1::4], rows[2::4], rows[3::4]):
             if number == job:
-                return shown, said.rstrip('\n')
+                return shown, nodes, said.rstrip('\n')
         raise MsrSafeError('the accounting does not know the job.')
 
     def cancel(self, job, why):

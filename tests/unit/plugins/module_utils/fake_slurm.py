@@ -31,6 +31,7 @@ class FakeSlurm:
         self.alone = set()  # jobs that scontrol shows as exclusive
         self.ended = {}  # jobs that are completing: what happens once Slurm was asked about them
         self.comments = {'42': ''}  # job of the accounting -> its AdminComment there
+        self.written_meanwhile = None  # what other nodes of a job make of a comment, each right after one of ours
         self.shown_as = {}  # job -> as the accounting shows it, where that is not its number: {'44': '42_1'}
         self.answers = {}  # name of a command -> (exit code, output)
         self.asked = []
@@ -61,7 +62,12 @@ class FakeSlurm:
             return 0, 'JobId=%s OverSubscribe=%s\n' % (arguments[-1], 'NO' if arguments[-1] in self.alone else 'OK')
         options = dict(each.partition('=')[::2] for each in arguments)
         if name == 'sacct':
-            columns = {'JobIDRaw': lambda job: job, 'JobID': self.shown, 'AdminComment': self.comments.get}
+            columns = {
+                'JobIDRaw': lambda job: job,
+                'JobID': self.shown,
+                'NNodes': lambda job: '2' if self.written_meanwhile is not None else '1',
+                'AdminComment': self.comments.get,
+            }
             wanted = [columns[name] for name in options['--format'].split(',')]
             jobs = self.accounted(options['--jobs'])
             return 0, ''.join('|'.join(column(job) for column in wanted) + '\n' for job in jobs)
@@ -84,6 +90,8 @@ class FakeSlurm:
         """As sacctmgr of Slurm 22.05 was seen to do it: in lower case, and up to a quotation mark."""
         for job in jobs:
             self.comments[job] = text.partition('"')[0].replace("'", '`').lower()
+            if self.written_meanwhile:
+                self.comments[job] = self.written_meanwhile.pop(0)
         return (0, ' Modified jobs...\n') if jobs else (1, ' Nothing modified\n')
 
     def saw(self, words):

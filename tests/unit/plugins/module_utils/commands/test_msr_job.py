@@ -245,7 +245,8 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
 
 
 @pytest.fixture
-def accounting(slurm):
+def accounting(slurm, monkeypatch):
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda seconds: None)
     slurm.configure(admin_comment='accounting')
     return slurm.comments
 
@@ -287,6 +288,18 @@ def test_of_an_array_or_a_heterogeneous_job_it_is_said_of_this_one_only(node, sl
     slurm.shown_as.update({'43': '42_0', '42': shown, '44': '42_1'})
     change_registers(node, job)
     assert accounting == {'43': 'of another', '42': WHAT_CAME_BACK, '44': 'of a third'}
+
+
+def test_a_text_that_another_node_overwrote_is_added_again(node, slurm, accounting, job):
+    slurm.written_meanwhile = ['msr-safe: restored on n2: x', 'msr-safe: restored on n2: x; msr-safe: restored on n3: x']
+    change_registers(node, job)
+    assert accounting['42'] == 'msr-safe: restored on n2: x; msr-safe: restored on n3: x; ' + WHAT_CAME_BACK
+
+
+def test_it_is_not_added_for_ever(node, slurm, accounting, job, capsys):
+    slurm.written_meanwhile = ['msr-safe: restored on n2: x'] * 9
+    assert change_registers(node, job) == 0
+    assert 'its AdminComment does not say so: other nodes wrote over it' in capsys.readouterr().out
 
 
 def test_a_job_that_the_accounting_does_not_know(node, accounting, job, capsys):
