@@ -7,7 +7,8 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import due_stages
+from ..module_utils.provisioning.change import deferrals, describe_deferrals, due, due_stages
+from ..module_utils.provisioning.deferred import is_remembered
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
 
@@ -24,7 +25,18 @@ class ActionModule(ActionBase):
             changes, warnings, artifact = plan(observed, settings)
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
-        result.update(changed=False, changes=changes, due=due_stages(changes), warnings=warnings)
+        waiting = deferrals(changes)
+        remembers = is_remembered(waiting, observed['deferred'])
+        result.update(
+            changed=False,
+            changes=due(changes),
+            due=due_stages(changes),
+            deferred=describe_deferrals(waiting),
+            waiting=waiting,
+            remembers=remembers,
+            pending=bool(changes) or not remembers,
+            warnings=warnings,
+        )
         result['slurm_version'] = observed['slurm'] and observed['slurm']['version']
         if artifact:
             result['artifact'] = artifact
