@@ -174,11 +174,8 @@ def test_the_record_says_what_came_back(cluster, commenting, node, baseline):
 def test_each_task_of_an_array_has_a_record_of_its_own(cluster, commenting, node, baseline):
     """The last one has the number of the array, by which sacctmgr would change all."""
     job = cluster.submit('', '--array=0-2')
-    wait_until(
-        lambda: cluster.run(f'squeue --noheader --jobs={job} || true').strip() in ('', 'Invalid job id specified')
-    )
-    wait_until(cluster.idle)
     wait_until(lambda: len([said for said in comments(cluster, job).values() if said]) == 3)
+    wait_until(cluster.idle)
     said = comments(cluster, job)
     assert sorted(said) == [f'{job}_{task}' for task in range(3)]
     for text in said.values():
