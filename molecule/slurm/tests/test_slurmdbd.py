@@ -85,7 +85,7 @@ def accounting(cluster, database, other):
     assert 'user|physics\n' in said and 'other|biology\n' in said, said
     configure(cluster, before + STORAGE + ENFORCED)
     yield
-    cluster.run('scancel --user=user,other')
+    cluster.run('scancel --user=user; scancel --user=other')
     configure(cluster, before)
 
 
