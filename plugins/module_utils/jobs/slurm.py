@@ -4,7 +4,6 @@
 
 import contextlib
 import os
-import re
 import time
 
 from ..errors import MsrSafeError
@@ -128,6 +127,8 @@ class Slurm:
         By its number sacctmgr would change all tasks of an array that has the same, and so with heterogeneous jobs;
         42_1 or 42+1 is one of them. Raises MsrSafeError.
         """
+        import re  # Prologs, and epilogs that brought nothing back, need none
+
         options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,NNodes,AdminComment')
         output = self.command('sacct', *options, '--jobs=' + job)
         rows = re.split(r'^([0-9]+)\|([^|\n]*)\|([0-9]*)\|', output, flags=re.MULTILINE)[1:]
