@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from cluster import JOB, wait_until
-from packages import install
+from debian_packages import install
 
 pytestmark = pytest.mark.slow
 
