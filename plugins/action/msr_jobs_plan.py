@@ -10,6 +10,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, describe_deferrals, due, due_stages
 from ..module_utils.provisioning.deferred import is_remembered
 from ..plugin_utils.failure import ActionFailure
+from ..plugin_utils.variables import unknown_variables
 from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
 
 
@@ -20,9 +21,10 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         try:
+            warnings = unknown_variables(task_vars)
             settings = wanted_settings(self._task.args)
             observed = self.observe(settings, task_vars)
-            changes, warnings, artifact = plan(observed, settings)
+            changes, more_warnings, artifact = plan(observed, settings)
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
         waiting = deferrals(changes)
@@ -35,7 +37,7 @@ class ActionModule(ActionBase):
             waiting=waiting,
             remembers=remembers,
             pending=bool(changes) or not remembers,
-            warnings=warnings,
+            warnings=warnings + more_warnings,
         )
         result['slurm_version'] = observed['slurm'] and observed['slurm']['version']
         if artifact:

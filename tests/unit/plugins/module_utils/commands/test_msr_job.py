@@ -291,9 +291,10 @@ def test_of_an_array_or_a_heterogeneous_job_it_is_said_of_this_one_only(node, sl
 
 
 def test_a_text_that_another_node_overwrote_is_added_again(node, slurm, accounting, job):
-    slurm.written_meanwhile = ['msr-safe: restored on n2: x', 'restored on n2: x; restored on n3: x']
+    first = 'msr-safe: restored on n2: x'
+    slurm.written_meanwhile = [first, first + '; msr-safe: restored on n3: x']
     change_registers(node, job)
-    assert accounting['42'] == 'restored on n2: x; restored on n3: x; ' + WHAT_CAME_BACK
+    assert accounting['42'] == 'msr-safe: restored on n2: x; msr-safe: restored on n3: x; ' + WHAT_CAME_BACK
 
 
 def test_it_is_not_added_for_ever(node, slurm, accounting, job, capsys):
