@@ -102,6 +102,16 @@ def test_a_run_that_is_over_is_not_begun_by_a_prolog_that_comes_late(node, slurm
     assert POWER_LIMIT in node.active()
 
 
+def test_the_same_number_long_after_is_another_job(node, slurm, monkeypatch):
+    """slurmctld lost its state, and counts from the beginning."""
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    slurm.job('epilog', 42, restart_count=0)
+    now = records.time.time()
+    monkeypatch.setattr(records.time, 'time', lambda: now + records.LATEST + 1)
+    assert slurm.job('prolog', 42, '--profile=power', restart_count=0) == 0
+    assert '42' in records.read_records(node.machine)
+
+
 def test_what_is_remembered_of_jobs_that_are_over_does_not_grow(node, slurm):
     for number in range(100, 200):
         records.make_directory(node.machine)
