@@ -62,10 +62,10 @@ stages := images lint sanity units $(scenarios) kernel-tests docs-check build ha
 lanes := fuzz spank-matrix packages molecule-audit molecule-images molecule-packages molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
-test: ## Everything that CI runs
+test: apt ## Everything that CI runs
 	@$(run_stages) --title 'make test' --left-out 'lanes of `make test-all`: $(lanes)' -- setup -- $(WORKERS) $(stages)
 
-test-all: ## The same with all scenarios whole, then all lanes of docs/testing.md: hours
+test-all: apt ## The same with all scenarios whole, then all lanes of docs/testing.md: hours
 	@$(run_stages) --title 'make test-all' -- setup -- $(WORKERS) $(stages) -- $(lanes)
 
 lint: tools ## ansible-lint, yamllint, ruff, vermin, shellcheck and the project's own rules
