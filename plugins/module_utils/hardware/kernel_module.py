@@ -16,6 +16,10 @@ SIGNATURE_REFUSALS = ('Key was rejected by service', 'Required key not available
 SIGNATURE_LOG = ('is rejected', 'unsigned module loading is restricted')
 
 
+class UntrustedModule(MsrSafeError):
+    """The kernel loads signed modules only, and this one has no signature that it trusts."""
+
+
 def observe_loaded_module(machine):
     """Return the module in the kernel, or None.
 
@@ -59,13 +63,12 @@ def load_module(machine):
         return
     problem = 'The kernel does not load %s: %s' % (NAME, output.strip())
     if is_about_signature(machine, output):
-        path, signature = describe_signature(machine)
-        raise MsrSafeError(
+        signature = describe_signature(machine)
+        raise UntrustedModule(
             '%s. It loads signed modules only: %s. %s' % (problem, observe_signature_policy(machine), signature),
             'Have this node trust the certificate of the key (mokutil --import, a reboot, and the question at its '
-            'console), or sign with a key that it trusts: then remove %s and what was built, since whose signature a '
-            'module has is not looked at, and run the role again. The kernel said: %s'
-            % (path, kernel_log(machine, SIGNATURE_LOG, 1) or 'nothing in the log; try dmesg'),
+            'console), or sign with a key that it trusts, and run the role again. The kernel said: %s'
+            % (kernel_log(machine, SIGNATURE_LOG, 1) or 'nothing in the log; try dmesg'),
         )
     raise MsrSafeError(problem, 'What it said: %s' % (kernel_log(machine) or 'nothing in the log; try dmesg'))
 
@@ -83,7 +86,7 @@ def load_at_boot(machine):
         )
     said = ' '.join(output.split())
     if is_about_signature(machine, output):
-        said += ': %s' % describe_signature(machine)[1].rstrip('.')
+        said += ': %s' % describe_signature(machine).rstrip('.')
     raise MsrSafeError(
         'Kernel %s does not load the module msr_safe: %s: no user may use registers; dmesg may say more.'
         % (release, said)
@@ -96,11 +99,11 @@ def is_about_signature(machine, output):
 
 
 def describe_signature(machine):
-    """Return (the path of the file that modprobe takes, a sentence about its signature)."""
+    """Return a sentence about the signature of the file that modprobe takes."""
     path, signer = (machine.run(['modinfo', '-F', field, NAME])[1].strip() for field in ('filename', 'signer'))
     if not signer:
-        return path, '%s is not signed.' % path
-    return path, '%s is signed by "%s", whose certificate it does not trust.' % (path, signer)
+        return '%s is not signed.' % path
+    return '%s is signed by "%s", whose certificate it does not trust.' % (path, signer)
 
 
 def unload_module(machine):
