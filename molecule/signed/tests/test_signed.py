@@ -20,7 +20,7 @@ SITE = pathlib.Path(os.environ['FLEET_STATE'] + '-site')
 TRUSTED, STRANGER = 'hpc.msr_safe test site', 'hpc.msr_safe test other'
 WITHOUT_KEY = {'msr_safe_sign_key': '', 'msr_safe_sign_certificate': ''}
 SNAPSHOT, EDITED = '/root/snapshot.json', '/root/edited.json'
-TURBO_OFF = 1 << 38
+DISABLE_TURBO = {'register': 'IA32_MISC_ENABLE', 'field': 'TURBO_MODE_DISABLE', 'value': True}
 
 
 OTHER_KEY = {
@@ -93,6 +93,11 @@ def test_what_a_key_signed_that_the_kernel_does_not_trust_is_refused_by_it(host,
         assert words in run.output.replace('\\"', '"')
 
 
+def test_what_it_refused_is_not_in_the_way(host, module_path):
+    assert not host.file(module_path).exists
+    assert host.run('find /var/lib/msr-safe -name "*.ko"').stdout == ''
+
+
 def test_check_mode_cannot_foresee_that(playbook, host):
     """Whom the kernel trusts is the kernel's own affair."""
     run = playbook('site', '--check', **OTHER_KEY)
@@ -104,10 +109,9 @@ def test_check_mode_cannot_foresee_that(playbook, host):
 
 
 @pytest.fixture(scope='module')
-def deployed(host, playbook_on, module_path):
+def deployed(host, playbook_on):
     """The first run with the site's key, and the second: as loud as they can be."""
     scenario = ROOT / 'molecule/signed'
-    assert not host.file(module_path).exists  # what the kernel refused is not in the way
     return [playbook_on('secure', scenario, 'site', '-vvv', '--diff') for _run in range(2)]
 
 
@@ -126,23 +130,29 @@ def test_a_second_run_finds_nothing_to_do(deployed):
 
 
 def test_the_key_is_nowhere_but_on_the_builder(host, deployed):
-    lines = (SITE / 'site.key').read_text().splitlines()
-    secret = lines[len(lines) // 2]
-    assert len(secret) == 64
+    secret, public = (line_of(SITE / name) for name in ('site.key', 'site.pem'))
     for run in deployed:
         assert secret not in run.output
         assert 'PRIVATE KEY' not in run.output
     places = '/boot /etc /home /opt /root /run /tmp /usr/lib/modules /usr/lib/msr-safe /usr/sbin /var'
-    search = f'grep --recursive --files-with-matches --fixed-strings --devices=skip -e {secret} -e site.key {places}'
-    assert host.run(search).stdout == ''
-    assert host.run(f'journalctl --output=cat | grep --fixed-strings -e {secret} -e site.key').stdout == ''
+    search = 'grep --recursive --files-with-matches --fixed-strings --devices=skip'
+    assert host.run(f'{search} -e {public} {places}').stdout == '/root/site.pem\n'  # it finds what is there
+    assert host.run(f'{search} -e {secret} -e site.key {places}').stdout == ''
+
+
+def line_of(path):
+    """Return a line in the middle of a PEM file."""
+    lines = path.read_text().splitlines()
+    line = lines[len(lines) // 2]
+    assert len(line) == 64
+    return line
 
 
 def test_the_kernel_takes_no_copy_without_the_signature(host, module_path):
     host.check_output('systemctl stop msr-safe; modprobe -r msr_safe')
     host.check_output(f'strip --strip-debug -o /root/unsigned.ko {module_path}')
     refused = host.run('insmod /root/unsigned.ko')
-    assert 'Operation not permitted' in refused.stderr
+    assert 'Key was rejected by service' in refused.stderr
     assert not is_loaded(host)
     host.check_output('systemctl start msr-safe')
     assert is_loaded(host)
@@ -152,19 +162,19 @@ def test_the_kernel_takes_no_copy_without_the_signature(host, module_path):
 
 
 @pytest.fixture(scope='module')
-def happened(everywhere, deployed):
+def happened(host, everywhere, deployed):
     """Save, try to change, restore: {step: its outcome}."""
-    zeros, turbo_off = '0x0000000000000000', f'0x{TURBO_OFF:016x}'
-    edit = f"sed 's/{zeros}/{turbo_off}/' {SNAPSHOT} > {EDITED}"
+    # Bit 38, which turns turbo off
+    edit = f'sed \'/IA32_MISC_ENABLE/s/"0x000000../"0x00000040/\' {SNAPSHOT} > {EDITED}; ! cmp {SNAPSHOT} {EDITED}'
     return everywhere(
-        info=does('msr_info'),
+        info=does('msr_info', registers=['IA32_MISC_ENABLE']),
         save=does('msr_save', path=SNAPSHOT),
         snapshot=shell(f'cat {SNAPSHOT}'),
         restore=does('msr_restore', path=SNAPSHOT),
-        predicted=checks('msr', name='IA32_MISC_ENABLE', fields={'TURBO_MODE_DISABLE': 1}),
-        change=does('msr', name='IA32_MISC_ENABLE', fields={'TURBO_MODE_DISABLE': 1}),
+        predicted=checks('msr', **DISABLE_TURBO),
+        change=does('msr', **DISABLE_TURBO),
         edit=shell(edit),
-        restore_edited=does('msr_restore', path=EDITED),
+        restore_edited=does('msr_restore', path=EDITED, accept=['edited_file']),
     )['secure']
 
 
@@ -191,9 +201,11 @@ def test_a_job_is_refused_by_the_device(host, deployed):
     assert 'PermissionError: [Errno 1] Operation not permitted' in refused.stderr
 
 
-def test_the_command_says_the_same(host, deployed):
-    print(host.run('sudo -u user msrsave save /tmp/mine.json; sudo -u user msrsave restore /tmp/mine.json'))
-    assert host.run(f'msrsave restore {EDITED}').stderr == ''
+def test_the_command_says_the_same(host, happened):
+    restored = host.run(f'msrsave --restore --accept edited-file {EDITED}')
+    assert restored.failed
+    assert 'kernel lockdown forbids it' in restored.stderr
+    assert 'IA32_MISC_ENABLE' in restored.stderr
 
 
 def test_lists_are_loaded_all_the_same(host, deployed):
