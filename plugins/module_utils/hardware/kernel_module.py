@@ -6,6 +6,8 @@ import re
 
 from ..errors import MsrSafeError
 from .devices import PARAMETERS, ROLE_REMEDY, device_holders
+from .lockdown import STATE as LOCKDOWN
+from .lockdown import read_lockdown
 
 NAME = 'msr_safe'
 SYSFS = '/sys/module/msr_safe'
@@ -50,9 +52,9 @@ def observe_signature_policy(machine):
     reasons = []
     if machine.read_text('/sys/module/module/parameters/sig_enforce') == 'Y':
         reasons.append('enforces module signatures (sig_enforce)')
-    lockdown = machine.read_text('/sys/kernel/security/lockdown') or ''
-    if '[integrity]' in lockdown or '[confidentiality]' in lockdown:
-        reasons.append('is locked down (/sys/kernel/security/lockdown: %s)' % lockdown)
+    lockdown = read_lockdown(machine)
+    if lockdown:
+        reasons.append('is locked down (%s: %s)' % (LOCKDOWN, lockdown))
     return 'it ' + ' and '.join(reasons) if reasons else None
 
 
