@@ -197,9 +197,9 @@ bench-slurm: setup ## What msr-safe adds to a Slurm job, on virtual nodes with 4
 	python tests/fleet/fleet run --spec tests/bench/slurm.yml --state $(build)/fleet/bench-slurm -- \
 	    python tests/bench/slurm.py
 
-bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5)
+bench-kernel: setup ## What the batch costs, and the ways without it; docs/results/bench-kernel.md (ROUNDS=5 AGAINST=f9201aa)
 	python tests/fleet/fleet run --spec tests/kernel/bench/nodes.yml --state $(build)/fleet/bench -- \
-	    python tests/kernel/bench/bench.py $(ROUNDS)
+	    python tests/kernel/bench/bench.py '$(ROUNDS)' $(AGAINST)
 
 bench-audit: tools ## How large a fleet an audit takes; docs/results/audit.md
 	PYTHONPATH=$(build)/collections python tests/bench/audit.py

@@ -19,6 +19,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..plugin_utils.audit import audit, record
 from ..plugin_utils.failure import ActionFailure
+from ..plugin_utils.variables import unknown_variables
 
 ARGUMENT_SPEC = {
     'variable': {'type': 'str', 'default': 'msr_audit_observed'},
@@ -45,13 +46,14 @@ class ActionModule(ActionBase):
         if arguments['baseline']:
             arguments['baseline'] = self._loader.path_dwim(os.path.expanduser(arguments['baseline']))
         try:
+            warnings = unknown_variables(task_vars)
             run = record(self.registered(arguments['variable'], task_vars), time.strftime(RFC3339, time.gmtime()))
             comparison, run, files = audit(Machine(), run, arguments, write=not self._task.check_mode)
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
         width = min(100, shutil.get_terminal_size().columns)
         Display().display(f'\n{summarize(comparison, run, files, inventory_options(task_vars), width)}\n')
-        result.update(changed=False, counts=comparison.counts, **files)
+        result.update(changed=False, counts=comparison.counts, warnings=warnings, **files)
         if any(comparison.counts[state] for state in failing(arguments['fail_on'])):
             result.update(failed=True, msg=f'{headline(comparison, run)} See {files["page"] or "above"}.')
         return result

@@ -7,8 +7,10 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import due_stages
+from ..module_utils.provisioning.change import deferrals, describe_deferrals, due, due_stages
+from ..module_utils.provisioning.deferred import is_remembered
 from ..plugin_utils.failure import ActionFailure
+from ..plugin_utils.variables import unknown_variables
 from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
 
 
@@ -19,12 +21,24 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         try:
+            warnings = unknown_variables(task_vars)
             settings = wanted_settings(self._task.args)
             observed = self.observe(settings, task_vars)
-            changes, warnings, artifact = plan(observed, settings)
+            changes, more_warnings, artifact = plan(observed, settings)
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
-        result.update(changed=False, changes=changes, due=due_stages(changes), warnings=warnings)
+        waiting = deferrals(changes)
+        remembers = is_remembered(waiting, observed['deferred'])
+        result.update(
+            changed=False,
+            changes=due(changes),
+            due=due_stages(changes),
+            deferred=describe_deferrals(waiting),
+            waiting=waiting,
+            remembers=remembers,
+            pending=bool(changes) or not remembers,
+            warnings=warnings + more_warnings,
+        )
         result['slurm_version'] = observed['slurm'] and observed['slurm']['version']
         if artifact:
             result['artifact'] = artifact

@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 'stages': {'type': 'list', 'elements': 'str'},
                 'waiting': {'type': 'list', 'elements': 'dict'},
                 'remembers': {'type': 'bool', 'default': True},
+                'role': {'type': 'str', 'choices': ['msr_safe', 'slurm'], 'default': 'msr_safe'},
                 'verify': {'type': 'dict'},
                 'root': {'type': 'path'},
             }
@@ -47,9 +48,9 @@ class ActionModule(ActionBase):
                 if settings:
                     settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
                 root = settings['root'] if settings else arguments['root']
-                waiting = arguments['waiting']
                 settings = settings if changes else None
-                result.update(self.carry_out(changes, waiting, stages, settings, root, task_vars))
+                memory = {name: arguments[name] for name in ('waiting', 'role')}
+                result.update(self.carry_out(changes, memory, stages, settings, root, task_vars))
             except MsrSafeError as error:
                 raise ActionFailure(str(error)) from None
         # What was done is for people to read, not only with -v
@@ -58,14 +59,17 @@ class ActionModule(ActionBase):
             result['diff'] = [diff for diff in map(difference, changes) if diff]
         return result
 
-    def carry_out(self, changes, waiting, stages, settings, root, task_vars):
-        """Carry out changes in one execution on the node; with settings, see that nothing is left to do in stages."""
+    def carry_out(self, changes, memory, stages, settings, root, task_vars):
+        """Carry out changes in one execution on the node; with settings, see that nothing is left to do in stages.
+
+        memory: ``{'waiting': what the node is to remember, or None, 'role': whose}``.
+        """
         payloads = COLLECTION.payloads(changes)
         result = self._execute_module(
             module_name='hpc.msr_safe.msr_safe_apply',
             module_args={
+                **memory,
                 'changes': changes,
-                'waiting': waiting,
                 'root': root,
                 'verify': observation_options(settings) if settings else None,
                 '_payloads': send(self, pack_tree(payloads)) if payloads else None,

@@ -13,6 +13,7 @@ from ..module_utils.provisioning.deferred import is_remembered
 from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
+from ..plugin_utils.variables import unknown_variables
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
@@ -22,8 +23,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        options = dict(self._task.args)
+        options, warnings = dict(self._task.args), []
         if boolean(options.pop('of_role', False)):
+            warnings = said_of_variables(task_vars)
             options = dict(options_of_role(task_vars, self._templar.template), **options)
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
@@ -33,6 +35,7 @@ class ActionModule(ActionBase):
             result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
+        result['warnings'] = warnings + result['warnings']
         if result['pending']:
             result['options'] = options
         return result
@@ -74,6 +77,13 @@ class ActionModule(ActionBase):
         if 'msr_safe' not in answer:
             raise ActionFailure(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
+
+
+def said_of_variables(variables):
+    try:
+        return unknown_variables(variables)
+    except MsrSafeError as error:
+        raise ActionFailure(str(error)) from None
 
 
 def shown(change, with_texts):

@@ -5,7 +5,6 @@
 import collections
 import errno
 import os
-import re
 
 from .errors import MsrSafeError
 
@@ -217,6 +216,8 @@ def only_on_files(run):
 
 def remove_leftovers(machine, path):
     """Remove what writes of a file that were killed left beside it. Nobody else may be writing it."""
+    import re  # Takes long to load, and prologs and epilogs need none
+
     directory, name = os.path.split(path)
     leftover = re.compile(r'\.%s\.[0-9a-f]{8}\Z' % re.escape(name))
     for other in machine.list(directory or '.'):

@@ -57,7 +57,9 @@ msr_jobs:
   type: dict
   contains:
     slurm:
-      description: Where Slurm is, its version, and what slurm.conf says; null where there is none.
+      description:
+        - Where Slurm is, its version, and what slurm.conf says; null where there is none. C(mute) says why there is no
+          version, where Slurm's program does not tell it.
       type: dict
       sample: {"version": "22.05.8", "bindir": "", "conf": "/etc/slurm/slurm.conf", "configless": false}
     plugin:
@@ -76,6 +78,10 @@ msr_jobs:
       description: The jobs that have a record on the node.
       type: list
       elements: str
+    deferred:
+      description: What the role could not do yet, why, and since when.
+      type: list
+      elements: dict
     cpu:
       description: The processor, as RV(hpc.msr_safe.msr_safe_info#module:msr_safe).
       type: dict

@@ -118,10 +118,28 @@ due:
   elements: str
   sample: [build, approve, jobs, slurm, boot, restart]
 changes:
-  description: The changes, for M(hpc.msr_safe.msr_safe_apply).
+  description: The changes that are due, for M(hpc.msr_safe.msr_safe_apply).
   returned: success
   type: list
   elements: dict
+deferred:
+  description: What is not done now and why, a line each.
+  returned: success
+  type: list
+  elements: str
+waiting:
+  description: The same for M(hpc.msr_safe.msr_safe_apply).
+  returned: success
+  type: list
+  elements: dict
+remembers:
+  description: Whether the node remembers just that.
+  returned: success
+  type: bool
+pending:
+  description: Whether there is anything to do, deferred, or to be remembered or forgotten.
+  returned: success
+  type: bool
 slurm_version:
   description: The version of the node's Slurm.
   returned: success

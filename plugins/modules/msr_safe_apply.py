@@ -37,6 +37,11 @@ options:
     description: Whether the node remembers just that. Otherwise it is told, also where there are no changes.
     type: bool
     default: true
+  role:
+    description: The role whose deferred work is remembered. Each forgets only its own.
+    type: str
+    choices: [msr_safe, slurm]
+    default: msr_safe
   verify:
     description:
       - The options of M(hpc.msr_safe.msr_safe_plan) that the changes were planned with.
@@ -102,9 +107,12 @@ from ..module_utils.provisioning.change import (
     describe_deferrals,
     disturbs,
 )
-from ..module_utils.provisioning.deferred import remember_deferred
+from ..module_utils.provisioning.deferred import DEFERRED, DEFERRED_OF_SLURM, remember_deferred
 from ..module_utils.provisioning.observation import observe_node
 from ..module_utils.provisioning.tree import read_packed
+
+# Where a node remembers what a role deferred
+MEMORIES = {'msr_safe': DEFERRED, 'slurm': DEFERRED_OF_SLURM}
 
 
 def main():
@@ -115,6 +123,7 @@ def main():
             'waiting': {'type': 'list', 'elements': 'dict'},
             # It is the action plugin that judges by it
             'remembers': {'type': 'bool', 'default': True},
+            'role': {'type': 'str', 'choices': list(MEMORIES), 'default': 'msr_safe'},
             'verify': {'type': 'dict'},
             'root': {'type': 'path'},
             '_payloads': {'type': 'path'},
@@ -152,7 +161,7 @@ def apply(options, is_check, done, waiting):
                 ) from error
             done.append(describe_change(change))
     if not is_check and options['waiting'] is not None:
-        remember_deferred(machine, waiting)
+        remember_deferred(machine, waiting, MEMORIES[options['role']])
     if not options['verify']:
         return {'notes': notes}
     return {'notes': notes, 'observed': observe_node(machine, **options['verify'])}

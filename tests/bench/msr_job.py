@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+INCLUDE = f'-I{ROOT}/files/kmod/include/uapi'
 CPUS, REGISTERS, FIRST = 128, 400, 0x600
 ROUNDS = 20
 MOST = 60  # ms, both together
@@ -99,7 +100,7 @@ def main():
         root = Path(directory)
         make_node(root)
         compiler = ['cc', '-O2', '-shared', '-fPIC', '-o', root / 'devices.so']
-        subprocess.run([*compiler, Path(__file__).parent / 'registers_in_a_file.c', '-ldl'], check=True)
+        subprocess.run([*compiler, Path(__file__).parent / 'registers_in_a_file.c', INCLUDE, '-ldl'], check=True)
         shutil.copytree(ROOT / 'plugins/module_utils', root / 'library/hpc_msr_safe')
         subprocess.run(['/usr/bin/python3', '-I', '-m', 'compileall', '-q', root / 'library'], check=True)
         script = root / 'msr-job'

@@ -16,19 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH 0xC01063A2UL
-
-struct operation {
-	uint16_t cpu, is_read;
-	int32_t error;
-	uint32_t address, padding;
-	uint64_t value, mask;
-};
-
-struct batch {
-	uint32_t count, version;
-	struct operation *operations;
-};
+#include "msr_safe.h"
 
 static int list = -1;
 
@@ -48,29 +36,67 @@ static uint64_t *registers(void)
 	return memory;
 }
 
+static void access_register(unsigned int cpu, uint32_t address, int reads, uint64_t *value)
+{
+	static uint32_t first, width;
+	uint64_t *here;
+
+	if (!width) {
+		first = atoi(getenv("FIRST"));
+		width = atoi(getenv("WIDTH"));
+	}
+	here = registers() + cpu * width + address - first;
+
+	if (reads)
+		*value = *here;
+	else
+		*here = *value;
+}
+
+static int carry_out(struct msr_safe_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->numops; i++) {
+		struct msr_safe_operation *each = batch->ops + i;
+
+		access_register(each->cpu, each->msr, each->isrdmsr, (uint64_t *)&each->msrdata);
+		each->err = 0;
+	}
+	return 0;
+}
+
+/* An operator's: what msr-job asks for where this module is loaded. */
+static int carry_out_timed(struct msr_safe_timed_batch *batch)
+{
+	struct msr_safe_timed_operation *operations = (void *)(uintptr_t)batch->ops;
+
+	for (uint32_t i = 0; i < batch->numops; i++) {
+		struct msr_safe_timed_operation *each = operations + i;
+
+		access_register(each->cpu, each->msr, each->flags & MSR_SAFE_READ, (uint64_t *)&each->data);
+		each->err = 0;
+	}
+	return 0;
+}
+
 int ioctl(int file, unsigned long request, ...)
 {
 	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
-	uint32_t first = atoi(getenv("FIRST")), width = atoi(getenv("WIDTH"));
-	struct batch *batch;
 	va_list values;
+	void *argument;
 
 	va_start(values, request);
-	batch = va_arg(values, struct batch *);
+	argument = va_arg(values, void *);
 	va_end(values);
-	if ((uint32_t)request != BATCH)
-		return real(file, request, batch);
-	for (uint32_t i = 0; i < batch->count; i++) {
-		struct operation *each = batch->operations + i;
-		uint64_t *here = registers() + each->cpu * width + each->address - first;
-
-		if (each->is_read)
-			each->value = *here;
-		else
-			*here = each->value;
-		each->error = 0;
+	switch ((uint32_t)request) {
+	case MSR_SAFE_BATCH:
+		return carry_out(argument);
+	case MSR_SAFE_TIMED_BATCH:
+		return carry_out_timed(argument);
+	case MSR_SAFE_CAPABILITIES:
+		((struct msr_safe_capabilities *)argument)->features = MSR_SAFE_HAS_TIMED_BATCH | MSR_SAFE_HAS_OPERATOR;
+		return 0;
 	}
-	return 0;
+	return real(file, request, argument);
 }
 
 static int opened(const char *path, int flags, mode_t mode)

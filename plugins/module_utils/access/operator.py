@@ -15,7 +15,6 @@ from ..errors import MsrSafeError
 from ..hardware.devices import BATCH, open_device
 from . import batch, operations, registers
 from .reading import readings_of
-from .write import carry_out_writes
 
 # _IO('c', 0xA3), struct msr_safe_capabilities: u32 size, reserved, u64 features, and more
 CAPABILITIES = 0x63A3
@@ -29,7 +28,11 @@ OPERATOR = 1
 # As batch.OPERATION_SIZE: u16 cpu, is read, s32 error, u32 address, padding, u64 value, mask, and two of time
 OPERATION_SIZE = 48
 
+# Of linux/capability.h
+CAP_SYS_RAWIO = 17
+
 ONLY_THE_LIST = 'this msr-safe lets no operator past its approved list'
+NO_CAPABILITY = 'an operator, whom no approved list holds, has the capability CAP_SYS_RAWIO'
 
 
 def read_registers(machine, addresses, cpus):
@@ -41,19 +44,39 @@ def read_registers(machine, addresses, cpus):
 
 def write(machine, writes):
     """Carry out Writes in one batch, read back, and return the Problems met."""
+    from .write import carry_out_writes  # Most prologs and epilogs write nothing
+
     masks = {(write.cpu, write.address): write.mask for write in writes}
 
     def write_all(machine, triples):
         return carry_out(machine, operations.writes(triples), masks).errors if triples else []
 
-    problems = carry_out_writes(machine, writes, write_all, read_registers)
-    if problems and not is_allowed(machine):
-        return [problem._replace(error='%s (%s)' % (problem.error, ONLY_THE_LIST)) for problem in problems]
-    return problems
+    return carry_out_writes(machine, writes, write_all, read_registers)
+
+
+def explain(machine, problems):
+    """Return Problems of writes under a list that was not opened for them, with why that one counted."""
+    if not problems or is_allowed(machine):
+        return problems
+    why = NO_CAPABILITY if has_operators(machine) else ONLY_THE_LIST
+    return [problem._replace(error='%s (%s)' % (problem.error, why)) for problem in problems]
 
 
 def is_allowed(machine):
-    """Return whether the module of this node lets an operator past the list."""
+    """Return whether this process is one whom the module of this node lets past the list."""
+    return has_operators(machine) and has_capability(machine)
+
+
+def has_capability(machine):
+    """Return whether this process has CAP_SYS_RAWIO; True where that is not told."""
+    for line in (machine.read_text('/proc/self/status') or '').splitlines():
+        if line.startswith('CapEff:'):
+            return bool(int(line.split()[1], 16) >> CAP_SYS_RAWIO & 1)
+    return True
+
+
+def has_operators(machine):
+    """Return whether the module of this node lets operators past the list."""
     if not machine.exists(BATCH):
         return False
     descriptor = open_device(machine, BATCH, os.O_RDONLY)

@@ -8,9 +8,12 @@ zeroed once a list is in force under which users cannot set them again.
 """
 
 import collections
+import contextlib
 
+from ..access import operator
+from ..access.operations import writes
 from ..access.reading import by_cpu
-from ..access.registers import observe_access, read_registers, write_registers
+from ..access.registers import observe_access
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus
 from ..hardware.cpulist import format_cpulist
@@ -46,17 +49,30 @@ def activate_for_users(machine, entries):
         due, kept = left_over(machine, forbidden)
         if not due:
             return describe_kept(kept, {entry.address: entry.name for entry in entries})
-        activate_list(machine, [entry._replace(mask=entry.mask | forbidden.get(entry.address, 0)) for entry in entries])
-        try:
-            write_registers(machine, due)
-        finally:
-            activate_list(machine, entries)
+        with open_to_root(machine, entries, forbidden):
+            operator.carry_out(machine, writes(due), bits_to_zero(due, forbidden))
     activate_list(machine, [entry._replace(mask=0) if entry.address in forbidden else entry for entry in entries])
     raise MsrSafeError(
         'Counters of CPU %s count the kernel, and go on doing so.'
         % format_cpulist({cpu for cpu, _address, _value in due}),
         'Their event selects are read only now. Something sets the OS or INT bits while they are zeroed: find it.',
     )
+
+
+@contextlib.contextmanager
+def open_to_root(machine, entries, bits):
+    """Let root write more bits of some registers, {address: bits}, than ``entries``, the list in force, does.
+
+    Users can, too, for that moment, where root is not let past the list.
+    """
+    if operator.is_allowed(machine):
+        yield
+        return
+    activate_list(machine, [entry._replace(mask=entry.mask | bits.get(entry.address, 0)) for entry in entries])
+    try:
+        yield
+    finally:
+        activate_list(machine, entries)
 
 
 def forbidden_bits(entry):
@@ -74,7 +90,7 @@ def forbidden_bits(entry):
 def left_over(machine, forbidden):
     """Return ([(CPU, address, value)] that makes forbidden bits zero, [(address, CPU)] that the kernel uses)."""
     due, kept = [], []
-    for address, reading in read_registers(machine, sorted(forbidden), online_cpus(machine)).items():
+    for address, reading in operator.read_registers(machine, sorted(forbidden), online_cpus(machine)).items():
         for cpu, value in sorted(by_cpu(reading.values).items()):
             in_use = bits_in_use(address, value) & forbidden[address]
             if in_use:
@@ -82,6 +98,11 @@ def left_over(machine, forbidden):
             if value & forbidden[address] & ~in_use:
                 due.append((cpu, address, value & ~(forbidden[address] & ~in_use)))
     return due, kept
+
+
+def bits_to_zero(due, forbidden):
+    """Return {(CPU, address): bits} that writes may change: not those of a counter that the kernel uses."""
+    return {(cpu, address): forbidden[address] & ~bits_in_use(address, value) for cpu, address, value in due}
 
 
 def bits_in_use(address, value):

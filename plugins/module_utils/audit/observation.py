@@ -18,7 +18,7 @@ from ..hardware.kernel_module import observe_loaded_module
 from ..hardware.module_file import examine_module_file
 from ..hexadecimal import format_address, format_value
 from ..layout import POLICY, supplied_modules
-from ..provisioning.deferred import read_deferred
+from ..provisioning.deferred import DEFERRED, DEFERRED_OF_SLURM, read_deferred
 from ..settings.definitions import unpack
 from .moving import is_compared
 
@@ -47,7 +47,7 @@ def observe_for_audit(machine, definitions=()):
         'module': observe_module(machine, kernel),
         'approved_list': approved_list,
         'policy': digest(machine.read(POLICY)),
-        'deferred': read_deferred(machine),
+        'deferred': [each for path in (DEFERRED, DEFERRED_OF_SLURM) for each in read_deferred(machine, path)],
         'registers': observe_registers(machine, [*entries, *unlisted(entries, definitions, cpu)], cpu),
     }
 

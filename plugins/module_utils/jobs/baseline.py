@@ -9,9 +9,9 @@ A ``policy`` is {address: {CPU: (bits, mask)}} here.
 import collections
 from array import array
 
+from ..access import operator
 from ..access.operations import reads
 from ..access.reading import Reading, build_reading, by_cpu, describe_error
-from ..access.registers import carry_out, read_registers
 from ..approved_lists.counters import CORE_SELECTS, FIXED_CONTROL
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
@@ -35,10 +35,10 @@ Difference.__doc__ = """What brings registers back to the baseline: Writes; and 
 
 
 def take_baseline(machine, entries):
-    """Make what the registers of a list hold now the baseline, and return it. The list has to be in force, to read."""
+    """Make what the registers of a list hold now the baseline, and return it."""
     entries = [entry for entry in entries if entry.mask]
     cpus = online_cpus(machine)
-    readings = read_registers(machine, [entry.address for entry in entries], cpus)
+    readings = operator.read_registers(machine, [entry.address for entry in entries], cpus)
     baseline = build_snapshot(describe_node(machine, read_cpu(machine)), entries, cpus, readings)
     if entries:
         write_baseline(machine, baseline)
@@ -93,7 +93,7 @@ def compare_with_baseline(machine, baseline, entries, policy, adopts=False):
     if not entries:
         return Difference([], [])
     cpus = online_cpus(machine)
-    results, width = carry_out(machine, reads([entry.address for entry in entries], cpus)), len(entries)
+    results, width = operator.carry_out(machine, reads([entry.address for entry in entries], cpus)), len(entries)
     fails, covers = any(results.errors), coverage(cpus)
     writes, problems, adopted = [], [], False
     for index, entry in enumerate(entries):

@@ -15,7 +15,7 @@ from .admission import Refused, admit, admit_beside, admit_values
 from .bare_list import bare, is_writable, reading
 from .image import read_image
 from .job import ENDING, GONE
-from .list_in_force import put_in_force, put_jobs_in_force
+from .list_in_force import close_to_users, put_jobs_in_force
 from .lists import Lists
 from .record import Record
 from .survivors import end_survivors, find_hidden
@@ -152,7 +152,7 @@ def is_as_expected(machine, image):
     """
     if image is None or machine.exists(records.STUCK):
         return False
-    put_in_force(machine, image.closed)
+    close_to_users(machine, image.closed)
     return image.is_as_expected(machine)
 
 
@@ -272,7 +272,7 @@ def renew_baseline(machine, settings, manager):
     with locked(machine, 'msr-job'):
         entries = lists.every()
         try:
-            put_in_force(machine, reading(bare(entries)))
+            close_to_users(machine, bare(entries))
             take_baseline(machine, entries)
             machine.remove(records.STUCK)
         finally:

@@ -11,8 +11,8 @@ import os
 import sys
 from array import array
 
+from ..access import operator
 from ..access.operations import reads
-from ..access.registers import carry_out
 from ..layout import POLICY, STATE
 from .profile import IMAGE_LISTS, NODE_LIST, list_path
 from .record import DIRECTORY, write_bytes
@@ -26,8 +26,8 @@ class Image:
     """What was compiled.
 
     lists: {name: bare list}; forbidden: {bare list: {address: bits}}, of counters that are to count for users only;
-    closed: the bare list that lets all be read that jobs can change; addresses and cpus of that; expected and masks: 8
-    bytes for each register of each CPU.
+    closed: the bare list of all that jobs can change, closed for writing; addresses and cpus of that; expected and
+    masks: 8 bytes for each register of each CPU.
     """
 
     def __init__(self, lists, forbidden, closed, addresses, cpus, expected, masks):
@@ -35,10 +35,10 @@ class Image:
         self.addresses, self.cpus, self.expected, self.masks = addresses, cpus, expected, masks
 
     def is_as_expected(self, machine):
-        """Return whether all registers hold what they should, as one batch says. The closed list is in force."""
+        """Return whether all registers hold what they should, as one batch says."""
         if not self.addresses:
             return True
-        results = carry_out(machine, reads(self.addresses, self.cpus))
+        results = operator.carry_out(machine, reads(self.addresses, self.cpus))
         values = results.values.tobytes()
         if any(results.errors):
             return False
@@ -47,7 +47,7 @@ class Image:
     def has_none_of(self, machine, forbidden):
         """Return whether no register has bits that it should not have, {address: bits}."""
         addresses = sorted(forbidden)
-        results = carry_out(machine, reads(addresses, self.cpus))
+        results = operator.carry_out(machine, reads(addresses, self.cpus))
         return not any(results.errors) and not any(
             value & forbidden[address]
             for index, address in enumerate(addresses)

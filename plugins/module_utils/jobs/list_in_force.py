@@ -5,9 +5,10 @@
 import contextlib
 import os
 
+from ..access import operator
 from ..errors import MsrSafeError
 from ..hardware.devices import approved_list_device
-from .bare_list import unite
+from .bare_list import reading, unite
 from .record import read_list_of
 
 
@@ -19,6 +20,20 @@ def put_in_force(machine, text):
         write_list(machine.path(approved_list_device(machine)), text.encode('ascii') or b'\n')
     if not is_in_force(machine, text):
         activate_carefully(machine, text)
+
+
+def close_to_users(machine, text):
+    """Let nobody write a register, and root read those of a bare list. Raises MsrSafeError.
+
+    Nothing is approved for anybody then, but where root is not let past the list.
+    """
+    put_in_force(machine, '' if operator.is_allowed(machine) else reading(text))
+
+
+def open_to_root(machine, text):
+    """Let root write what a bare list opens; users, too, where root is not let past the list. Raises MsrSafeError."""
+    if not operator.is_allowed(machine):
+        put_in_force(machine, text)
 
 
 def write_list(path, content):

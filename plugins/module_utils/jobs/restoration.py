@@ -6,9 +6,9 @@ import collections
 import contextlib
 import json
 
+from ..access import operator
 from ..access.write import (
     carried_out,
-    carry_out_writes,
     describe_row,
     problem_of,
     render_problems,
@@ -23,7 +23,7 @@ from ..policy.of_node import bits_of_policy
 from .bare_list import bare, reading
 from .baseline import REMEDY, columns_of, compare_with_baseline, read_baseline, take_baseline
 from .image import build_image, write_image
-from .list_in_force import put_in_force
+from .list_in_force import close_to_users, open_to_root
 from .record import STUCK, write_file
 
 # Somebody may write what was just restored: a descriptor that nobody finds, the kernel.
@@ -37,8 +37,8 @@ def to_baseline(machine, settings, lists, adopts=False):
     """Bring all registers that a job could change to the baseline, and return what was done as Restored.
 
     Of the bits that the policy of the node speaks of, it is that which says what they are to hold.
-    A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves these registers
-    approved for reading.
+    A node without a baseline gets one where nobody can have changed registers yet (adopts). Leaves registers closed to
+    users.
     """
     entries = lists.every(of_jobs=not adopts)
     if not any(entry.mask for entry in entries):
@@ -47,7 +47,7 @@ def to_baseline(machine, settings, lists, adopts=False):
     if baseline is None:
         if not adopts:
             raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
-        put_in_force(machine, reading(bare(entries)))
+        close_to_users(machine, bare(entries))
         baseline = take_baseline(machine, entries)
     if not adopts:
         of_jobs = {entry.address for entries in lists.lists_of_jobs() for entry in entries}
@@ -92,11 +92,11 @@ def bring_back(machine, baseline, entries, policy, adopts=False):
     """Bring the registers of a list to the baseline, or the policy, and return what was done as Restored.
 
     Nothing is approved for writing while registers are compared, and they are compared until all are as they should
-    be. Leaves the list in force for reading. adopts: as of compare_with_baseline.
+    be. Leaves them closed to users. adopts: as of compare_with_baseline.
     """
     done, problems = [], []
     for number in range(ROUNDS + 1):
-        put_in_force(machine, reading(bare(entries)))
+        close_to_users(machine, bare(entries))
         difference = compare_with_baseline(machine, baseline, entries, policy, adopts)
         stuck = {(problem.address, problem.cpu) for problem in problems}
         due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
@@ -106,8 +106,8 @@ def bring_back(machine, baseline, entries, policy, adopts=False):
         if number == ROUNDS:
             problems = problems + [problem_of(write, write.cpu, 'something else writes it, too') for write in due]
             break
-        put_in_force(machine, bare(entries))
-        met = carry_out_writes(machine, due)
+        open_to_root(machine, bare(entries))
+        met = operator.write(machine, due)
         problems = problems + met
         done += carried_out(due, met)
     return Restored(describe_writes(done), problems, [entry.address for entry in entries])

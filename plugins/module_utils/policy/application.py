@@ -32,7 +32,8 @@ def apply_policy(machine, statements, registers, check=False):
         plan, notes = plan_policy(machine, statements, registers)
         if check or not plan.writes:
             return plan, notes
-        problems = name_owner(machine, plan, operator.write(machine, plan.writes))
+        problems = operator.explain(machine, operator.write(machine, plan.writes))
+        problems = name_owner(machine, plan, problems)
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems), notes
 
 

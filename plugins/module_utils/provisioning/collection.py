@@ -23,10 +23,10 @@ from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
 from .dkms import CONFIGURATION, dkms_text
 from .observation import commands_files, digest_commands
-from .plan import is_wanted_module
 from .sign import digest_way_to_sign, how_to_sign
 from .supply import supply_of
 from .tree import digest_tree, pack_tree, read_tree
+from .wanted_module import is_wanted_module
 
 # What the plan takes from the settings as it is
 OF_SETTINGS = (

@@ -15,6 +15,7 @@ from ..jobs.record import read_records
 from ..jobs.settings import PATH as SETTINGS
 from ..jobs.slurm_conf import read_slurm_conf
 from ..layout import JOB_COMMAND, STATE
+from .deferred import DEFERRED_OF_SLURM, read_deferred
 
 UNIT = '/etc/systemd/system/msr-safe-baseline.service'
 UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe-baseline.service'
@@ -24,6 +25,7 @@ DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
 # Says which Slurm and which source the installed plugin is of.
 PLUGIN_STAMP = STATE + '/spank_plugin'
 PLUGIN = 'msr_safe.so'
+TRACES = ('/run/msr-safe', BASELINE, DEFERRED_OF_SLURM)
 
 # Where Slurm's programs are besides a site's own place: packages, and what sites do.
 DIRECTORIES = ('/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/slurm/bin', '/opt/slurm/sbin')
@@ -77,9 +79,10 @@ def observe_slurm_node(machine, submit_only, places):
         'service_ran': os.path.lexists(machine.path(INVOCATION)),
         'systemd': machine.exists('/run/systemd/system'),
         'jobs': list(read_records(machine)),
+        'deferred': read_deferred(machine, DEFERRED_OF_SLURM),
         'slurmd': observe_slurmd(machine),
         'writable': writable_registers(machine),
-        'traces': [path for path in ('/run/msr-safe', BASELINE, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
+        'traces': [path for path in (*TRACES, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
     }
 
 

@@ -13,7 +13,7 @@ from ..jobs.settings import PATH as SETTINGS
 from ..jobs.slurm_conf import SlurmConf, advice_about, faults_of
 from ..layout import JOB_COMMAND, NOTICE, command_text
 from . import actions, slurm_actions
-from .change import build_change
+from .change import build_change, defer_for_jobs
 from .slurm_node import CONFIGLESS, DROP_IN, UNIT
 
 LINE = 'required msr_safe.so'
@@ -92,8 +92,8 @@ def plan_slurm(observed, wanted):
         changes += plan_plugin_removal(observed)
     if not wanted['submit_only']:
         changes += plan_service(observed)
-        restarts, waits = plan_restart(observed, wanted, changes)
-        warnings += waits
+        restarts, notes = plan_restart(observed, wanted, changes)
+        warnings += notes
     return changes + restarts, warnings
 
 
@@ -105,7 +105,7 @@ def plan_slurm_absent(observed, wanted):
             'What they changed would stay.',
         )
     changes = plan_plugin_removal(observed)
-    restarts, _waits = plan_restart(observed, wanted, changes)
+    restarts, _notes = plan_restart(observed, wanted, changes)
     changes += restarts
     if observed['service_enabled']:
         changes.append(
@@ -292,7 +292,7 @@ def plan_service(observed):
 
 
 def plan_restart(observed, wanted, changes):
-    """Return (the restart of slurmd that is due, what is to be known): it waits for jobs, and they are told."""
+    """Return (the restart of slurmd that is due, deferred where jobs are on the node; what was not looked at)."""
     slurmd, plugin = observed['slurmd'], observed['plugin']
     if slurmd is None or not observed['systemd']:
         return [], []
@@ -302,10 +302,6 @@ def plan_restart(observed, wanted, changes):
     usual = 'current' if wanted['state'] == 'present' and wanted['method'] == 'spank' else 'none'
     if not changed and slurmd['loaded'] == usual:
         return [], []
-    if observed['jobs']:
-        return [], [
-            'Deferred: slurmd has to be restarted, which looks once for plugins; jobs are on the node (%s). '
-            'Apply the role again.' % ', '.join(observed['jobs'])
-        ]
     title = 'restart slurmd, which looks once whether a plugin has a prolog'
-    return [build_change('restart', slurm_actions.restart_slurmd, title, None, None)], []
+    restart = build_change('restart', slurm_actions.restart_slurmd, title, None, None)
+    return [defer_for_jobs(restart, observed['jobs']) if observed['jobs'] else restart], []

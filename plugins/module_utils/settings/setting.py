@@ -72,19 +72,20 @@ def bits_of(setting, context):
     return encode(setting.register, setting.field.name, amount, setting.unit, context)[0]
 
 
-def plan_settings(machine, options, registers):
+def plan_settings(machine, options, registers, allowed=None, read_all=read_registers):
     """Return the Plan that makes every setting true. options: a list, as for parse_setting.
 
+    allowed: {address: write mask}, None: those of the list in force; read_all: what reads registers, as read_registers.
     Raises MsrSafeError, with all that is wrong, where one of them is
     impossible: nothing is planned then.
     """
     settings = for_all(options, lambda each: parse_setting(machine, each, registers))
-    allowed = allowed_masks(machine, settings)
+    allowed = allowed_masks(machine, settings) if allowed is None else allowed
     for_all(settings, lambda setting: check_writable(setting, allowed))
 
     cpus = sorted({cpu for setting in settings for cpu in setting.cpus})
     needed = registers.needed_to_decode([setting.register for setting in settings if setting.field])
-    readings = read_registers(machine, sorted({setting.register.address for setting in settings} | set(needed)), cpus)
+    readings = read_all(machine, sorted({setting.register.address for setting in settings} | set(needed)), cpus)
     contexts = contexts_of(readings, needed, cpus)
 
     wanted = {}  # (register, CPU) -> (bits, mask)

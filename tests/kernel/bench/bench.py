@@ -2,7 +2,8 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Measure the batch on the node `bench` of the running fleet, and write docs/results/bench-kernel.md.
 
-usage: fleet run --spec tests/kernel/bench/nodes.yml --state DIR -- python tests/kernel/bench/bench.py [ROUNDS]
+The module of another revision takes turns with ours where one is named. usage:
+fleet run --spec tests/kernel/bench/nodes.yml --state DIR -- python tests/kernel/bench/bench.py [ROUNDS] [REVISION]
 """
 
 import collections
@@ -10,6 +11,7 @@ import datetime
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,14 +36,16 @@ WAYS = (
     'rdmsr -a',
     FLOOR,
 )
+OURS = WAYS[:4]
+MODULE = 'msr-safe.ko'
 
-PREPARE = f"""
+LOAD = f"""
 cd {REMOTE}
 lsmod | grep -q ^msr_safe && rmmod msr_safe
 lsmod | grep -q ^floor && rmmod floor
 set -e
 modprobe msr
-insmod msr-safe.ko
+insmod {{}}
 insmod floor.ko first={FIRST}
 cat list >/dev/cpu/msr_approved_list
 """
@@ -73,29 +77,60 @@ def on_node(script):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def compile_all():
-    """Return what the node needs."""
+def compile_all(against):
+    """Return what the node needs. against: the revision whose module is compiled, too, or ''."""
     headers = sorted(pathlib.Path('/usr/src').glob('linux-headers-*-cloud-amd64'))[-1]
     floor = BUILD / 'floor'
     floor.mkdir(parents=True, exist_ok=True)
     for name in ('floor.c', 'Kbuild'):
         (floor / name).write_text((HERE / name).read_text())
     run('make', '--silent', '-C', headers, f'M={floor}', 'W=1', 'KCFLAGS=-Werror', 'modules')
-    run('make', '--silent', '-C', ROOT / 'files/kmod', f'KDIR={headers}', f'OUT={BUILD}/kmod')
+    modules = [compile_module(ROOT, BUILD / 'kmod', headers, MODULE)]
+    if against:
+        modules.append(compile_module(check_out(against), BUILD / 'kmod-against', headers, module_of(against)))
     flags = ('-O2', '-Wall', '-Wextra', '-Werror', '-static', f'-I{ROOT}/files/kmod/include/uapi')
     run('gcc', *flags, '-o', BUILD / 'client', HERE / 'client.c')
     approved_list = BUILD / 'list'
     approved_list.write_text(''.join(f'{FIRST + i:#010x} 0\n' for i in range(REGISTERS)))
-    return [BUILD / 'kmod/msr-safe.ko', floor / 'floor.ko', BUILD / 'client', approved_list]
+    return [*modules, floor / 'floor.ko', BUILD / 'client', approved_list]
 
 
-def measure(rounds):
-    """Return {(way, CPUs): [nanoseconds per operation, …]}."""
+def module_of(revision):
+    return f'msr-safe-{revision}.ko' if revision else MODULE
+
+
+def check_out(revision):
+    """Return a directory with what a revision of this repository compiles its module of."""
+    tree = BUILD / 'against'
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    archive = ('git', '-C', ROOT, 'archive', revision, 'files', 'plugins/module_utils/version.py')
+    subprocess.run(
+        ('tar', '-xC', tree), input=subprocess.run(archive, check=True, capture_output=True).stdout, check=True
+    )
+    return tree
+
+
+def compile_module(tree, out, headers, name):
+    run('make', '--silent', '-C', tree / 'files/kmod', f'KDIR={headers}', f'OUT={out}')
+    return shutil.copy(out / 'msr-safe.ko', BUILD / name)
+
+
+def measure(rounds, against):
+    """Return {(way, CPUs): [nanoseconds per operation, …]}; those of another revision's module name it."""
     measured = collections.defaultdict(list)
-    for line in on_node(f'{REMOTE}/client {rounds}').splitlines():
-        way, cpus, nanoseconds = line.split('\t')
-        measured[way, int(cpus)].append(float(nanoseconds))
+    for _round in range(rounds):
+        for revision in [against, ''] if against else ['']:
+            on_node(LOAD.format(module_of(revision)))
+            for line in on_node(f'{REMOTE}/client 1').splitlines():
+                way, cpus, nanoseconds = line.split('\t')
+                if not revision or way in OURS:
+                    measured[named(way, revision), int(cpus)].append(float(nanoseconds))
     return measured
+
+
+def named(way, revision):
+    return f'{way} ({revision})' if revision else way
 
 
 def trace():
@@ -141,10 +176,11 @@ def table(*rows):
     return '\n'.join(lines)
 
 
-def costs(measured):
+def costs(measured, against):
     counts = sorted({cpus for way, cpus in measured if way == 'batch'})
     rows = [['', *(f'{cpus} CPU{"s" * (cpus > 1)}' for cpus in counts)]]
-    rows += [[way, *(cell(measured.get((way, cpus))) for cpus in counts)] for way in WAYS]
+    ways = [each for way in WAYS for each in (way, named(way, against)) if (each, 1) in measured or each in WAYS]
+    rows += [[way, *(cell(measured.get((way, cpus))) for cpus in counts)] for way in dict.fromkeys(ways)]
     return table(*rows)
 
 
@@ -170,6 +206,20 @@ def targets(measured, durations):
             verdict(calls >= expected),
         ],
     )
+
+
+def compared(measured, against):
+    """Return the table of what our module costs where that of another revision costs 1, by medians."""
+    counts = sorted({cpus for way, cpus in measured if way == named('batch', against)})
+    rows = [[f'times {against}', *(f'{cpus} CPU{"s" * (cpus > 1)}' for cpus in counts)]]
+    for way in OURS:
+        pairs = [(measured.get((way, cpus)), measured.get((named(way, against), cpus))) for cpus in counts]
+        rows.append([way, *(f'{ratio_of_medians(*pair):.2f}' if all(pair) else '' for pair in pairs)])
+    return table(*rows)
+
+
+def ratio_of_medians(ours, theirs):
+    return statistics.median(ours) / statistics.median(theirs)
 
 
 def verdict(met):
@@ -198,22 +248,23 @@ def profile(durations):
     return table(['one CPU, per operation', '', ''], *rows)
 
 
-def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    files = compile_all()
+def main(rounds='', against=''):
+    rounds = int(rounds or 5)
+    command = f'make bench-kernel ROUNDS={rounds}' + (f' AGAINST={against}' if against else '')
+    files = compile_all(against)
     on_node(f'mkdir -p {REMOTE}')
     run('scp', '-q', '-F', os.environ['FLEET_SSH_CONFIG'], *files, f'bench:{REMOTE}')
-    on_node(PREPARE)
-    measured = measure(rounds)
+    measured = measure(rounds, against)
     durations = trace()
 
     parts = (
         '<!-- SPDX-License-Identifier: GPL-3.0-or-later -->',
         '# What the batch costs',
-        f'{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `make bench-kernel ROUNDS={rounds}`, '
+        f'{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `{command}`, '
         f'kernel {on_node("uname -r").strip()}, {on_node("nproc").strip()} virtual CPUs (QEMU, TCG) on '
         f'{os.cpu_count()} real ones, load {os.getloadavg()[0]:.0f}. Nanoseconds per operation, least / median.',
-        costs(measured),
+        costs(measured, against),
+        *([compared(measured, against)] if against else []),
         targets(measured, durations),
         'One CPU in one interrupt (ftrace, 64 CPUs, host disturbances included):',
         interrupts(durations),
@@ -227,4 +278,4 @@ def main():
     print(text)
 
 
-main()
+main(*sys.argv[1:])

@@ -3,6 +3,8 @@
 
 from ansible_collections.hpc.msr_safe.plugins.action.msr_safe_apply import ActionModule
 
+NOTHING = {'waiting': [], 'role': 'msr_safe'}
+
 
 class Action(ActionModule):
     """The action plugin on a node that carries out all changes."""
@@ -18,18 +20,18 @@ class Action(ActionModule):
 def test_changes_that_need_no_files_are_carried_out_without():
     action = Action()
     change = {'stage': 'remove', 'action': 'remove_path', 'title': 'remove it', 'path': '/etc/msr-safe'}
-    assert action.carry_out([change], [], None, None, None, {})['done'] == ['remove it']
+    assert action.carry_out([change], NOTHING, None, None, None, {})['done'] == ['remove it']
     assert action.given['_payloads'] is None
 
 
 def test_changes_of_an_image_are_carried_out_there():
     action = Action()
     change = {'stage': 'remove', 'action': 'remove_path', 'title': 'remove it', 'path': '/etc/msr-safe'}
-    action.carry_out([change], [], None, None, '/srv/images/compute', {})
+    action.carry_out([change], NOTHING, None, None, '/srv/images/compute', {})
     assert action.given['root'] == '/srv/images/compute'
 
 
 def test_what_waits_goes_along_for_the_node_to_remember():
     action, waiting = Action(), [{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}]
-    action.carry_out([], waiting, None, None, None, {})
-    assert action.given['waiting'] == waiting
+    action.carry_out([], {'waiting': waiting, 'role': 'slurm'}, None, None, None, {})
+    assert (action.given['waiting'], action.given['role']) == (waiting, 'slurm')

@@ -8,7 +8,10 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, remove_record, take, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import read_deferred
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import (
+    DEFERRED_OF_SLURM,
+    read_deferred,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.tree import pack_tree
 from ansible_collections.hpc.msr_safe.plugins.modules import msr_safe_apply
 
@@ -25,8 +28,8 @@ def write(path, content, stage='install'):
 
 
 def options(*changes, **others):
-    nothing = {'waiting': None, 'verify': None, 'root': None, '_payloads': None}
-    return dict(nothing, changes=list(changes), **others)
+    nothing = {'waiting': None, 'role': 'msr_safe', 'verify': None, 'root': None, '_payloads': None}
+    return dict(dict(nothing, changes=list(changes)), **others)
 
 
 def test_carries_out_changes_of_several_stages_in_order(machine):
@@ -88,6 +91,16 @@ def test_what_a_job_would_feel_is_left_out_where_one_came_meanwhile(machine):
     msr_safe_apply.apply(options(felt, waiting=[]), False, done, [])
     assert machine.read('/etc/b') == b'two'
     assert read_deferred(machine) == []
+
+
+def test_each_role_remembers_and_forgets_its_own(machine):
+    restart = {'what': 'restart: restart slurmd', 'why': 'job 42 is on the node'}
+    msr_safe_apply.apply(options(waiting=[restart], role='slurm'), False, [], [restart])
+    assert read_deferred(machine, DEFERRED_OF_SLURM)[0]['what'] == restart['what']
+    msr_safe_apply.apply(options(waiting=[]), False, [], [])
+    assert read_deferred(machine) == [] and len(read_deferred(machine, DEFERRED_OF_SLURM)) == 1
+    msr_safe_apply.apply(options(waiting=[], role='slurm'), False, [], [])
+    assert read_deferred(machine, DEFERRED_OF_SLURM) == []
 
 
 def test_no_job_begins_while_it_would_feel_a_change(machine, monkeypatch):

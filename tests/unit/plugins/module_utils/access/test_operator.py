@@ -10,7 +10,7 @@ import struct
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.access import batch, operator
 from ansible_collections.hpc.msr_safe.plugins.module_utils.access.reading import Reading
-from ansible_collections.hpc.msr_safe.plugins.module_utils.access.write import Write
+from ansible_collections.hpc.msr_safe.plugins.module_utils.access.write import Problem, Write
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE
 
@@ -77,3 +77,14 @@ def test_where_no_module_of_ours_is_loaded_the_list_decides(node, monkeypatch, a
         node.put('/dev/cpu/0/msr_safe', '')
     assert not operator.is_allowed(node.machine)
     assert operator.read_registers(node.machine, [UNLISTED], [0])[UNLISTED].errors == {errno.EACCES: [0]}
+
+
+@pytest.mark.parametrize(('effective', 'allowed'), [('0000000000000000', False), ('0000000000020000', True)])
+def test_a_process_without_the_capability_is_held_by_the_list(node, effective, allowed):
+    node.put('/proc/self/status', 'Name:\tpython3\nCapEff:\t%s\n' % effective)
+    assert operator.is_allowed(node.machine) is allowed
+    readings = operator.read_registers(node.machine, [UNLISTED], [0])
+    assert readings[UNLISTED] == (Reading({0: [0]}, {}) if allowed else Reading({}, {errno.EACCES: [0]}))
+    problem = Problem(UNLISTED, 'X', 0, 'refused')
+    (told,) = operator.explain(node.machine, [problem])
+    assert ('CAP_SYS_RAWIO' in told.error) is not allowed

@@ -34,6 +34,15 @@ def test_what_the_kernel_left_is_zeroed_and_nothing_else(node):
     assert masks(node) == {0x186: 0xFFEDFFFF, 0x38D: 0x222, 0x1A4: 0xF}
 
 
+@pytest.mark.parametrize(('knows_operators', 'lists'), [(True, 1), (False, 3)])
+def test_no_list_is_opened_for_it_where_root_needs_none(node, knows_operators, lists):
+    node.knows_operators = knows_operators
+    node.set_register(SELECT, OS | INT)
+    assert activate(node) == []
+    assert node.registers[0, SELECT] == 0
+    assert len(node.list_device.published) == lists
+
+
 def test_what_the_kernel_counts_with_is_left_and_named(node):
     watchdog = 0x3C | USER | OS | INT | ENABLE
     node.set_register(SELECT, watchdog, cpus=[0, 1])

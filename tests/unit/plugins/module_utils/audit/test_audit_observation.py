@@ -3,7 +3,10 @@
 """What an audit collects of a node."""
 
 from ansible_collections.hpc.msr_safe.plugins.module_utils.audit.observation import observe_for_audit
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import remember_deferred
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import (
+    DEFERRED_OF_SLURM,
+    remember_deferred,
+)
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import (
     COUNTER,
     MISC_ENABLE,
@@ -68,8 +71,13 @@ def test_a_register_that_faults_is_kept_with_the_reason(node):
 def test_what_the_role_deferred_is_collected(node):
     assert observe_for_audit(node.machine)['deferred'] == []
     remember_deferred(node.machine, [{'what': 'load: load msr_safe', 'why': 'job 42 is on the node'}])
-    (each,) = observe_for_audit(node.machine)['deferred']
-    assert (each['what'], each['why']) == ('load: load msr_safe', 'job 42 is on the node')
+    restart = {'what': 'restart: restart slurmd', 'why': 'job 42 is on the node'}
+    remember_deferred(node.machine, [restart], DEFERRED_OF_SLURM)
+    told = [(each['what'], each['why']) for each in observe_for_audit(node.machine)['deferred']]
+    assert told == [
+        ('load: load msr_safe', 'job 42 is on the node'),
+        ('restart: restart slurmd', 'job 42 is on the node'),
+    ]
 
 
 def test_no_list_is_ever_put_in_force_for_it(node):

@@ -116,11 +116,16 @@ def test_during_a_job_that_may_write_registers_are_not_checked(node, slurm, caps
     assert capsys.readouterr().out == 'msr-safe: all is as it should be, but for what was not checked: registers\n'
 
 
-def test_registers_that_cannot_be_read_between_jobs_are_not_checked(node, slurm, capsys):
+@pytest.mark.parametrize(
+    ('knows_operators', 'said'),
+    [(True, 'good   3 of 3 are at the baseline'), (False, 'not checked  2 of 3 are at the baseline')],
+)
+def test_registers_that_cannot_be_read_between_jobs_are_not_checked(node, slurm, capsys, knows_operators, said):
     node.put('/etc/msr-safe/approved_list', LIST)
     node.activate(LIST)
+    node.knows_operators = knows_operators
     assert slurm.command('check', '--all') == 0
-    assert 'registers      not checked  2 of 3 are at the baseline' in capsys.readouterr().out
+    assert 'registers      ' + said in capsys.readouterr().out
 
 
 def test_slurm_that_does_not_answer_is_no_fault_of_the_node(slurm):

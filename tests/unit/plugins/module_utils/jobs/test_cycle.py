@@ -16,9 +16,20 @@ RUN = '/run/msr-safe/jobs'
 SETTINGS = '/etc/msr-safe/jobs.conf'
 
 
-@pytest.fixture
-def slurm(node):
+@pytest.fixture(params=[True, False], ids=['', 'the list holds root, too'])
+def slurm(node, request):
+    node.knows_operators = request.param
     return FakeSlurm(node)
+
+
+def test_nothing_is_approved_for_users_while_registers_are_brought_back(node):
+    slurm = FakeSlurm(node)
+    slurm.job('prolog', 42, '--profile=power')
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    node.list_device.published.clear()
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+    assert [parse_list(text) for text in node.list_device.published] == [{}, parse_list(LIST)]
 
 
 # 1. A refusal never drains

@@ -32,9 +32,10 @@ set = UNCORE_RATIO_LIMIT.MAX_RATIO:1GHz-2.4GHz
 """
 
 
-@pytest.fixture
-def slurm(node):
+@pytest.fixture(params=[True, False], ids=['', 'the list holds root, too'])
+def slurm(node, request):
     """A node whose power is counted in eighths of a watt, with a limit of 200 W."""
+    node.knows_operators = request.param
     fake = FakeSlurm(node)
     fake.node.put('/etc/msr-safe/profiles/tuned', '0xCE 0x0\n')
     fake.configure = lambda **lines: node.put(
@@ -57,6 +58,14 @@ def test_a_power_limit_during_the_job_and_gone_after_it(node, slurm, capsys):
     assert node.register(POWER_LIMIT) == ENABLED | WATTS_200
     assert node.register(MISC_ENABLE) == 0
     assert node.active() == parse_list(LIST)
+
+
+def test_no_list_is_opened_to_set_it(node, slurm):
+    slurm.job('prolog', 42, '--profile=monitor', '--set=power_limit=180W')
+    slurm.job('epilog', 42)
+    opened = [text for text in node.list_device.published if any(parse_list(text).values())]
+    assert opened[-1:] == node.list_device.published[-1:], 'the own list comes last'
+    assert (len(opened) == 1) is node.knows_operators
 
 
 def test_it_is_taken_back_where_the_settings_broke_meanwhile(node, slurm):

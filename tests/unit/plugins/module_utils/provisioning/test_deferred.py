@@ -52,7 +52,7 @@ def test_what_is_remembered_already_is_not_written_again(at, node):
 
 
 def test_a_module_that_waited_is_loaded_by_a_reboot_and_a_list_is_not_approved(at, node):
-    at(1, LIST, LOAD)
+    at(1, LIST, LOAD, {'what': 'restart: restart slurmd', 'why': 'job 42 is on the node'})
     node.put('/proc/sys/kernel/random/boot_id', 'another\n')
     assert [each['what'] for each in read_deferred(node.machine)] == [LIST['what']]
 

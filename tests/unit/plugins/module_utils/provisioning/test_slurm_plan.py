@@ -10,7 +10,12 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafe
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import command_text
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import slurm_plan
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.actions import ACTIONS
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import STAGES, due_stages
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change import (
+    STAGES,
+    deferrals,
+    describe_deferrals,
+    due_stages,
+)
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 
 PLUGSTACK = '/etc/slurm/plugstack.conf'
@@ -143,9 +148,12 @@ def test_the_list_of_a_profile_that_is_no_more_goes_after_the_settings(converged
 
 def test_slurmd_is_not_restarted_under_jobs(fresh):
     fresh['jobs'] = ['42']
-    changes, warnings = plan_slurm(fresh, WANTED)
+    changes, _warnings = plan_slurm(fresh, WANTED)
     assert 'restart' not in due_stages(changes)
-    assert 'Deferred: slurmd has to be restarted' in warnings[-1]
+    assert describe_deferrals(deferrals(changes)) == [
+        'restart: restart slurmd, which looks once whether a plugin has a prolog: job 42 is on the node; '
+        'run the role again when it has ended'
+    ]
 
 
 @pytest.mark.parametrize('loaded', ['none', 'old'])

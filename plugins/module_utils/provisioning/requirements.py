@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""What a node has to be for msr-safe to be planned for it, or is refused for, with a remedy."""
+
+import re
+
+from ..errors import MsrSafeError
+from ..hardware.devices import DEVICES
+from ..hardware.kernel_module import describe_holders, holder_remedy
+from .change import due, unloads
+
+# The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
+MAX_MAJOR = 511
+
+
+def check_root(observed):
+    """Raise MsrSafeError where Ansible is not root: a plan would promise what nobody carries out."""
+    if not observed.get('as_root', True):
+        raise MsrSafeError(
+            'Ansible is not root on this node, and cannot change it.',
+            'Set become: true for the play, or run ansible-playbook with --become (--ask-become-pass).',
+        )
+
+
+def check_links(observed):
+    """Raise MsrSafeError where a symbolic link is in the place of a file of ours."""
+    for path, target in sorted(observed['links'].items()):
+        raise MsrSafeError(
+            '%s is a symbolic link to %s, and is to be a file of this node.' % (path, target),
+            'Remove the link (rm %s) and apply the role again; it is not followed, and not replaced.' % path,
+        )
+
+
+def check_modules_disabled(observed, loads):
+    """Raise MsrSafeError where the running kernel is to load the module and loads none any more."""
+    if observed['modules_disabled'] and due(loads):
+        raise MsrSafeError(
+            'This kernel takes no modules any more: /proc/sys/kernel/modules_disabled is 1.',
+            'It stays so until the next boot: set it later than msr-safe.service runs, and reboot; or have the module '
+            'replaced at the next boot only (msr_safe_reload: boot).',
+        )
+
+
+def check_holders(observed, changes):
+    """Raise MsrSafeError where the module is to be unloaded and a program uses it."""
+    loaded = observed['module']['loaded']
+    if loaded and loaded['users'] and any(map(unloads, changes)):
+        raise MsrSafeError(
+            'The module msr_safe is in use: %s.' % describe_holders(observed['module']['holders']),
+            holder_remedy(),
+        )
+
+
+def check_majors(majors, taken):
+    """Raise MsrSafeError where a wanted major number cannot be had."""
+    chosen = {device: major for device, major in majors.items() if major}
+    for device, major in sorted(chosen.items()):
+        where = 'Major number %d for %s ' % (major, device)
+        remedy = 'Choose another one in msr_safe_majors (free: %s), or 0 to let the kernel choose.' % free_majors(taken)
+        if not 1 <= major <= MAX_MAJOR:
+            raise MsrSafeError('%sis not between 1 and %d.' % (where, MAX_MAJOR), remedy)
+        if list(chosen.values()).count(major) > 1:
+            raise MsrSafeError(where + 'is given to two devices.', remedy)
+        # /proc/devices comes through JSON, so its keys may be text.
+        driver = taken.get(major, taken.get(str(major)))
+        if driver is not None and driver not in DEVICES:
+            raise MsrSafeError('%sis in use by the driver %s.' % (where, driver), remedy)
+
+
+def free_majors(taken):
+    """Return four major numbers of the range for local use (Documentation/admin-guide/devices.txt) in words."""
+    in_use = {int(major) for major in taken}
+    return ', '.join(str(major) for major in range(240, 255) if major not in in_use)[:18]
+
+
+def check_modes(modes):
+    """Raise MsrSafeError for a mode that is none, or that lets everyone in."""
+    for device, mode in sorted(modes.items()):
+        if not re.match('0[0-7]{3}\\Z', mode):
+            raise MsrSafeError(
+                'Mode %s for %s is not an octal number of four digits.' % (mode, device),
+                "Write it in quotes: '0660'.",
+            )
+        if mode[-1] != '0':
+            raise MsrSafeError(
+                'Mode %s for %s would let every user in.' % (mode, device),
+                'End it in 0, and add those who may to the group.',
+            )
