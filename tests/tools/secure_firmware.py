@@ -29,7 +29,7 @@ FILES = {
 }
 # Who put the certificate there: any number, and the one that shim itself has
 OWNER = '605dab50-e046-4300-abb6-3dd810dd8b23'
-# What a certificate is for: code, and of that kernel modules only (docs/fleets.md)
+# What a certificate is for: code, and of that kernel modules (docs/fleets.md)
 USAGE = 'extendedKeyUsage=codeSigning,1.3.6.1.4.1.2312.16.1.2'
 
 
