@@ -56,10 +56,10 @@ demo-down: ## End the demo's virtual nodes
 
 ## Test it
 
-.PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-newest install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
+.PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-matrix install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-newest packages molecule-audit molecule-images molecule-packages molecule-signed molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-matrix packages molecule-audit molecule-images molecule-packages molecule-signed molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: ## Everything that CI runs
@@ -137,11 +137,8 @@ spank: tools ## The SPANK plugin, for the Slurm whose headers are here, with war
 	mkdir -p $(build)/spank
 	$(MAKE) -C files/spank OUT=$(build)/spank CFLAGS='-O2 -g -Werror'
 
-spank-newest: setup ## The same, for the newest Slurm in Debian's archive
-	python tests/tools/slurm_headers.py $(build)/slurm-newest
-	mkdir -p $(build)/spank-newest
-	$(MAKE) -C files/spank OUT=$(build)/spank-newest CFLAGS='-O2 -g -Werror' CPPFLAGS=-I$(build)/slurm-newest/usr/include
-	grep 'define SLURM_VERSION_NUMBER' $(build)/slurm-newest/usr/include/slurm/slurm_version.h
+spank-matrix: setup ## The same for Slurm 20.11 to the newest in Debian's archive, by GCC 7, GCC 8 and this machine's compiler
+	python tests/tools/spank_matrix.py $(build)/spank-matrix
 
 install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
 	$(MAKE) -C files/spank OUT=$(build)/spank install

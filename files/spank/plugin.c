@@ -28,7 +28,7 @@
 
 SPANK_PLUGIN(msr_safe, 1)
 
-/* EL8 and SLES 15 have GCC 8, which wants a name for each parameter. */
+/* GCC 7 and 8, of SLES 15 and EL8, want a name for each parameter. */
 #define UNUSED __attribute__((unused))
 
 #ifdef WANTED_VERSION

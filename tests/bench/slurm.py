@@ -32,10 +32,17 @@ HEADING = """\
 # What a job pays
 
 A job that does nothing (`srun true`), until its node is idle again: with a prolog and an epilog that are empty scripts,
-and with the SPANK plugin, which activates the list of the profile `power` and saves and restores its registers. On
+and with the SPANK plugin, whose prolog and epilog compare all registers that jobs can change with the baseline, in one
+batch each, and put the list of the profile `power`, or the node's own, in force. On
 virtual nodes (QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they are
 not those of a real node. Medians of {jobs} jobs each, in turns.
 
+"""
+
+NATIVE = """
+Where it goes, on this machine itself and a node that is a directory (`python tests/bench/msr_job.py`):
+
+    {}
 """
 
 
@@ -99,6 +106,14 @@ def render(seconds):
     return '\n'.join(lines) + '\n'
 
 
+def native():
+    """Return where the time of a prolog and an epilog goes on this machine itself, a line each."""
+    command = [sys.executable, Path(__file__).parent / 'msr_job.py']
+    return (
+        subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout.rstrip().replace('\n', '\n    ')
+    )
+
+
 def main():
     os.environ['ANSIBLE_HOST_KEY_CHECKING'] = 'False'
     for playbook in (SCENARIO / 'prepare.yml', SCENARIO / 'converge.yml'):
@@ -106,7 +121,9 @@ def main():
         play(playbook)
     table = render(measure())
     print(table)
-    PAGE.write_text(HEADING.format(date=time.strftime('%Y-%m-%d'), jobs=ROUNDS * JOBS) + table)
+    PAGE.write_text(
+        HEADING.format(date=time.strftime('%Y-%m-%d'), jobs=ROUNDS * JOBS) + table + NATIVE.format(native())
+    )
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from ..policy.of_node import bits_of_policy
 from .bare_list import ADDRESS, unite
 from .baseline import BASELINE, compare_with_baseline, read_baseline, whose_baseline
 from .job import GONE
-from .list_in_force import is_in_force
+from .list_in_force import is_in_force, shown
 from .lists import Lists
 from .record import read_list_of, read_records
 from .restoration import describe_problems, describe_writes, known_problems
@@ -95,8 +95,7 @@ def readable(machine, entries):
     """Return the entries whose registers root can read whatever list is in force, or under this one."""
     if operator.is_allowed(machine):
         return entries
-    shown = (machine.read(approved_list_device(machine)) or b'').decode('ascii', 'replace').splitlines()
-    addresses = {int(line[ADDRESS], 16) for line in shown if line and not line.startswith('#')}
+    addresses = {int(line[ADDRESS], 16) for line in shown(machine).splitlines()}
     return [entry for entry in entries if entry.address in addresses]
 
 

@@ -25,9 +25,9 @@ def put_in_force(machine, text):
 def close_to_users(machine, text):
     """Let nobody write a register, and root read those of a bare list. Raises MsrSafeError.
 
-    Nothing is approved for anybody then, but where root is not let past the list.
+    Others go on reading what they could; where root is not let past the list, they read what it does.
     """
-    put_in_force(machine, '' if operator.is_allowed(machine) else reading(text))
+    put_in_force(machine, reading(shown(machine) if operator.is_allowed(machine) else text))
 
 
 def open_to_root(machine, text):
@@ -47,11 +47,16 @@ def write_list(path, content):
 
 
 def is_in_force(machine, text):
-    """Return whether the kernel shows this list: comments, then a line for each register."""
-    shown = machine.read(approved_list_device(machine)) or b''
-    while shown.startswith(b'#'):
-        shown = shown.partition(b'\n')[2]
-    return shown.strip() == text.encode('ascii').strip()
+    """Return whether the kernel shows this list."""
+    return shown(machine).strip() == text.strip()
+
+
+def shown(machine):
+    """Return the bare list in force as the kernel shows it: comments, then a line for each register."""
+    text = (machine.read(approved_list_device(machine)) or b'').decode('ascii', 'replace')
+    while text.startswith('#'):
+        text = text.partition('\n')[2]
+    return text
 
 
 def activate_carefully(machine, text):

@@ -17,8 +17,9 @@ from ..errors import MsrSafeError
 
 DIRECTORY = '/run/msr-safe/jobs'
 LOCK = DIRECTORY + '/lock'
-# The runs of jobs that ended last, for a prolog that comes too late.
+# The runs of jobs that ended last, for a prolog that comes too late: it waited for a lock, seconds to minutes.
 ENDED = DIRECTORY + '/ended'
+LATEST = 600
 REMEMBERED = 64
 # What could not be restored on this node since it booted.
 STUCK = DIRECTORY + '/stuck'
@@ -182,16 +183,22 @@ def remove_record(machine, job):
 
 
 def remember_end(machine, job, run):
-    """Remember that a run of a job is over here. Nothing is remembered of a run that cannot be told from the next."""
+    """Remember for a while that a run of a job is over here, but not of a run that cannot be told from the next."""
     if run:
-        runs = [*read_ended(machine), '%s %s' % (job, run)]
-        write_file(machine, ENDED, ''.join(line + '\n' for line in runs[-REMEMBERED:]))
+        runs = [*read_ended(machine), (job, run, '%d' % time.time())]
+        write_file(machine, ENDED, ''.join(' '.join(each) + '\n' for each in runs[-REMEMBERED:]))
 
 
 def has_ended(machine, job, run):
     """Return whether this run of a job is over here: its prolog was held up, or orphaned by a restart of slurmd."""
-    return bool(run) and '%s %s' % (job, run) in read_ended(machine)
+    return any(each[:2] == (job, run) for each in read_ended(machine))
 
 
 def read_ended(machine):
-    return (machine.read_text(ENDED) or '').splitlines()
+    """Return the runs of jobs that ended a short while ago, [(job, run, when)], all texts.
+
+    A slurmctld that lost its state gives the same numbers to other jobs.
+    """
+    runs = [tuple(line.split(' ')) for line in (machine.read_text(ENDED) or '').splitlines()]
+    since = time.time() - LATEST
+    return [each for each in runs if len(each) == 3 and each[2].isdigit() and int(each[2]) > since]

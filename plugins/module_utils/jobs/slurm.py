@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import time
 
 from ..errors import MsrSafeError
 from .job import ENDING, GONE, HERE, Job
@@ -12,6 +13,8 @@ from .job import ENDING, GONE, HERE, Job
 REASON_LENGTH = 200
 # Of what all nodes of a job say together; the accounting keeps it for ever.
 COMMENT_LENGTH = 1000
+# Seconds, and up to twice that, after which a node looks whether another has replaced its text.
+COMMENT_PAUSES = (1, 2, 4)
 # Seconds for one command: slurmctld may be away, and a command would wait for it.
 COMMAND_TIME = 5
 
@@ -96,17 +99,43 @@ class Slurm:
     def comment(self, job, text):
         """Add a text to a job's AdminComment in the accounting, after what is there. Raises MsrSafeError.
 
-        slurmctld takes none once a job's processes are over, which is before its epilog. Two nodes that do so at once
-        may lose one of the texts: Slurm replaces a comment, it does not add to it.
+        slurmctld takes none once a job's processes are over, which is before its epilog. Slurm replaces a comment, it
+        does not add to it: of several nodes that do so at once, one after the other looks whether its text is there.
         """
-        options = ('--allocations', '--noheader', '--parsable2', '--format=AdminComment', '--jobs=' + job)
-        said = self.command('sacct', *options).strip()
-        whole = '; '.join(filter(None, [said, text]))
-        if len(whole) <= COMMENT_LENGTH or not said:
+        text = shorten(as_sacctmgr_keeps(text), COMMENT_LENGTH)
+        for pause in COMMENT_PAUSES:
+            shown, nodes, said = self.accounted(job)
+            if said != as_sacctmgr_keeps(said):
+                raise MsrSafeError('it has a text that sacctmgr would spoil: ' + shorten(said))
+            whole = '; '.join(filter(None, [said, text]))
+            if text in said or len(whole) > COMMENT_LENGTH:
+                return
             self.command(
-                *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + job),
-                *('set', 'admincomment=' + shorten(whole, COMMENT_LENGTH)),
+                *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + shown),
+                *('set', 'admincomment=' + whole),
             )
+            if nodes == '1':
+                return
+            # Neighbours' names differ in their last digit
+            time.sleep(pause * (1 + sum(self.node.encode()) % 10 / 10))
+        if text not in self.accounted(job)[2]:
+            raise MsrSafeError('other nodes wrote over it.')
+
+    def accounted(self, job):
+        """Return how the accounting shows a job, its number of nodes (a text), and its AdminComment there.
+
+        By its number sacctmgr would change all tasks of an array that has the same, and so with heterogeneous jobs;
+        42_1 or 42+1 is one of them. Raises MsrSafeError.
+        """
+        import re  # Prologs, and epilogs that brought nothing back, need none
+
+        options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,NNodes,AdminComment')
+        output = self.command('sacct', *options, '--jobs=' + job)
+        rows = re.split(r'^([0-9]+)\|([^|\n]*)\|([0-9]*)\|', output, flags=re.MULTILINE)[1:]
+        for number, shown, nodes, said in zip(rows[0::4], rows[1::4], rows[2::4], rows[3::4]):
+            if number == job:
+                return shown, nodes, said.rstrip('\n')
+        raise MsrSafeError('the accounting does not know the job.')
 
     def cancel(self, job, why):
         """End a job, with the reason in what ``scontrol show job`` tells. Raises MsrSafeError where it cannot be ended.
@@ -120,6 +149,11 @@ class Slurm:
 
 # squeue leaves a job out that is not on the node; these are of one that it has not forgotten yet.
 GONE_STATES = ('', 'PD', 'CD', 'F', 'CA', 'TO', 'NF', 'OOM', 'BF', 'DL', 'PR', 'RQ', 'RH', 'SE')
+
+
+def as_sacctmgr_keeps(text):
+    """Return a text as one that sacctmgr takes as it is: of Slurm 22.05 it was seen to do the same, or worse."""
+    return ' '.join(text.translate({ord('"'): '`', ord("'"): '`'}).lower().split())
 
 
 def shorten(text, length=REASON_LENGTH):

@@ -90,16 +90,26 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
             )
     if accounts and not enforces_accounts(conf) and not trusts_accounts:
         faults.append(
-            'The profiles %s are for accounts, but slurm.conf has AccountingStorageEnforce=%s: Slurm lets anybody name '
-            'any account. Write AccountingStorageEnforce=associations, give users instead, or set '
-            'slurm_msr_trust_accounts.' % (', '.join(accounts), conf.values.get('accountingstorageenforce', ''))
+            'The profiles %s are for accounts, but slurm.conf has AccountingStorageType=%s and '
+            'AccountingStorageEnforce=%s: Slurm lets anybody name any account. Write '
+            'AccountingStorageType=accounting_storage/slurmdbd and AccountingStorageEnforce=associations, give users '
+            'instead, or set slurm_msr_trust_accounts.'
+            % (
+                ', '.join(accounts),
+                conf.values.get('accountingstoragetype', ''),
+                conf.values.get('accountingstorageenforce', ''),
+            )
         )
     return faults
 
 
 def enforces_accounts(conf):
-    """Return whether Slurm lets users name accounts only that they belong to; the other words imply associations."""
-    return bool(
+    """Return whether Slurm lets users name accounts only that they belong to; the other words imply associations.
+
+    Without slurmdbd slurmctld (22.05 was seen) calls them an error in its log, and lets anybody name any account.
+    """
+    has_slurmdbd = conf.values.get('accountingstoragetype', '').lower().rpartition('/')[2] == 'slurmdbd'
+    return has_slurmdbd and bool(
         words_of(conf, 'accountingstorageenforce') & {'associations', '1', 'limits', 'qos', 'safe', 'all', 'wckeys'}
     )
 

@@ -30,7 +30,9 @@ class FakeSlurm:
         self.jobs = {}  # job -> its state as squeue prints it
         self.alone = set()  # jobs that scontrol shows as exclusive
         self.ended = {}  # jobs that are completing: what happens once Slurm was asked about them
-        self.comments = {}  # job -> its AdminComment in the accounting
+        self.comments = {'42': ''}  # job of the accounting -> its AdminComment there
+        self.written_meanwhile = None  # what other nodes of a job make of a comment, each right after one of ours
+        self.shown_as = {}  # job -> as the accounting shows it, where that is not its number: {'44': '42_1'}
         self.answers = {}  # name of a command -> (exit code, output)
         self.asked = []
         node.machine.run = self.run
@@ -60,10 +62,37 @@ class FakeSlurm:
             return 0, 'JobId=%s OverSubscribe=%s\n' % (arguments[-1], 'NO' if arguments[-1] in self.alone else 'OK')
         options = dict(each.partition('=')[::2] for each in arguments)
         if name == 'sacct':
-            return 0, self.comments.get(options['--jobs'], '') + '\n'
+            columns = {
+                'JobIDRaw': lambda job: job,
+                'JobID': self.shown,
+                'NNodes': lambda job: '2' if self.written_meanwhile is not None else '1',
+                'AdminComment': self.comments.get,
+            }
+            wanted = [columns[name] for name in options['--format'].split(',')]
+            jobs = self.accounted(options['--jobs'])
+            return 0, ''.join('|'.join(column(job) for column in wanted) + '\n' for job in jobs)
         if name == 'sacctmgr':
-            self.comments[options['jobid']] = options['admincomment']
+            return self.modify_jobs(self.accounted(options['jobid']), options['admincomment'])
         return 0, ''
+
+    def shown(self, job):
+        return self.shown_as.get(job, job)
+
+    def accounted(self, named):
+        """Return the jobs that the accounting takes a name for. An array's is that of its last task, too."""
+        return [
+            job
+            for job in self.comments
+            if named in (job, self.shown(job)) or self.shown(job).replace('+', '_').startswith(named + '_')
+        ]
+
+    def modify_jobs(self, jobs, text):
+        """As sacctmgr of Slurm 22.05 was seen to do it: in lower case, and up to a quotation mark."""
+        for job in jobs:
+            self.comments[job] = text.partition('"')[0].replace("'", '`').lower()
+            if self.written_meanwhile:
+                self.comments[job] = self.written_meanwhile.pop(0)
+        return (0, ' Modified jobs...\n') if jobs else (1, ' Nothing modified\n')
 
     def saw(self, words):
         """Return whether a command that contains these words was run."""

@@ -245,7 +245,8 @@ def test_another_profile_than_the_one_in_force_is_refused(node, slurm, job):
 
 
 @pytest.fixture
-def accounting(slurm):
+def accounting(slurm, monkeypatch):
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda seconds: None)
     slurm.configure(admin_comment='accounting')
     return slurm.comments
 
@@ -256,18 +257,56 @@ def change_registers(node, job):
     return job('epilog', 42)
 
 
+WHAT_CAME_BACK = (
+    'msr-safe: restored on n1: 0x000001a0 ia32_misc_enable 0x0000004000000000 -> 0x0000000000000000 on cpu 0-3'
+)
+
+
 def test_it_is_what_was_brought_back(node, accounting, job):
     change_registers(node, job)
-    assert accounting == {
-        '42': 'msr-safe: restored on n1: '
-        '0x000001A0 IA32_MISC_ENABLE 0x0000004000000000 -> 0x0000000000000000 on CPU 0-3'
-    }
+    assert accounting == {'42': WHAT_CAME_BACK}
 
 
 def test_what_others_said_there_stays(node, accounting, job):
-    accounting['42'] = 'ticket: A=1 B=2'
+    accounting['42'] = 'ticket: a=1 b=2'
     change_registers(node, job)
-    assert accounting['42'].startswith('ticket: A=1 B=2; msr-safe: restored on n1: ')
+    assert accounting['42'] == 'ticket: a=1 b=2; ' + WHAT_CAME_BACK
+
+
+@pytest.mark.parametrize('text', ['ticket: A=1', 'see "the manual"', "it's his", 'two\nlines'])
+def test_what_sacctmgr_would_spoil_is_left_as_it_is(node, accounting, job, text, capsys):
+    accounting['42'] = text
+    assert change_registers(node, job) == 0
+    assert accounting['42'] == text
+    assert 'its AdminComment does not say so: it has a text that sacctmgr would spoil' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('shown', ['42_2', '42+0'])
+def test_of_an_array_or_a_heterogeneous_job_it_is_said_of_this_one_only(node, slurm, accounting, job, shown):
+    """Task 2 of an array has the array's own number, by which sacctmgr would change them all."""
+    accounting.update({'43': 'of another', '42': '', '44': 'of a third'})
+    slurm.shown_as.update({'43': '42_0', '42': shown, '44': '42_1'})
+    change_registers(node, job)
+    assert accounting == {'43': 'of another', '42': WHAT_CAME_BACK, '44': 'of a third'}
+
+
+def test_a_text_that_another_node_overwrote_is_added_again(node, slurm, accounting, job):
+    first = 'msr-safe: restored on n2: x'
+    slurm.written_meanwhile = [first, first + '; msr-safe: restored on n3: x']
+    change_registers(node, job)
+    assert accounting['42'] == 'msr-safe: restored on n2: x; msr-safe: restored on n3: x; ' + WHAT_CAME_BACK
+
+
+def test_it_is_not_added_for_ever(node, slurm, accounting, job, capsys):
+    slurm.written_meanwhile = ['msr-safe: restored on n2: x'] * 9
+    assert change_registers(node, job) == 0
+    assert 'its AdminComment does not say so: other nodes wrote over it' in capsys.readouterr().out
+
+
+def test_a_job_that_the_accounting_does_not_know(node, accounting, job, capsys):
+    accounting.clear()
+    assert change_registers(node, job) == 0
+    assert 'its AdminComment does not say so: the accounting does not know the job' in capsys.readouterr().out
 
 
 def test_a_full_comment_is_left_as_it_is(node, accounting, job):

@@ -26,10 +26,13 @@ def test_nothing_is_approved_for_users_while_registers_are_brought_back(node):
     slurm = FakeSlurm(node)
     slurm.job('prolog', 42, '--profile=power')
     node.set_register(MISC_ENABLE, TURBO_OFF)
+    power = node.active()
     node.list_device.published.clear()
     assert slurm.job('epilog', 42) == 0
     assert node.register(MISC_ENABLE) == 0
-    assert [parse_list(text) for text in node.list_device.published] == [{}, parse_list(LIST)]
+    closed, own = [parse_list(text) for text in node.list_device.published]
+    assert closed == dict.fromkeys(power, 0), 'what could be read can be read'
+    assert own == parse_list(LIST)
 
 
 # 1. A refusal never drains
@@ -97,6 +100,16 @@ def test_a_run_that_is_over_is_not_begun_by_a_prolog_that_comes_late(node, slurm
     assert records.read_records(node.machine) == {}
     assert slurm.job('prolog', 42, '--profile=power', restart_count=1) == 0
     assert POWER_LIMIT in node.active()
+
+
+def test_the_same_number_long_after_is_another_job(node, slurm, monkeypatch):
+    """slurmctld lost its state, and counts from the beginning."""
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    slurm.job('epilog', 42, restart_count=0)
+    now = records.time.time()
+    monkeypatch.setattr(records.time, 'time', lambda: now + records.LATEST + 1)
+    assert slurm.job('prolog', 42, '--profile=power', restart_count=0) == 0
+    assert '42' in records.read_records(node.machine)
 
 
 def test_what_is_remembered_of_jobs_that_are_over_does_not_grow(node, slurm):

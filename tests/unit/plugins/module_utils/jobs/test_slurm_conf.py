@@ -13,6 +13,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm_conf impor
 CONF = '/etc/slurm/slurm.conf'
 PROLOG, EPILOG = '/etc/slurm/prolog.d/50-msr-safe', '/etc/slurm/epilog.d/50-msr-safe'
 GOOD = 'PrologFlags=Alloc\nProctrackType=proctrack/cgroup\nBatchStartTimeout=130\n'
+SLURMDBD = 'AccountingStorageType=accounting_storage/slurmdbd\n'
 
 
 @pytest.fixture
@@ -71,7 +72,9 @@ def test_partitions_whose_jobs_have_their_nodes_for_themselves(conf, text, names
             'slurm.conf has Prolog=/site/prolog',
         ),
         (GOOD, 'spank', ['perf'], 'The profiles perf are for accounts'),
-        (GOOD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'Slurm lets anybody name any account'),
+        (GOOD + SLURMDBD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'lets anybody name any account'),
+        # slurmctld 22.05 says that this cannot be, starts all the same, and lets anybody name any account
+        (GOOD + 'AccountingStorageEnforce=associations\n', 'spank', ['perf'], 'has AccountingStorageType= and'),
     ],
 )
 def test_what_has_to_be_changed(conf, text, method, accounts, words):
@@ -81,7 +84,11 @@ def test_what_has_to_be_changed(conf, text, method, accounts, words):
 
 @pytest.mark.parametrize(
     ('text', 'trusts'),
-    [('', True), ('AccountingStorageEnforce=associations,limits\n', False), ('AccountingStorageEnforce=safe\n', False)],
+    [
+        ('', True),
+        (SLURMDBD + 'AccountingStorageEnforce=associations,limits\n', False),
+        (SLURMDBD + 'AccountingStorageEnforce=safe\n', False),
+    ],
 )
 def test_accounts_that_are_checked_or_trusted(conf, text, trusts):
     assert faults_of(conf(GOOD + text), 'spank', PROLOG, EPILOG, ['perf'], trusts) == []
