@@ -59,7 +59,7 @@ demo-down: ## End the demo's virtual nodes
 .PHONY: test test-all lint docs docs-check build importer packages units units-newest units-oldest harness kmod spank spank-matrix install-spank fuzz-replay fuzz sanity sanity-newest sanity-oldest images kernel-tests test-kernels test-kasan test-clients test-fresh bench bench-fleet bench-slurm bench-kernel bench-audit test-page molecule
 # While images are made, what needs none of them; then the longest, and what is short fills the gaps
 stages := images lint sanity units $(scenarios) kernel-tests docs-check build harness kmod spank fuzz-replay
-lanes := fuzz spank-matrix packages molecule-audit molecule-images molecule-packages molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
+lanes := fuzz spank-matrix packages molecule-audit molecule-images molecule-packages molecule-signed molecule-trouble test-page bench-audit bench-fleet test-clients test-kernels test-kasan bench bench-slurm bench-kernel test-fresh
 
 test: export MSR_SAFE_BRIEF := 1
 test: apt ## Everything that CI runs
@@ -220,18 +220,23 @@ core_images := newest
 core_lists := oldest
 core_packages := newest
 core_registers := oldest
+core_signed := oldest
 core_slurm := newest
 core_trouble := oldest
 molecule-packages: packages
+molecule-signed: secure-firmware
 molecule-%: setup
 	@tests/tools/ready-images molecule/$*/nodes.yml
 	python tests/fleet/fleet run --spec molecule/$*/nodes.yml --state $(build)/fleet/$* -- \
 	    tests/tools/molecule-steps $(or $(CORE),$(core_$*),newest) $* \
 	    $(or $(and $(MSR_SAFE_BRIEF),$(brief_$*)),test)
 
+secure-firmware: setup $(build)/venv-firmware/installed
+	python tests/tools/secure_firmware.py $(build)/venv-firmware/bin/virt-fw-vars $(build)/fleet/signed-site
+
 ## Maintain it
 
-.PHONY: setup tools pins architecture readmes release release-check clean
+.PHONY: setup secure-firmware tools pins architecture readmes release release-check clean
 release: tools ## Commit, tag and build a release (VERSION=x.y.z): changelog from fragments, the one version; nothing is pushed
 	python tests/tools/release.py $(VERSION)
 

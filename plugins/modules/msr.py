@@ -133,7 +133,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.access.lock import PATIENCE, locked
 from ..module_utils.access.registers import slowness
-from ..module_utils.access.write import carried_out, carry_out_writes, render_problems, summarize_problems
+from ..module_utils.access.write import (
+    carried_out,
+    carry_out_writes,
+    foresee_problems,
+    render_problems,
+    summarize_problems,
+)
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.hardware.cpu import read_cpu
 from ..module_utils.machine import Machine
@@ -203,9 +209,8 @@ def set_registers(machine, options, check_mode):
     registers = known_registers(machine, options['_definitions'], read_cpu(machine))
     settings = [dict(each, cpus=each['cpus'] or options['cpus']) for each in options['settings'] or [options]]
     plan = plan_settings(machine, settings, registers)
-    if check_mode:
-        return plan
-    problems = plan.problems + name_owner(machine, plan, carry_out_writes(machine, plan.writes))
+    met = (foresee_problems if check_mode else carry_out_writes)(machine, plan.writes)
+    problems = plan.problems + name_owner(machine, plan, met)
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems)
 
 

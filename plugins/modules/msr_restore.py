@@ -112,7 +112,7 @@ from ..module_utils.access.write import render_problems, render_values, summariz
 from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.snapshots.restore import ACCEPTABLE, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.snapshots.restore import ACCEPTABLE, foresee, plan_restore, read_snapshot, restore, summarize
 from ..module_utils.snapshots.selection import Selection
 from ..module_utils.snapshots.snapshot import parse_snapshot
 
@@ -176,7 +176,7 @@ def restore_registers(machine, options, check_mode):
         snapshot = parse_snapshot(options['_content'], where, 'edited_file' in options['accept'])
     selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
     restored = plan_restore(machine, snapshot, options['accept'], selection)
-    return restored if check_mode else restore(machine, restored)
+    return foresee(machine, restored) if check_mode else restore(machine, restored)
 
 
 if __name__ == '__main__':

@@ -26,6 +26,11 @@ def is_locked_down():
         return '[none]' not in file.read()
 
 
+def is_honored():
+    with open(PARAMETER) as file:
+        return file.read().strip() == 'Y'
+
+
 def raise_lockdown():
     with open(LOCKDOWN, 'w') as file:
         file.write('integrity')
@@ -43,8 +48,7 @@ def lockdown(request):
 
 @pytest.fixture
 def honored():
-    with open(PARAMETER) as file:
-        return file.read().strip() == 'Y'
+    return is_honored()
 
 
 @pytest.mark.skipif(not os.environ.get('MSR_SAFE_LOCKDOWN'), reason='no kernel lockdown here')

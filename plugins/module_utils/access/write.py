@@ -3,9 +3,11 @@
 """A write: a register of a CPU that is to hold another value, carried out with others, and read back."""
 
 import collections
+import errno
 
 from ..errors import MsrSafeError
 from ..hardware.cpulist import format_cpulist
+from ..hardware.lockdown import forbids_writes
 from ..hexadecimal import format_address, format_value
 from .reading import by_cpu, describe_error
 from .registers import read_registers, write_registers
@@ -35,6 +37,13 @@ def carry_out_writes(machine, writes, write_all=write_registers, read_all=read_r
         return problems + [
             problem_of(write, write.cpu, 'written, but not read back: ' + error.problem) for write in written
         ]
+
+
+def foresee_problems(machine, writes):
+    """Return the Problems that writes are certain to meet, as carry_out_writes would; nothing is written."""
+    if not forbids_writes(machine):
+        return []
+    return [problem_of(write, write.cpu, describe_error(errno.EPERM)) for write in writes]
 
 
 def problem_of(register, cpu, error):

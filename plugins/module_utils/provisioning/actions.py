@@ -98,12 +98,16 @@ def build_module(machine, change, payload):
 
 
 def is_built(module, change):
-    """Return whether a module file is what a change is to build."""
+    """Return whether a module file is what a change is to build.
+
+    What is to be signed is always built: whose signature an old file has, and whether that key is still the right one,
+    is not looked at. Who asks has no module for this way to sign.
+    """
     return (
         module is not None
         and module.get('source_digest') == change['source_digest']
         and has_vermagic(module, change['kernel_release'], change['vermagic'])
-        and (module['signed'] or not change['sign'])
+        and not change['sign']
     )
 
 
@@ -216,11 +220,27 @@ def uninstall_module(machine, change, _payload):
 
 
 @action(unloads=True)
-def load_module(machine, _change, _payload):
+def load_module(machine, change, _payload):
     if kernel_module.observe_loaded_module(machine):
         kernel_module.unload_module(machine)
-    kernel_module.load_module(machine)
+    try:
+        kernel_module.load_module(machine)
+    except kernel_module.UntrustedModule as error:
+        if not change['ours']:
+            raise
+        take_off(machine, change)
+        raise MsrSafeError(
+            error.problem,
+            '%s\nThe module was taken off the node: the next run brings what the builder has by then.' % error.remedy,
+        ) from None
     machine.command('udevadm', 'settle')
+
+
+def take_off(machine, change):
+    """Remove the files of a module that a builder signed in vain: where they lie, no other is brought."""
+    for path in change['ours']:
+        machine.remove(path)
+    machine.command('depmod', change['kernel_release'])
 
 
 @action(unloads=True)

@@ -23,7 +23,7 @@ from .actions import BUILT_MODULE, LIBRARY, MODULE_SOURCE
 from .change import payload_of
 from .dkms import CONFIGURATION, dkms_text
 from .observation import commands_files, digest_commands
-from .sign import how_to_sign
+from .sign import digest_way_to_sign, how_to_sign
 from .supply import supply_of
 from .tree import digest_tree, pack_tree, read_tree
 from .wanted_module import is_wanted_module
@@ -243,7 +243,7 @@ def artifact(directory, observed, requirements):
     """
     if directory is None:
         return None
-    signed = '-signed' if requirements['sign'] else ''
+    signed = '-signed-%.8s' % digest_way_to_sign(requirements['sign']) if requirements['sign'] else ''
     name = '%s-%.12s%s' % (observed['kernel_release'], requirements['source_digest'], signed)
     path = '%s/%s/msr-safe.ko' % (directory, name)
     has_own = any(

@@ -10,6 +10,7 @@ from . import actions
 from .change import build_change, defer
 from .kernel import is_running
 from .supply import MAKE, PACKAGE
+from .supply_plan import built_here
 from .wanted_module import is_supplied, is_wanted_module, module_in_use
 
 # When a module in the kernel is replaced: in this run or not at all; when nobody uses it; at the next boot
@@ -32,11 +33,19 @@ def plan_load(observed, wanted):
         describe_loaded(loaded['version'], loaded['majors']) if loaded else None,
         describe_loaded(wanted['version'], wanted['majors']),
         disturbs=True,
+        kernel_release=observed['kernel_release'],
+        ours=brought_by_a_builder(observed, wanted),
     )
     reason = why_not_now(observed['module'], wanted['reload']) if loaded else None
     if not reason:
         return [change]
     return [dict(defer(change, reason), disturbs=wanted['reload'] != AT_BOOT)]
+
+
+def brought_by_a_builder(observed, wanted):
+    """Return the paths of the files of the running kernel's module that a builder can bring again."""
+    release = observed['kernel_release']
+    return [installed_module(release), built_here(release, wanted)] if wanted['artifact'] else []
 
 
 def is_of_a_wanted_file(loaded, observed, wanted):

@@ -5,6 +5,8 @@
 The key is the builder's: its path travels there, itself nowhere.
 """
 
+import hashlib
+import json
 import shlex
 
 from ..errors import MsrSafeError
@@ -35,6 +37,11 @@ def how_to_sign(settings):
             'Set msr_safe_sign_key and msr_safe_sign_certificate, or msr_safe_sign_command alone.',
         )
     return {'key': key, 'certificate': certificate}
+
+
+def digest_way_to_sign(sign):
+    """Return hex digits, others for every other way to sign (as from how_to_sign): of the paths, not of a key."""
+    return hashlib.sha256(json.dumps(sign, sort_keys=True).encode('utf-8')).hexdigest()
 
 
 def sign_module(machine, path, sign, release):

@@ -8,7 +8,7 @@ import itertools
 
 from ..access.reading import Reading, by_cpu, describe_error
 from ..access.registers import read_registers
-from ..access.write import Write, carried_out, carry_out_writes, describe_address, problem_of
+from ..access.write import Write, carried_out, carry_out_writes, describe_address, foresee_problems, problem_of
 from ..approved_lists.active import read_named_list
 from ..errors import MsrSafeError
 from ..hardware.cpu import describe_cpu, online_cpus, read_cpu, select_cpus
@@ -193,7 +193,16 @@ def write_back(register, cpu, current, saved):
 
 def restore(machine, restored):
     """Carry out the writes of a plan; return the plan with what was written and every Problem met."""
-    problems = restored.problems + carry_out_writes(machine, restored.writes)
+    return with_problems(restored, carry_out_writes(machine, restored.writes))
+
+
+def foresee(machine, restored):
+    """Return a plan with what would be written, and the Problems that are certain to be met."""
+    return with_problems(restored, foresee_problems(machine, restored.writes))
+
+
+def with_problems(restored, met):
+    problems = restored.problems + met
     return apart(restored._replace(writes=carried_out(restored.writes, problems), problems=problems))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from fleet.boot import wait_until_booted
 from fleet.bootstrap import is_root
 from fleet.errors import FleetError
+from fleet.firmware import firmware_files
 from fleet.host import require_programs, require_space
 from fleet.image import Image, prepared_image, ready_image
 from fleet.interrupt import uninterrupted
@@ -60,7 +61,9 @@ class Fleet:
         with self._lock():
             image = self._ready_image(specs)
             for spec in specs:
-                boot_files(image, spec.kernel)  # a kernel that is not there costs nobody a fleet that runs
+                # What is not there costs nobody a fleet that runs
+                boot_files(image, spec.kernel)
+                firmware_files(spec.firmware)
             if self._is(specs, image):
                 self._complete()
             else:
@@ -146,8 +149,10 @@ class Fleet:
             self._spec.write_text(render_spec(specs))
             for node in self.nodes():
                 node.create()
-            self._boot_for_the_first_time([node for node in self.nodes() if not node.booted_before])
-            self._start(self.nodes(), FRESH)
+            resuming = [node for node in self.nodes() if node.can_resume]
+            self._boot_for_the_first_time([node for node in resuming if not node.booted_before])
+            self._start([node for node in self.nodes() if not node.can_resume])
+            self._start(resuming, FRESH)
         except BaseException:
             with uninterrupted():
                 self._down()

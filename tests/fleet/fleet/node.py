@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fleet import monitor
 from fleet.errors import FleetError
+from fleet.firmware import ARGUMENTS, FILES, MACHINE, firmware_files, install_boot_loader, remove_boot_loader
 from fleet.image import Image
 from fleet.kernel import boot_files
 from fleet.process import find_process, kill_process
@@ -63,8 +64,10 @@ class Node:
         """Make the disk of a node that is off: as it was after the first boot of such a node, or fresh."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
-        for name, content in boot_files(self.image, self.spec.kernel).items():
+        for name, content in self._specified_files().items():
             (self.directory / name).write_bytes(content)
+        if self.spec.firmware:
+            install_boot_loader(self.directory, self._kernel_arguments)
         if self.booted_before:
             shutil.copyfile(self._first_boot, self._disk)
         else:
@@ -74,7 +77,12 @@ class Node:
     @property
     def boots_its_kernel(self):
         """Whether what the node boots is still what its spec names."""
-        return self._boot_files() == boot_files(self.image, self.spec.kernel)
+        return self._boot_files() == self._specified_files()
+
+    @property
+    def can_resume(self):
+        """Whether its state can be saved, to go on from there. That of a firmware with variables cannot."""
+        return not self.spec.firmware
 
     @property
     def booted_before(self):
@@ -115,6 +123,7 @@ class Node:
         """Remove the disk of a node that is off; its logs stay."""
         for name in ('disk.qcow2', 'vmlinuz', 'initrd.img', 'port', 'monitor', 'pid'):
             (self.directory / name).unlink(missing_ok=True)
+        remove_boot_loader(self.directory)
         for socket in self.directory.glob('wire*'):
             socket.unlink()
 
@@ -155,25 +164,33 @@ class Node:
     def _pid_file(self):
         return str(self.directory.absolute() / 'pid')
 
+    def _specified_files(self):
+        return {**boot_files(self.image, self.spec.kernel), **firmware_files(self.spec.firmware)}
+
     def _boot_files(self):
-        return {name: (self.directory / name).read_bytes() for name in ('vmlinuz', 'initrd.img')}
+        """The same, as the node has them."""
+        names = ('vmlinuz', 'initrd.img', *(FILES if self.spec.firmware else ()))
+        return {name: (self.directory / name).read_bytes() for name in names}
+
+    @property
+    def _kernel_arguments(self):
+        machine_id = hashlib.sha256(self.name.encode()).hexdigest()[:32]
+        own_arguments = f'node={self.name} systemd.machine_id={machine_id} {self.spec.kernel_arguments}'
+        return f'{KERNEL_ARGUMENTS} {own_arguments}'
 
     def _machine(self):
         """QEMU's arguments that make the machine, and decide whether it can resume a snapshot."""
         accelerator = os.environ.get('FLEET_ACCEL', 'tcg')
-        machine_id = hashlib.sha256(self.name.encode()).hexdigest()[:32]
-        own_arguments = f'node={self.name} systemd.machine_id={machine_id} {self.spec.kernel_arguments}'
+        direct_boot = ('-kernel', 'vmlinuz', '-initrd', 'initrd.img', '-append', self._kernel_arguments)
         return [
             *('-name', self.name),
             *('-nodefaults', '-no-user-config', '-display', 'none'),
-            *('-machine', 'q35'),
+            *('-machine', MACHINE if self.spec.firmware else 'q35'),
             *('-accel', ACCELERATORS.get(accelerator, accelerator)),
             *('-cpu', self.spec.cpu),
             *('-smp', ','.join(filter(None, (str(self.spec.cpus), self.spec.topology)))),
             *('-m', self.spec.memory),
-            *('-kernel', 'vmlinuz'),
-            *('-initrd', 'initrd.img'),
-            *('-append', f'{KERNEL_ARGUMENTS} {own_arguments}'),
+            *(ARGUMENTS if self.spec.firmware else direct_boot),
             # What the guest flushes survives QEMU; that it survives the host is not worth the time
             *('-drive', 'file=disk.qcow2,if=virtio,cache=unsafe'),
             *('-device', 'virtio-net-pci,netdev=net,romfile='),

@@ -10,12 +10,15 @@ import yaml
 
 from fleet.errors import FleetError
 
+PATHS = ('kernel', 'firmware', 'prepare')  # of the keys of a node: relative to the file that has them
+
 
 @dataclass(frozen=True)
 class NodeSpec:
     """One node. cpu is QEMU's -cpu, memory its -m; groups and vars go into the Ansible inventory.
 
     kernel: directory of another kernel than the image's, as boot_files() takes it; empty for the image's.
+    firmware: directory of a UEFI firmware, as firmware_files() takes it; empty for none, QEMU then starts the kernel.
     topology: what else QEMU's -smp takes, as sockets=2,cores=1,threads=2; empty for one socket without threads.
     wire: whether it has a second network card, eth1, on a network that such nodes of a fleet share.
     packages: Debian packages that the image of the whole fleet has, too.
@@ -34,6 +37,7 @@ class NodeSpec:
     wire: bool = False
     packages: list[str] = field(default_factory=list)
     prepare: str = ''
+    firmware: str = ''
 
     def __post_init__(self):
         for spec_field in fields(self):
@@ -48,15 +52,13 @@ class NodeSpec:
 def read_spec(path):
     """The NodeSpecs in a YAML file `{nodes: [{name: …, cpu: …}, …]}`. Raises FleetError.
 
-    The directory of a kernel, and a program that prepares, are relative to that of the file.
+    The directories of a kernel and a firmware, and a program that prepares, are relative to that of the file.
     """
     try:
         nodes = parse_spec(yaml.safe_load(Path(path).read_text()))
         base = Path(path).absolute().parent
         return [
-            replace(
-                node, **{key: str(base / getattr(node, key)) for key in ('kernel', 'prepare') if getattr(node, key)}
-            )
+            replace(node, **{key: str(base / getattr(node, key)) for key in PATHS if getattr(node, key)})
             for node in nodes
         ]
     except OSError as error:

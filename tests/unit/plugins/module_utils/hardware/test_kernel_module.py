@@ -4,6 +4,7 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.kernel_module import (
+    load_at_boot,
     load_module,
     observe_loaded_module,
     observe_signature_policy,
@@ -11,6 +12,8 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.kernel_modul
 )
 
 SYSFS = '/sys/module/msr_safe/'
+LOCKDOWN = '/sys/kernel/security/lockdown'
+PATH = '/lib/modules/6.1.0/updates/msr-safe.ko'
 
 
 def load(node, users=0):
@@ -75,6 +78,17 @@ def test_knows_when_a_kernel_wants_signed_modules(node, path, text, reason):
     assert policy is None if reason is None else reason in policy
 
 
+def test_all_reasons_are_given(node):
+    node.put('/sys/module/module/parameters/sig_enforce', 'Y\n')
+    node.put(LOCKDOWN, 'none [integrity] confidentiality\n')
+    policy = observe_signature_policy(node.machine)
+    assert (
+        policy
+        == 'it enforces module signatures (sig_enforce) and is locked down (%s: none [integrity] confidentiality)'
+        % LOCKDOWN
+    )
+
+
 def test_a_kernel_without_such_settings_loads_any_module(node):
     assert observe_signature_policy(node.machine) is None
 
@@ -98,6 +112,63 @@ def test_a_load_that_fails_without_a_word(node):
     node.answers['modprobe'] = (1, '')
     with pytest.raises(MsrSafeError, match='nothing in the log'):
         load_module(node.machine)
+
+
+@pytest.fixture
+def refusing(node):
+    """A node whose kernel loads signed modules only, and refuses ours, which a key signed that it does not know."""
+    node.put('/sys/module/module/parameters/sig_enforce', 'Y\n')
+    node.put('/proc/sys/kernel/osrelease', '6.1.0\n')
+    node.answers['modprobe'] = (1, "modprobe: ERROR: could not insert 'msr_safe': Key was rejected by service\n")
+    node.answers['modinfo -F filename msr_safe'] = (0, PATH + '\n')
+    node.answers['modinfo -F signer msr_safe'] = (0, 'Site\n')
+    said = '[1] msr_safe: an older line\n[2] Loading of module with unavailable key is rejected\n[3] eth0: link is up\n'
+    node.answers['dmesg'] = (0, said)
+    return node
+
+
+def test_a_signature_that_the_kernel_does_not_trust_is_named_with_what_to_do(refusing):
+    with pytest.raises(MsrSafeError) as caught:
+        load_module(refusing.machine)
+    what, remedy = caught.value.problem, caught.value.remedy
+    assert 'Key was rejected by service. It loads signed modules only: it enforces module signatures' in what
+    assert '%s is signed by "Site", whose certificate it does not trust.' % PATH in what
+    assert 'mokutil --import' in remedy
+    assert remedy.endswith('The kernel said: [2] Loading of module with unavailable key is rejected')
+
+
+def test_lockdown_words_the_same_refusal_otherwise(refusing):
+    refusing.put('/sys/module/module/parameters/sig_enforce', 'N\n')
+    refusing.put(LOCKDOWN, 'none [integrity] confidentiality\n')
+    refusing.answers['modprobe'] = (1, "modprobe: ERROR: could not insert 'msr_safe': Operation not permitted\n")
+    restricted = '[9] Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7'
+    refusing.answers['dmesg'] = (0, restricted + '\n')
+    with pytest.raises(MsrSafeError) as caught:
+        load_module(refusing.machine)
+    assert 'Operation not permitted. It loads signed modules only: it is locked down' in caught.value.problem
+    assert restricted in caught.value.remedy
+
+
+def test_a_module_without_a_signature_is_called_so(refusing):
+    refusing.answers['modinfo -F signer msr_safe'] = (0, '\n')
+    with pytest.raises(MsrSafeError, match='%s is not signed.' % PATH):
+        load_module(refusing.machine)
+
+
+def test_another_refusal_of_such_a_kernel_has_nothing_to_do_with_signatures(refusing):
+    refusing.answers['modprobe'] = (1, 'modprobe: ERROR: could not insert: Device or resource busy\n')
+    with pytest.raises(MsrSafeError) as caught:
+        load_module(refusing.machine)
+    assert 'signed' not in str(caught.value)
+
+
+def test_at_boot_the_signature_is_said_in_the_same_line(refusing):
+    with pytest.raises(MsrSafeError) as caught:
+        load_at_boot(refusing.machine)
+    assert 'Kernel 6.1.0 does not load the module msr_safe' in str(caught.value)
+    assert 'is signed by "Site", whose certificate it does not trust' in str(caught.value)
+    assert 'no user may use registers' in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_unloads_by_modprobe(node):

@@ -219,9 +219,16 @@ def test_signs_what_it_builds_and_keeps_nothing_unsigned(builder):
     carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
     with open(builder.path(BUILT), 'rb') as stream:
         assert stream.read() == MODULE.encode('latin-1') + SIGNATURE
-    builder.commands.clear()
-    carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
-    assert builder.commands == []
+
+
+def test_what_is_asked_for_with_a_signature_is_signed_now(builder):
+    """Nobody asks where the controller has the module: what is here may be of another key, whatever its path."""
+    builder.answers['/opt/sign'] = (0, '')
+    builder.effects['/opt/sign'] = lambda arguments: append(arguments[-1], SIGNATURE)
+    for _time in range(2):
+        builder.commands.clear()
+        carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign={'command': ['/opt/sign']}))
+        assert builder.commands[-1][0] == '/opt/sign'
 
 
 def append(path, content):
@@ -300,13 +307,42 @@ def test_a_depmod_that_fails_is_said(node):
 
 
 def test_loads_and_waits_for_the_devices(node):
-    carry_out(node, 'load_module')
+    carry_out(node, 'load_module', kernel_release=KERNEL, ours=[])
     assert node.ran() == ['modprobe msr_safe', 'udevadm settle']
+
+
+@pytest.fixture
+def distrustful(node):
+    """A node whose kernel does not trust who signed the module that is installed."""
+    node.put('/sys/module/module/parameters/sig_enforce', 'Y\n')
+    node.answers['modprobe msr_safe'] = (1, 'modprobe: ERROR: Key was rejected by service\n')
+    for path in (INSTALLED, BUILT):
+        node.put(path, 'module')
+    return node
+
+
+def test_a_module_that_the_kernel_does_not_trust_makes_room_for_one_that_it_does(distrustful):
+    said = refusal(distrustful, 'load_module', kernel_release=KERNEL, ours=[INSTALLED, BUILT])
+    assert 'Key was rejected' in said
+    assert said.endswith('The module was taken off the node: the next run brings what the builder has by then.')
+    assert not distrustful.has(INSTALLED) and not distrustful.has(BUILT)
+    assert distrustful.ran()[-1] == 'depmod ' + KERNEL
+
+
+def test_what_no_builder_brought_stays_on_the_node(distrustful):
+    refusal(distrustful, 'load_module', kernel_release=KERNEL, ours=[])
+    assert distrustful.has(INSTALLED) and distrustful.has(BUILT)
+
+
+def test_what_is_refused_for_another_reason_stays_too(distrustful):
+    distrustful.answers['modprobe msr_safe'] = (1, 'modprobe: ERROR: Device or resource busy\n')
+    refusal(distrustful, 'load_module', kernel_release=KERNEL, ours=[INSTALLED, BUILT])
+    assert distrustful.has(INSTALLED) and distrustful.has(BUILT)
 
 
 def test_a_loaded_module_is_unloaded_first(node):
     load(node)
-    carry_out(node, 'load_module')
+    carry_out(node, 'load_module', kernel_release=KERNEL, ours=[])
     assert node.ran() == ['modprobe -r msr_safe', 'modprobe msr_safe', 'udevadm settle']
 
 

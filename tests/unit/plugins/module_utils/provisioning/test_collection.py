@@ -295,6 +295,21 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
     assert changes_of_a_fresh_node(collection, settings, release='6.2')[1][0]['action'] == 'build_module'
 
 
+def test_an_artifact_is_of_one_way_to_sign(tmp_path, collection):
+    """Else a module that the wrong key signed would be delivered for as long as it lies there."""
+    ways = [
+        {},
+        {'sign_key': '/a.key', 'sign_certificate': '/a.pem'},
+        {'sign_key': '/b.key', 'sign_certificate': '/b.pem'},
+        {'sign_command': '/opt/sign'},
+    ]
+    settings = [dict(SETTINGS, artifacts=str(tmp_path), **way) for way in ways]
+    paths = [changes_of_a_fresh_node(collection, each)[0]['artifact']['path'] for each in settings * 2]
+    assert paths[:4] == paths[4:]
+    assert len(set(paths)) == 4
+    assert not any(secret in path for path in paths for secret in ('a.key', 'a.pem', 'opt'))
+
+
 def test_an_artifact_that_is_gone_is_no_traceback(collection):
     with pytest.raises(MsrSafeError, match='/gone/msr-safe'):
         collection.payload({'action': 'deliver_module', 'artifact': '/gone/msr-safe.ko'})

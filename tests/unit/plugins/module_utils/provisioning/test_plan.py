@@ -491,6 +491,19 @@ def test_no_node_is_told_of_the_key():
     assert ['sign' in change for change in changes if change['stage'] != 'build'].count(True) == 0
 
 
+@pytest.mark.parametrize(
+    'artifact, ours',
+    [
+        ({'path': PATH, 'module': None}, ['/lib/modules/%s/updates/msr-safe.ko', '/var/lib/msr-safe/%s/msr-safe.ko']),
+        (None, []),
+    ],
+)
+def test_a_load_that_is_refused_may_take_away_what_a_builder_brought(artifact, ours):
+    changes = plan_present(make_fresh(), make_wanted(artifact=artifact))
+    (load,) = [change for change in changes if change['action'] == 'load_module']
+    assert (load['kernel_release'], load['ours']) == (RUNNING, [path % RUNNING for path in ours])
+
+
 HOLDERS = [{'pid': 42, 'command': 'geopmd', 'path': '/dev/cpu/msr_batch'}]
 
 

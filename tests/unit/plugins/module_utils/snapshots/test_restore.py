@@ -15,6 +15,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.access.write import (
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.snapshots.restore import (
+    foresee,
     join_some,
     plan_restore,
     read_snapshot,
@@ -97,6 +98,15 @@ def test_planning_writes_nothing(saved):
     saved.set_register(MISC_ENABLE, CLEAN | TURBO_OFF)
     plan(saved)
     assert written(saved) == []
+
+
+def test_what_lockdown_forbids_is_foreseen(saved):
+    saved.put('/sys/kernel/security/lockdown', 'none [integrity] confidentiality\n')
+    saved.put('/sys/module/msr_safe/parameters/honor_lockdown', 'Y\n')
+    saved.set_register(MISC_ENABLE, CLEAN | TURBO_OFF)
+    foreseen = foresee(saved.machine, plan(saved))
+    assert foreseen.writes == []
+    assert 'kernel lockdown forbids it' in words(foreseen.problems)
 
 
 def test_restoring_twice_does_nothing(saved):
