@@ -113,9 +113,7 @@ def is_built(module, change):
 
 def compile_module(machine, change, payload, directory):
     require_tools(observe_build(machine, change['kernel_release']), change['kernel_release'], installs=False)
-    # Of a build that was killed; who builds holds the lock
-    for left in glob.glob(glob.escape(directory) + '/build.*/'):
-        shutil.rmtree(left, ignore_errors=True)
+    remove_builds(directory)
     scratch = tempfile.mkdtemp(prefix='build.', dir=directory)
     # As the compiler of an image sees it
     source = '%s/%s/source' % (os.path.dirname(change['path']), os.path.basename(scratch))
@@ -146,6 +144,15 @@ def compile_module(machine, change, payload, directory):
         require_vermagic(content, change)
         machine.write(change['path'], content)
     finally:
+        remove_builds(directory)
+
+
+def remove_builds(directory):
+    """Remove scratch copies of the source, also those of builds that were killed. Who builds holds the lock.
+
+    The compilers of one that was killed may go on writing for a while: what they write is removed after the next build.
+    """
+    for scratch in glob.glob(glob.escape(directory) + '/build.*/'):
         shutil.rmtree(scratch, ignore_errors=True)
 
 

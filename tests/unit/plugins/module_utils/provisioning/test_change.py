@@ -173,6 +173,18 @@ def test_what_a_build_that_was_killed_left_is_taken_away(builder):
     assert sorted(builder.names(directory)) == ['build.log', 'lock', 'msr-safe.ko']
 
 
+def test_what_its_compilers_write_meanwhile_is_taken_away_too(builder):
+    directory, build = os.path.dirname(BUILT), builder.effects['make']
+
+    def build_beside_another(arguments):
+        builder.put(directory + '/build.x1y2z3/source/main.o', 'from a compiler that lives on')
+        build(arguments)
+
+    builder.effects['make'] = build_beside_another
+    carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
+    assert sorted(builder.names(directory)) == ['build.log', 'lock', 'msr-safe.ko']
+
+
 def test_another_source_is_built_again(builder):
     builder.put(BUILT, module_file(source_digest='d0'))
     carry_out(builder, 'build_module', pack_tree(SOURCE), **BUILD)
