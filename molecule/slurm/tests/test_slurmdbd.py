@@ -165,7 +165,7 @@ def test_the_record_says_what_came_back(cluster, commenting, node, baseline):
         second.run('systemctl stop holding')
     cluster.wait_end(job)
     wait_until(lambda: cluster.idle('c1') and cluster.idle('c2'))
-    first_text, _, second_text = comments(cluster, job)[str(job)].partition('; ')
+    first_text, _separator, second_text = comments(cluster, job)[str(job)].partition('; ')
     assert first_text.startswith(RESTORED.format('c1')) and first_text.endswith(' on cpu 0-3')
     assert second_text.startswith(RESTORED.format('c2')) and second_text.endswith(' on cpu 0-3')
     assert node.turbo() == second.turbo() == baseline
