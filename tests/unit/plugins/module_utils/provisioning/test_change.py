@@ -235,11 +235,13 @@ def test_signs_what_it_builds_and_keeps_nothing_unsigned(builder):
 
 def test_what_is_asked_for_with_a_signature_is_signed_now(builder):
     """Nobody asks where the controller has the module: what is here may be of another key, whatever its path."""
+    signed = dict(BUILD)
+    signed['sign'] = {'command': ['/opt/sign']}
     builder.answers['/opt/sign'] = (0, '')
     builder.effects['/opt/sign'] = lambda arguments: append(arguments[-1], SIGNATURE)
     for _time in range(2):
         builder.commands.clear()
-        carry_out(builder, 'build_module', pack_tree(SOURCE), **dict(BUILD, sign={'command': ['/opt/sign']}))
+        carry_out(builder, 'build_module', pack_tree(SOURCE), **signed)
         assert builder.commands[-1][0] == '/opt/sign'
 
 
