@@ -84,9 +84,11 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
     for name, path in (('Prolog', prolog), ('Epilog', epilog)) if method == 'scripts' else ():
         configured = conf.values.get(name.lower(), '')
         if configured not in (path, os.path.dirname(path) + '/*'):
+            directory = os.path.dirname(path)
             faults.append(
-                'slurm.conf has %s=%s. Write %s=%s/*, move what is there now into that directory, and run '
-                '`scontrol reconfigure`.' % (name, configured, name, os.path.dirname(path))
+                'slurm.conf has %s=%s. Make %s on every node first, for slurmd drains a node that lacks it, and move '
+                'there what is run now. Write %s=%s/*, and run `scontrol reconfigure`.'
+                % (name, configured, directory, name, directory)
             )
     if accounts and not enforces_accounts(conf) and not trusts_accounts:
         faults.append(

@@ -65,6 +65,7 @@ def test_partitions_whose_jobs_have_their_nodes_for_themselves(conf, text, names
         ('', 'spank', [], 'Add PrologFlags=Alloc'),
         ('PrologFlags=NoHold\n', 'spank', [], 'slurm.conf has PrologFlags=NoHold'),
         (GOOD, 'scripts', [], 'Write Prolog=/etc/slurm/prolog.d/*'),
+        (GOOD, 'scripts', [], 'Make /etc/slurm/prolog.d on every node first'),
         (
             GOOD + 'Prolog=/site/prolog\nEpilog=/etc/slurm/epilog.d/*\n',
             'scripts',
