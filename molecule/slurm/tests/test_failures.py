@@ -72,14 +72,14 @@ def test_prolog(cluster, node, baseline):
     path = '/var/lib/msr-safe/baseline'
     text = node.read(path)
     node.write(path, text + 'nonsense\n')
+    job = cluster.submit('', '--msr-profile=power')
     try:
-        job = cluster.submit('', '--msr-profile=power')
         wait_until(lambda: 'drain' in cluster.run('sinfo -h -n c1 -o %T'))
         reason = cluster.run('scontrol show node c1')
         assert f'Reason=msr-safe: job {job}: {path} is damaged' in reason
-        assert cluster.state(job) == 'PENDING'
-        cluster.run(f'scancel {job}')
+        wait_until(lambda: cluster.state(job) == 'PENDING')
     finally:
+        cluster.run(f'scancel {job}')
         node.write(path, text)
     assert node.turbo() == baseline
 
