@@ -72,6 +72,8 @@ static long run(struct file *file, u32 count, void __user *ops,
 	if (err)
 		goto free;
 	err = msr_safe_access_run(&access, file->f_mode);
+	if (err == -ENOMEM)
+		goto free;
 	if (as_operator)
 		log_operator(&access);
 	if (layout->store(&access, ops))

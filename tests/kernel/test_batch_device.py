@@ -254,6 +254,25 @@ def test_memory_is_charged_to_the_callers_cgroup(batch_fd):
     assert os.WEXITSTATUS(status) == errno.ENOMEM
 
 
+def test_a_batch_without_memory_leaves_its_operations_as_they_were(batch_fd):
+    """Wherever memory is short: for the operations, or to sort them by CPU."""
+    count, cpus = 1 << 16, node.online_cpus()[:2]
+    memory = mmap.mmap(-1, count * 32)
+    array = (Operation * count).from_buffer(memory)
+    asked = bytes(repeat([read_op(cpu, SCRATCH) for cpu in cpus], count))
+    statuses = set()
+    for size in range(1 << 20, 12 << 20, 1 << 19):
+        memory[:] = asked
+        status = node.run_in_little_memory(
+            size, lambda: msr_devices.batch_ioctl(batch_fd, count, ctypes.addressof(array))
+        )
+        if os.WIFSIGNALED(status):
+            continue  # Python itself had too little
+        statuses.add(os.WEXITSTATUS(status))
+        assert os.WEXITSTATUS(status) != errno.ENOMEM or memory[:] == asked
+    assert statuses == {0, errno.ENOMEM}
+
+
 def test_a_fatal_signal_ends_a_large_batch():
     """The array is shared memory, so what the dead caller was told can be seen."""
     count = BATCH_MAX

@@ -231,7 +231,7 @@ static bool rests(int fd, unsigned int cpu)
 	struct operation op;
 	int patience;
 
-	for (patience = 0; patience < 1000; patience++) {
+	for (patience = 0; patience < 6000; patience++) {
 		op = read_op(cpu, scratch);
 		if (run_batch(fd, &op, 1) || op.msrdata == AT_REST)
 			return true;

@@ -131,7 +131,7 @@ def test_everyone_may_read_what_is_unpacked(tmp_path):
     assert modes == {'': 0o755, 'probes': 0o755, 'main.c': 0o644}
 
 
-@pytest.mark.parametrize('content', [b'', b'not a zip file', pack_tree(FILES)[:-30]])
+@pytest.mark.parametrize('content', [b'', b'not a zip file', pack_tree(FILES)[:-30]], ids=['none', 'no zip', 'cut'])
 def test_a_damaged_archive_leaves_the_old_tree(tmp_path, content):
     directory = write_tree(tmp_path / 'tree', {'old.c': b'old'})
     with pytest.raises(zipfile.BadZipfile):
