@@ -21,8 +21,10 @@ def test_without_alloc_it_says_what_to_write(role, slurm_conf):
 
 
 def test_scripts(cluster, node, baseline, role, slurm_conf):
-    for each in cluster.nodes.values():
-        each.run('mkdir -p /etc/slurm/prolog.d /etc/slurm/epilog.d')  # slurmd drains a node that lacks one
+    for each in cluster.nodes.values():  # slurmd drains a node that lacks one
+        for directory in ('prolog.d', 'epilog.d'):
+            each.run(f'mkdir -p /etc/slurm/{directory}')
+            each.write(f'/etc/slurm/{directory}/10-site', '#!/bin/sh\nexit 0\n', '755')
     slurm_conf(lambda text: text + 'Prolog=/etc/slurm/prolog.d/*\nEpilog=/etc/slurm/epilog.d/*\n')
     code, said = role(slurm_msr_method='scripts')
     assert code == 0, said
