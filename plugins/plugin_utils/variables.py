@@ -51,11 +51,14 @@ def unknown_variables(variables):
 
 
 def nearest(name):
-    """Return the known name that one is like, or that has another prefix; None where there is none."""
-    suffix = without_prefix(name)
-    suffixes = {without_prefix(known): known for known in sorted(KNOWN)}
-    near = difflib.get_close_matches(suffix, suffixes, 1, LIKENESS)
-    return suffixes[near[0]] if near else None
+    """Return the known name that one is like, of the same prefix if there is one; None where there is none."""
+    prefix, suffix = PREFIX.match(name).group(), without_prefix(name)
+    for names in ([known for known in KNOWN if known.startswith(prefix)], KNOWN):
+        suffixes = {without_prefix(known): known for known in sorted(names)}
+        near = difflib.get_close_matches(suffix, suffixes, 1, LIKENESS)
+        if near:
+            return suffixes[near[0]]
+    return None
 
 
 def without_prefix(name):

@@ -95,7 +95,7 @@ def readable(machine, entries):
     """Return the entries whose registers root can read whatever list is in force, or under this one."""
     if operator.is_allowed(machine):
         return entries
-    addresses = {int(line[ADDRESS], 16) for line in shown(machine).splitlines()}
+    addresses = {int(line[ADDRESS], 16) for line in shown(machine).splitlines() if line and not line.startswith('#')}
     return [entry for entry in entries if entry.address in addresses]
 
 

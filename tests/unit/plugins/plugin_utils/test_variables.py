@@ -28,6 +28,9 @@ def test_what_the_roles_and_playbooks_use_is_known():
         ('msr_safe_groups', 'msr_safe_group'),
         ('slurm_msr_default_profil', 'slurm_msr_default_profile'),
         ('msr_safe_profiles', 'slurm_msr_profiles'),
+        ('msr_safe_builders', 'msr_safe_builder'),
+        ('slurm_msr_stat', 'slurm_msr_state'),
+        ('msr_safe_stat', 'msr_safe_state'),
         ('msr_audit_fail-on', 'msr_audit_fail_on'),
     ],
 )

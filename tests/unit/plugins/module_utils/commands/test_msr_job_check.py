@@ -128,6 +128,15 @@ def test_registers_that_cannot_be_read_between_jobs_are_not_checked(node, slurm,
     assert 'registers      ' + said in capsys.readouterr().out
 
 
+def test_a_list_that_another_module_shows_with_remarks_is_read(node, slurm, capsys):
+    """Only then the list in force is looked at: our module lets root past it, and shows none in the middle."""
+    node.knows_operators = False
+    path = '/dev/cpu/msr_approved_list'
+    node.put(path, node.get(path) + '\n# the end\n')
+    slurm.command('check', '--all')
+    assert 'of 3 are at the baseline' in capsys.readouterr().out
+
+
 def test_slurm_that_does_not_answer_is_no_fault_of_the_node(slurm):
     slurm.job('prolog', 42)
     slurm.answers['squeue'] = (124, '')
