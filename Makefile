@@ -169,8 +169,8 @@ images: setup ## What virtual nodes boot: their images, and the kernels of `make
 	tests/tools/ready-images $(SCENARIOS:%=molecule/%/nodes.yml)
 	python tests/matrix/matrix ready $(KERNELS)
 
-kernel-tests: setup ## The kernel module's interface tests, on a virtual node (KERNELS='6.1-rt 6.12-cloud')
-	python tests/matrix/matrix test $(KERNELS)
+kernel-tests: setup ## The kernel module's interface tests, on a virtual node (KERNELS='6.1-rt 6.12-cloud' ONLY=lease)
+	python tests/matrix/matrix test $(KERNELS) $(if $(ONLY),--only='$(ONLY)')
 
 test-kernels: setup ## The same on every kernel of tests/matrix/kernels.yml, and with the result on docs/results/kernels.md
 	python tests/matrix/matrix test --page

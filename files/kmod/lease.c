@@ -246,7 +246,8 @@ static u32 undo(struct msr_safe_journal *lease)
 			msr_safe_calls_begin(&undoing.calls, 1);
 			msr_safe_calls_add(&undoing.calls, &undoing.call, entry->cpu);
 			msr_safe_calls_wait(&undoing.calls);
-			if (!undoing.call.err)
+			/* If its CPU went only after that: the one below need not be of the same. */
+			if (!entry->bits)
 				continue;
 			waiting++;
 		}

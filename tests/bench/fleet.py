@@ -151,7 +151,7 @@ def report(counts, seconds, size):
     ratio = ratios[str(counts[-1])]
     text += f'Aimed at are {GOAL} times a ping for the most hosts, '
     text += f'{"met" if ratio <= GOAL else "missed"} with {ratio:.2f}; more than {COST} is a fault.\n'
-    text += 'Most of what is above 1 is the second task of the role, which is skipped: Ansible forks for that, too.\n'
+    text += 'ansible-core before 2.18 cannot leave a role: there a second task is skipped, for which Ansible forks, too.\n'
     print(text)
     if len(sys.argv) == 1:
         PAGE.write_text(text)

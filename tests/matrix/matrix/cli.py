@@ -22,7 +22,7 @@ def main():
     raise_on_signals()
     arguments = _parser().parse_args()
     try:
-        trials = [Trial(kernel) for kernel in read_kernels(arguments.kernels)]
+        trials = [Trial(kernel, getattr(arguments, 'only', '')) for kernel in read_kernels(arguments.kernels)]
         arguments.run(trials, arguments)
     except (FleetError, OSError, subprocess.CalledProcessError) as error:
         print(f'kernels: {error}', file=sys.stderr)
@@ -72,5 +72,6 @@ def _parser():
     test.add_argument(
         '--timeout', metavar='SECONDS', type=float, default=1800, help='for a node to boot (default: 1800)'
     )
+    test.add_argument('--only', metavar='EXPRESSION', default='', help="these tests, as pytest's -k has it")
     test.add_argument('--page', action='store_true', help='write the result to docs/results/kernels.md')
     return parser

@@ -33,11 +33,16 @@
 struct actor {
 	const char *name;
 	void (*round)(uint64_t *random);
-	unsigned int number;	/* of the scratch register that it may write */
+	uint32_t scratch;	/* the register that it may write */
 };
 
-/* What the scratch register under leases holds while there is none. */
-#define AT_REST		0x5A5A5000
+/*
+ * What is changed under leases, and what it holds while there is none. Not one
+ * of the MTRRs: a CPU that is plugged in comes without what they held.
+ */
+#define LEASED		0x1A0	/* MISC_ENABLE survives INIT, and nobody looks at these bits */
+#define LEASED_BITS	(0xFFFFFULL << 40)
+#define AT_REST		(0x5A5A5ULL << 40)
 
 /* The scratch register of this process. */
 static uint32_t scratch;
@@ -48,8 +53,9 @@ static uint32_t scratch;
  */
 static size_t compose(char *text, uint64_t tag)
 {
-	size_t decoys = 1 + tag % DECOYS, length = 0, i;
+	size_t decoys = 1 + tag % DECOYS, length, i;
 
+	length = sprintf(text, "0x%08X 0x%016llX\n", LEASED, LEASED_BITS);
 	for (i = 0; i < SCRATCH_COUNT; i++)
 		length += sprintf(text + length, "0x%08X 0x%016llX\n", SCRATCH_FIRST + (unsigned int)i,
 				  ~0ULL);
@@ -225,19 +231,19 @@ static void access_one(uint64_t *random)
 	close(fd);
 }
 
-/* Whether the register of this CPU is at rest; it comes to rest soon after the CPU has come online. */
-static bool rests(int fd, unsigned int cpu)
+/* What the register of this CPU holds when it should have come to rest: soon after the CPU has come online. */
+static uint64_t value_at_rest(int fd, unsigned int cpu)
 {
 	struct operation op;
 	int patience;
 
-	for (patience = 0; patience < 6000; patience++) {
+	for (patience = 0; patience < 1000; patience++) {
 		op = read_op(cpu, scratch);
-		if (run_batch(fd, &op, 1) || op.msrdata == AT_REST)
-			return true;
+		if (run_batch(fd, &op, 1) || (op.msrdata & LEASED_BITS) == AT_REST)
+			return AT_REST;
 		usleep(10000);
 	}
-	return false;
+	return op.msrdata & LEASED_BITS;
 }
 
 static void change_under_lease(uint64_t *random)
@@ -251,8 +257,12 @@ static void change_under_lease(uint64_t *random)
 	if (err)
 		fail("a lease was refused with errno %d", err);
 	for (cpu = 0; cpu < cpus; cpu++) {
-		op = write_op(cpu, scratch, random_bits(random) & 0xFFFFF000);
+		op = read_op(cpu, scratch);
 		err = run_batch(fd, &op, 1);
+		if (!err) {
+			op = write_op(cpu, scratch, op.msrdata ^ (random_bits(random) & LEASED_BITS));
+			err = run_batch(fd, &op, 1);
+		}
 		if (err && err != ENXIO && err != EBUSY)
 			fail("a write under a lease was answered with errno %d", err);
 	}
@@ -265,6 +275,7 @@ static void lease_and_end(uint64_t *random)
 {
 	bool killed = random_below(random, 2);
 	unsigned int cpu;
+	uint64_t value;
 	pid_t child;
 	int fd;
 
@@ -278,9 +289,12 @@ static void lease_and_end(uint64_t *random)
 	}
 	wait_for(child);
 	fd = open(BATCH, O_RDONLY);
-	for (cpu = 0; cpu < cpu_count(); cpu++)
-		if (!rests(fd, cpu))
-			fail("register %x of CPU %u has not come back", scratch, cpu);
+	for (cpu = 0; cpu < cpu_count(); cpu++) {
+		value = value_at_rest(fd, cpu);
+		if (value != AT_REST)
+			fail("register %x of CPU %u has not come back: it holds %llx, not %llx", scratch, cpu,
+			     (unsigned long long)value, AT_REST);
+	}
 	close(fd);
 }
 
@@ -329,18 +343,18 @@ static void plug_cpus(uint64_t *random)
 }
 
 static const struct actor actors[] = {
-	{ "lists written", write_good, 0 },
-	{ "lists written", write_good, 1 },
-	{ "bad lists refused", write_bad, 0 },
-	{ "lists read", read_one_list, 0 },
-	{ "batches", write_and_read, 0 },
-	{ "batches", write_and_read, 1 },
-	{ "batches", write_and_read, 2 },
-	{ "single accesses", access_one, 3 },
-	{ "list writers killed", write_and_be_killed, 0 },
-	{ "leases", lease_and_end, 4 },
-	{ "timed batches", run_timed, 0 },
-	{ "CPUs unplugged and plugged", plug_cpus, 0 },
+	{ "lists written", write_good, SCRATCH_FIRST },
+	{ "lists written", write_good, SCRATCH_FIRST + 1 },
+	{ "bad lists refused", write_bad, SCRATCH_FIRST },
+	{ "lists read", read_one_list, SCRATCH_FIRST },
+	{ "batches", write_and_read, SCRATCH_FIRST },
+	{ "batches", write_and_read, SCRATCH_FIRST + 1 },
+	{ "batches", write_and_read, SCRATCH_FIRST + 2 },
+	{ "single accesses", access_one, SCRATCH_FIRST + 3 },
+	{ "list writers killed", write_and_be_killed, SCRATCH_FIRST },
+	{ "leases", lease_and_end, LEASED },
+	{ "timed batches", run_timed, SCRATCH_FIRST },
+	{ "CPUs unplugged and plugged", plug_cpus, SCRATCH_FIRST },
 };
 
 #define ACTORS	(sizeof(actors) / sizeof(*actors))
@@ -349,7 +363,7 @@ static void act(const struct actor *actor, double end, unsigned long *rounds)
 {
 	uint64_t random = 1 + (actor - actors);
 
-	scratch = SCRATCH_FIRST + actor->number;
+	scratch = actor->scratch;
 	while (now() < end) {
 		actor->round(&random);
 		++*rounds;
@@ -360,12 +374,17 @@ static void bring_to_rest(void)
 {
 	unsigned int cpus = cpu_count(), cpu;
 	int fd = open(BATCH, O_RDWR);
-	struct operation ops[cpus];
+	struct operation op;
+	int err;
 
-	for (cpu = 0; cpu < cpus; cpu++)
-		ops[cpu] = write_op(cpu, SCRATCH_FIRST + 4, AT_REST);
-	if (run_batch(fd, ops, cpus))
-		fail("registers could not be brought to rest: errno %d", errno);
+	for (cpu = 0; cpu < cpus; cpu++) {
+		op = read_op(cpu, LEASED);
+		err = run_batch(fd, &op, 1);
+		op = write_op(cpu, LEASED, (op.msrdata & ~LEASED_BITS) | AT_REST);
+		err = err ?: run_batch(fd, &op, 1);
+		if (err)
+			fail("registers could not be brought to rest: errno %d", err);
+	}
 	close(fd);
 }
 
