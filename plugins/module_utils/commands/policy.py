@@ -7,7 +7,7 @@ import json
 
 from ..hardware.cpu import read_cpu
 from ..layout import POLICY
-from ..policy.application import apply_policy, require_taken
+from ..policy.application import apply_policy, plan_policy, require_taken
 from ..policy.policy_file import read_policy
 from ..registers.of_cpu import registers_of
 from ..settings.setting import render_changes, summarize_changes
@@ -47,7 +47,7 @@ def run(machine, options):
     is_check = options.action == 'show'
     rows, notes = [], []
     if statements:
-        plan, notes = apply_policy(machine, statements, registers_of(read_cpu(machine)), check=is_check)
+        plan, notes = (plan_policy if is_check else apply_policy)(machine, statements, registers_of(read_cpu(machine)))
         rows = summarize_changes(plan)
         require_taken(plan)
     if options.json:

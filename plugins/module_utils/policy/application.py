@@ -11,7 +11,7 @@ import contextlib
 from ..access import operator
 from ..access.lock import locked
 from ..access.reading import by_cpu, describe_error
-from ..access.write import Write, carried_out, render_problems, summarize_problems
+from ..access.write import Write, carried_out, foresee_problems, render_problems, summarize_problems
 from ..errors import MsrSafeError
 from ..hardware.cpu import online_cpus, read_cpu
 from ..hardware.frequency import frequency_driver
@@ -25,15 +25,18 @@ from .statement import parse_policy, registers_named
 def apply_policy(machine, statements, registers, check=False):
     """Make a node hold a policy; return (Plan with the writes done and the problems met, notes, texts).
 
-    registers: Registers of this node. check: only plan. Raises MsrSafeError,
+    registers: Registers of this node. check: write nothing, and foresee the problems. Raises MsrSafeError,
     with all that is wrong, where a statement cannot be had: nothing is written then.
     """
     with locked(machine, 'msr-policy'):
         plan, notes = plan_policy(machine, statements, registers)
-        if check or not plan.writes:
+        if check:
+            problems = foresee_problems(machine, plan.writes)
+        elif plan.writes:
+            problems = operator.explain(machine, operator.write(machine, plan.writes))
+            problems = name_owner(machine, plan, problems)
+        else:
             return plan, notes
-        problems = operator.explain(machine, operator.write(machine, plan.writes))
-        problems = name_owner(machine, plan, problems)
     return plan._replace(writes=carried_out(plan.writes, problems), problems=problems), notes
 
 
@@ -48,6 +51,7 @@ def observe_policy(machine, policy):
         statements = parse_policy(policy['statements'])
         registers = known_registers(machine, policy['definitions'], read_cpu(machine))
         plan, notes = apply_policy(machine, statements, registers, check=True)
+        require_taken(plan)
     except MsrSafeError as error:
         return {'before': '', 'after': '', 'notes': [], 'problem': str(error)}
     rows = summarize_changes(plan)

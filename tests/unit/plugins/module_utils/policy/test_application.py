@@ -4,13 +4,14 @@
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import read_cpu
+from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import list_name, read_cpu
 from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.application import (
     apply_policy,
     observe_policy,
 )
 from ansible_collections.hpc.msr_safe.plugins.module_utils.policy.statement import parse_policy
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
+from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.definitions import pack
 from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.setting import render_changes, summarize_changes
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import MISC_ENABLE, TURBO_OFF
 
@@ -50,6 +51,17 @@ def test_checking_says_field_and_unit_and_writes_nothing(server):
     assert server.register(POWER_LIMIT) == 0x158668
     assert 'PL1_POWER_LIMIT 165 watts' in render_changes(summarize_changes(plan), 'after')
     assert not any(what == 'write' for batch in server.batches for _cpu, what, _address in batch)
+
+
+def test_what_lockdown_forbids_is_foreseen(server):
+    server.put('/sys/kernel/security/lockdown', 'none [integrity] confidentiality\n')
+    server.put('/sys/module/msr_safe/parameters/honor_lockdown', 'Y\n')
+    plan, _notes = apply(server, TURBO, check=True)
+    assert plan.writes == [] and {problem.error for problem in plan.problems} == {'kernel lockdown forbids it'}
+    cpu = read_cpu(server.machine)
+    definitions = [pack([list_name(cpu)], registers_of(cpu).by_address.values())]
+    observed = observe_policy(server.machine, {'statements': TURBO, 'definitions': definitions})
+    assert 'kernel lockdown forbids it' in observed['problem']
 
 
 def test_what_users_may_not_write_is_written_and_the_list_is_as_before(server):
