@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """/dev/cpu/N/msr_safe"""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -88,19 +89,27 @@ def test_a_cpu_gone_offline_is_enxio():
     os.close(fd)
 
 
-@pytest.mark.parametrize('minor', [255, 4095, 65536])
-def test_opening_an_absent_cpu_is_enxio(tmp_path, minor):
-    path = str(tmp_path / 'node')
-    major = node.majors()['msr_safe']
+@contextlib.contextmanager
+def node_of(minor):
+    """A device node of the module's major with this minor. Not in /tmp, which may be mounted without devices."""
+    path = '/dev/msr_safe_test'
     # mknod(1): the machine's own os.mknod may be confined
-    subprocess.run(['mknod', path, 'c', str(major), str(minor)], check=True)
-    assert errno_of(os.open, path, os.O_RDONLY) == errno.ENXIO
+    subprocess.run(['mknod', path, 'c', str(node.majors()['msr_safe']), str(minor)], check=True)
+    try:
+        yield path
+    finally:
+        os.remove(path)
 
 
-def test_opening_an_offline_cpu_is_enxio(tmp_path, offline_cpu):
-    path = str(tmp_path / 'node')
-    subprocess.run(['mknod', path, 'c', str(node.majors()['msr_safe']), str(offline_cpu)], check=True)
-    assert errno_of(os.open, path, os.O_RDONLY) == errno.ENXIO
+@pytest.mark.parametrize('minor', [255, 4095, 65536])
+def test_opening_an_absent_cpu_is_enxio(minor):
+    with node_of(minor) as path:
+        assert errno_of(os.open, path, os.O_RDONLY) == errno.ENXIO
+
+
+def test_opening_an_offline_cpu_is_enxio(offline_cpu):
+    with node_of(offline_cpu) as path:
+        assert errno_of(os.open, path, os.O_RDONLY) == errno.ENXIO
 
 
 @pytest.mark.parametrize('address', [0, 8, 1 << 63])
