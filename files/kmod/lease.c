@@ -17,6 +17,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/list.h>
@@ -246,8 +247,8 @@ static u32 undo(struct msr_safe_journal *lease)
 			msr_safe_calls_begin(&undoing.calls, 1);
 			msr_safe_calls_add(&undoing.calls, &undoing.call, entry->cpu);
 			msr_safe_calls_wait(&undoing.calls);
-			/* If its CPU went only after that: the one below need not be of the same. */
-			if (!entry->bits)
+			/* If its CPU went only after that, the one below need not be of it; or it is back. */
+			if (!entry->bits || cpu_online(entry->cpu))
 				continue;
 			waiting++;
 		}
