@@ -25,7 +25,7 @@ def main():
     stages = []
     try:
         with down_at_our_end(fleet):
-            for stage in Lane(fleet, ready_kernel()).run(arguments.stages or STAGES, minutes):
+            for stage in Lane(fleet, ready_kernel(), arguments.only).run(arguments.stages or STAGES, minutes):
                 print(_render([stage]), flush=True)
                 stages.append(stage)
     except (FleetError, OSError, subprocess.CalledProcessError) as error:
@@ -63,5 +63,6 @@ def _parser():
     for name, minutes in (('race', 10), ('fuzz', 5), ('reload', 1)):
         help_text = f'how long the {name} takes (default: {minutes})'
         parser.add_argument(f'--{name}', metavar='MINUTES', type=float, default=minutes, help=help_text)
+    parser.add_argument('--only', metavar='EXPRESSION', default='', help="of the contract these tests, as pytest's -k")
     parser.add_argument('--page', action='store_true', help='write the result to docs/results/sanitizers.md')
     return parser
