@@ -14,6 +14,7 @@ FLEET = pathlib.Path(__file__).parents[3] / 'tests/fleet/fleet'
 
 MISC_ENABLE = 0x1A0
 TURBO_OFF = 1 << 38
+NO_JOB = '[ ! -e /usr/sbin/msr-job ] || msr-job status | grep -q "no job"'  # it is not there after its removal
 PATIENCE = 120  # seconds: emulated nodes are slow
 
 # What a job does: turn turbo off on all CPUs of its node, as a member of the group, and say so.

@@ -8,11 +8,10 @@ import pathlib
 import subprocess
 
 import pytest
-from cluster import STATE, Cluster, wait_until
+from cluster import NO_JOB, STATE, Cluster, wait_until
 
 SCENARIO = pathlib.Path(__file__).parents[1]
 CONFIGURATION = '/etc/slurm/slurm.conf'
-NO_JOB = '[ ! -e /usr/sbin/msr-job ] || msr-job status | grep -q "no job"'  # it is not there after its removal
 
 
 @pytest.fixture(scope='session')

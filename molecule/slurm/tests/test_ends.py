@@ -118,6 +118,7 @@ def test_power_cut(cluster, node):
         wait_until(cluster.idle)
         assert cluster.next_job_reads() == turbo_is_off
     finally:
+        wait_until(cluster.idle)  # An epilog that is still at work would bring back what is set now
         set_turbo(node, 0)
         node.run('msr-job baseline')
 

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
-from cluster import STATE, wait_until
+from cluster import NO_JOB, STATE, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +21,8 @@ os.pwrite(device, struct.pack('<Q', old & ~0x7FFF | (old & 0x7FFF) // 2), {POWER
 
 
 @pytest.fixture
-def simulated(node):
-    """Load the module with simulated registers on c1, and the real one again at the end."""
+def simulated(cluster, node):
+    """Load the module with simulated registers on c1, and the real one again at the end, when no job is there."""
     release = node.run('uname -r').strip()
     out = STATE / 'simulated'
     subprocess.run(['make', '-C', KMOD, 'simulated', f'KERNEL_RELEASE={release}', f'OUT={out}'], check=True)
@@ -32,6 +32,8 @@ def simulated(node):
     node.run('cat > /sys/kernel/debug/msr_safe/registers', registers)
     node.run('msr-safe load; msr-job baseline')
     yield
+    cluster.run('scancel --user=user')
+    wait_until(lambda: node.try_run(NO_JOB).returncode == 0)
     node.run('rmmod msr_safe; modprobe msr_safe; udevadm settle; msr-safe load; msr-job baseline')
 
 

@@ -148,11 +148,12 @@ def test_the_record_says_what_came_back(cluster, commenting, node, baseline):
     """Of both nodes of a job, whose epilogs come one after the other here: who writes at once may lose a text."""
     for host in cluster.nodes.values():
         host.write('/home/user/job', JOB, mode='755')
+    second = cluster.nodes['c2']
+    before = second.turbo()
     script = '#!/bin/sh\nsrun /home/user/job\nuntil [ -e /tmp/go ]; do sleep 0.2; done\n'
     options = '--parsable --nodes=2 --nodelist=c1,c2 --output=/home/user/out'
     job = int(cluster.as_user(f'sbatch {options}', script).stdout)
-    second = cluster.nodes['c2']
-    wait_until(lambda: node.turbo() != baseline and second.turbo() != baseline)
+    wait_until(lambda: node.turbo() != baseline and second.turbo() != before)
     wait_until(lambda: node.read('/home/user/out').count('turbo is changed') == 2)
     second.run(
         'systemd-run --quiet --unit=holding flock /run/msr-safe/jobs/lock sleep infinity; '
@@ -168,7 +169,7 @@ def test_the_record_says_what_came_back(cluster, commenting, node, baseline):
     first_text, _separator, second_text = comments(cluster, job)[str(job)].partition('; ')
     assert first_text.startswith(RESTORED.format('c1')) and first_text.endswith(' on cpu 0-3')
     assert second_text.startswith(RESTORED.format('c2')) and second_text.endswith(' on cpu 0-3')
-    assert node.turbo() == second.turbo() == baseline
+    assert (node.turbo(), second.turbo()) == (baseline, before)
 
 
 def test_each_task_of_an_array_has_a_record_of_its_own(cluster, commenting, node, baseline):

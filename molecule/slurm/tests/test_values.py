@@ -48,7 +48,9 @@ def test_a_power_limit_is_gone_after_each_end(cluster, node, simulated, how):  #
     elif how == 'scancel':
         cluster.run(f'scancel {job}')
     else:
-        node.run(f'kill -9 $(pgrep -f "^slurmstepd: .{job}.batch")')
+        step = f'pgrep -f "^slurmstepd: .{job}.batch"'
+        wait_until(lambda: node.try_run(step).returncode == 0)  # The limit is set before it starts
+        node.run(f'kill -9 $({step})')
         cluster.run(f'scancel {job}')
     cluster.wait_end(job)
     wait_until(lambda: 'no job' in node.run('msr-job status'))
