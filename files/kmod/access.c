@@ -26,9 +26,6 @@
 #include "memory.h"
 #include "trace.h"
 
-/* So many operations are in one cache line, where another CPU's are not. */
-#define OPERATIONS_PER_LINE	(SMP_CACHE_BYTES / sizeof(struct msr_safe_op))
-
 static bool own_cpus_only;
 module_param(own_cpus_only, bool, 0644);
 MODULE_PARM_DESC(own_cpus_only,
@@ -220,7 +217,7 @@ static int check_all(struct msr_safe_access *access, fmode_t mode)
 
 static size_t rounded(u32 count)
 {
-	return round_up(count, OPERATIONS_PER_LINE);
+	return round_up(count, MSR_SAFE_OPS_PER_LINE);
 }
 
 static int alloc_sorted(struct msr_safe_access *access)
