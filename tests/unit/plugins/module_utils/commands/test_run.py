@@ -98,6 +98,15 @@ def test_a_register_that_takes_no_value_does_not_start_the_command(node, run):
     assert node.register(MISC_ENABLE) == 1
 
 
+def test_what_another_lease_has_changed_does_not_start_the_command(node, run):
+    node.leased.add((2, MISC_ENABLE))
+    status, err, seen = run('--set', TURBO, '--set', '0x1A4=1', '--', 'true')
+    assert (status, seen) == (1, {})
+    assert 'IA32_MISC_ENABLE on CPU 2: another lease has changed these bits' in err and 'was not started' in err
+    assert [node.register(MISC_ENABLE, cpu) for cpu in range(4)] == [1] * 4
+    assert node.register(PREFETCHERS) == 0
+
+
 def test_a_module_without_leases_is_named(node, run):
     node.keeps_leases = False
     status, err, seen = run('--set', TURBO, '--', 'true')
