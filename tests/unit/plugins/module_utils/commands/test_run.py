@@ -134,6 +134,15 @@ def test_what_is_sent_to_us_goes_to_the_command(run):
     sender.join()
 
 
+def test_a_command_whose_parent_is_gone_already_does_not_start():
+    """Killed between the fork and the child's prctl: the lease has ended."""
+    child = os.fork()
+    if not child:
+        run_module.end_with(os.getpid())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] >> 8 == 1
+
+
 @pytest.mark.parametrize('program, words', [(['/no/such'], 'No such file'), (['/'], 'Permission denied')])
 def test_a_command_that_cannot_be_run_is_said(program, words):
     with pytest.raises(run_module.MsrSafeError, match=words):
