@@ -80,6 +80,7 @@ def run(machine, options):
         require_no_problems(carry_out_writes(machine, plan.writes, lease.write_registers))
         if options.verbose:
             say(render_changes(summarize_changes(plan), 'after'), sys.stderr)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # Inherited as ignored, the kernel keeps no exit status
         return wait_for(start(program))
     finally:
         lease.close()
@@ -137,4 +138,4 @@ def wait_for(process):
 
 def pass_on(process, number):
     with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, number)
+        process.send_signal(number)

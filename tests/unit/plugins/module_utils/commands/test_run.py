@@ -63,6 +63,24 @@ def test_the_exit_status_is_that_of_the_command(node, run, script, status):
     assert node.register(MISC_ENABLE) == 1
 
 
+def test_the_exit_status_is_told_where_dead_children_are_ignored(run):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert run('--set', TURBO, '--', 'sh', '-c', 'exit 7')[0] == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_what_comes_after_the_command_has_ended_is_sent_to_nobody(monkeypatch):
+    """Its number may be another process's by then."""
+    process = subprocess.Popen(['true'])
+    process.wait()
+    sent = []
+    monkeypatch.setattr(os, 'kill', lambda *sending: sent.append(sending))
+    run_module.pass_on(process, signal.SIGTERM)
+    assert not sent
+
+
 def test_says_what_is_changed(run):
     _status, err, _seen = run('--verbose', '--set', TURBO, '--', 'true')
     assert 'IA32_MISC_ENABLE' in err and 'TURBO_MODE_DISABLE 1' in err and 'on CPU 0-3' in err
