@@ -107,12 +107,18 @@ void msr_safe_access_free(struct msr_safe_access *access)
 	msr_safe_free(access->memory);
 }
 
+/* What io_uring's workers may run on says nothing of the task that they work for. */
+static bool may_run_on(unsigned int cpu)
+{
+	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER)) &&
+	       cpumask_test_cpu(cpu, current->cpus_ptr);
+}
+
 static int check_cpu(unsigned int cpu)
 {
 	if (cpu >= nr_cpu_ids || !cpu_online(array_index_nospec(cpu, nr_cpu_ids)))
 		return -ENXIO;
-	if (msr_safe_own_cpus_only() && !cpumask_test_cpu(cpu, current->cpus_ptr) &&
-	    !capable(CAP_SYS_RAWIO))
+	if (msr_safe_own_cpus_only() && !may_run_on(cpu) && !capable(CAP_SYS_RAWIO))
 		return -EPERM;
 	return 0;
 }
