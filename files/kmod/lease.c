@@ -254,7 +254,10 @@ static u32 undo(struct msr_safe_journal *lease)
 			msr_safe_calls_begin(&undoing.calls, 1);
 			msr_safe_calls_add(&undoing.calls, &undoing.call, entry->cpu);
 			msr_safe_calls_wait(&undoing.calls);
-			/* If its CPU went only after that, the one below need not be of it; or it is back. */
+			/*
+			 * It was undone. Or the CPU was offline, and is back: it may have
+			 * gone on with leases already, and will not come for this one.
+			 */
 			if (!entry->bits || cpu_online(entry->cpu))
 				continue;
 			waiting++;
