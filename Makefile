@@ -143,10 +143,11 @@ spank-matrix: setup ## The same for Slurm 20.11 to the newest in Debian's archiv
 install-spank: spank ## Install it into Slurm's plugin directory (DESTDIR=/somewhere)
 	$(MAKE) -C files/spank OUT=$(build)/spank install
 
-fuzz-replay: tools ## The kernel module's list parser, on the texts that fuzzing found, and its batch, in user space
+fuzz-replay: tools ## The kernel module's list parser, on the texts that fuzzing found, its batch and its lease, in user space
 	@tests/tools/apt-install fuzz-replay
 	$(MAKE) -C tests/kernel/fuzz replay
 	$(MAKE) -C tests/kernel/bench native
+	$(MAKE) -C tests/kernel/lease undo
 
 fuzz: tools ## Fuzz the approved list's parser in user space (MINUTES=5)
 	@tests/tools/apt-install fuzz fuzz-replay

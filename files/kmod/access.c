@@ -26,9 +26,6 @@
 #include "memory.h"
 #include "trace.h"
 
-/* So many operations are in one cache line, where another CPU's are not. */
-#define OPERATIONS_PER_LINE	(SMP_CACHE_BYTES / sizeof(struct msr_safe_op))
-
 static bool own_cpus_only;
 module_param(own_cpus_only, bool, 0644);
 MODULE_PARM_DESC(own_cpus_only,
@@ -110,12 +107,18 @@ void msr_safe_access_free(struct msr_safe_access *access)
 	msr_safe_free(access->memory);
 }
 
+/* What io_uring's workers may run on says nothing of the task that they work for. */
+static bool may_run_on(unsigned int cpu)
+{
+	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER)) &&
+	       cpumask_test_cpu(cpu, current->cpus_ptr);
+}
+
 static int check_cpu(unsigned int cpu)
 {
 	if (cpu >= nr_cpu_ids || !cpu_online(array_index_nospec(cpu, nr_cpu_ids)))
 		return -ENXIO;
-	if (msr_safe_own_cpus_only() && !cpumask_test_cpu(cpu, current->cpus_ptr) &&
-	    !capable(CAP_SYS_RAWIO))
+	if (msr_safe_own_cpus_only() && !may_run_on(cpu) && !capable(CAP_SYS_RAWIO))
 		return -EPERM;
 	return 0;
 }
@@ -220,7 +223,7 @@ static int check_all(struct msr_safe_access *access, fmode_t mode)
 
 static size_t rounded(u32 count)
 {
-	return round_up(count, OPERATIONS_PER_LINE);
+	return round_up(count, MSR_SAFE_OPS_PER_LINE);
 }
 
 static int alloc_sorted(struct msr_safe_access *access)

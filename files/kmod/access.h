@@ -13,6 +13,9 @@
 /* So many operations need no memory but the caller's stack. */
 #define MSR_SAFE_FEW	4
 
+/* So many operations are in one cache line, where another CPU's are not. */
+#define MSR_SAFE_OPS_PER_LINE	(SMP_CACHE_BYTES / sizeof(struct msr_safe_op))
+
 /* When an operation was carried out. */
 struct msr_safe_stamp {
 	u64 tsc;
@@ -60,7 +63,7 @@ struct msr_safe_access {
 	void *memory;
 	struct msr_safe_calls calls ____cacheline_aligned;
 	struct msr_safe_op few_ops[MSR_SAFE_FEW] ____cacheline_aligned;
-	struct msr_safe_op few_sorted[2 * MSR_SAFE_FEW];
+	struct msr_safe_op few_sorted[MSR_SAFE_FEW * MSR_SAFE_OPS_PER_LINE];
 	struct msr_safe_segment few_segments[MSR_SAFE_FEW];
 };
 

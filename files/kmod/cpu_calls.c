@@ -130,7 +130,11 @@ static ktime_t pause_after(const struct msr_safe_budget *budget)
 static bool work(struct msr_safe_call *call, struct msr_safe_budget *budget)
 {
 	call->err = READ_ONCE(call->calls->stop);
-	return !call->err && call->calls->slice(call, budget);
+	if (!call->err)
+		return call->calls->slice(call, budget);
+	/* To end it takes time, too: many can be stopped at once. */
+	msr_safe_budget_is_left(budget);
+	return false;
 }
 
 static void serve(struct msr_safe_queue *queue)

@@ -169,13 +169,20 @@ int msr_safe_lease_remember(struct msr_safe_journal *lease, const struct msr_saf
 }
 
 /**
- * msr_safe_lease_forget() - the register was not written after all
- * @entry: of msr_safe_lease_remember(), since which interrupts were off
+ * msr_safe_lease_forget() - the register was not written after all, or is as before
+ * @entry: of msr_safe_lease_remember(); the last one gives its place back
+ *
+ * Context: The CPU of the entry, interrupts are off; where the register was not
+ * written, since the entry was made.
  */
 void msr_safe_lease_forget(struct msr_safe_lease_entry *entry)
 {
+	struct msr_safe_journal *lease = entry->lease;
+	u32 index = entry - lease->entries;
+
 	hlist_del(&entry->here);
 	entry->bits = 0;
+	atomic_cmpxchg(&lease->used, index + 1, index);
 }
 
 /* On the CPU of the entry. */
@@ -247,7 +254,10 @@ static u32 undo(struct msr_safe_journal *lease)
 			msr_safe_calls_begin(&undoing.calls, 1);
 			msr_safe_calls_add(&undoing.calls, &undoing.call, entry->cpu);
 			msr_safe_calls_wait(&undoing.calls);
-			/* If its CPU went only after that, the one below need not be of it; or it is back. */
+			/*
+			 * It was undone. Or the CPU was offline, and is back: it may have
+			 * gone on with leases already, and will not come for this one.
+			 */
 			if (!entry->bits || cpu_online(entry->cpu))
 				continue;
 			waiting++;

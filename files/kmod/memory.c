@@ -30,7 +30,8 @@ static void *alloc_in_one(size_t size, gfp_t gfp)
  */
 void *msr_safe_alloc(size_t size)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+	/* Not __GFP_RETRY_MAYFAIL: vmalloc of Linux 6.19 warns of it, and goes on without. */
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_NORETRY;
 	void *memory = NULL;
 
 	if (size <= PAGE_SIZE)

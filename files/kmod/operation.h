@@ -25,8 +25,10 @@ struct msr_safe_op {
 	u64 wmask;
 };
 
-static_assert(sizeof(struct msr_safe_op) == 32);
-static_assert(offsetof(struct msr_safe_op, msrdata) == 16);
+/* Fetched and stored as a whole. A 32-bit kernel, where they differ, cannot be built for. */
+static_assert(sizeof(struct msr_safe_op) == sizeof(struct msr_safe_operation));
+static_assert(offsetof(struct msr_safe_op, msrdata) ==
+	      offsetof(struct msr_safe_operation, msrdata));
 
 int msr_safe_op_approve(struct msr_safe_op *op, const struct msr_safe_list *list,
 			const struct msr_safe_register **near);

@@ -254,6 +254,15 @@ def test_a_fault_leaves_nothing_to_come_back(lease_fd):
     os.close(second)
 
 
+def test_a_fault_takes_no_place_of_those_to_remember():
+    fd = leased(1)
+    for _time in range(3):
+        assert write(fd, 0, FAULTING, FAULTING_VALUE) == errno.EIO
+    assert write(fd, 0, SCRATCH, 0x77) == 0
+    os.close(fd)
+    assert read_register(0, SCRATCH) == BEFORE
+
+
 def test_reads_through_a_lease(lease_fd):
     err, done = run_batch_of(lease_fd, [read_op(cpu, SCRATCH) for cpu in node.online_cpus()])
     assert (err, [op.msrdata for op in done]) == (0, [BEFORE + cpu for cpu in node.online_cpus()])

@@ -8,10 +8,12 @@ import os
 import msr_devices
 import node
 import pytest
+import uring
 from msr_devices import SCRATCH, errno_of, read_op, run_batch_of
 
 PARAMETER = '/sys/module/msr_safe/parameters/own_cpus_only'
 NOBODY = 65534
+NO_URING = 255  # no errno
 
 
 def set_parameter(value):
@@ -62,6 +64,24 @@ def test_others_cpus_are_refused(own_cpus_only, batch_fd, cpu_fd):
 def test_ones_own_are_not(own_cpus_only, batch_fd, cpu_fd):
     assert as_nobody_on(0, lambda: run_batch_of(batch_fd, [read_op(0, SCRATCH)])[0]) == 0
     assert as_nobody_on(0, lambda: errno_of(os.pread, cpu_fd, 8, SCRATCH)) == 0
+
+
+def test_a_worker_of_io_uring_has_none(own_cpus_only, cpu_fd):
+    """It may run on CPUs that the task which it works for may not."""
+
+    def read():
+        try:
+            return errno_of(uring.pread, cpu_fd, 8, SCRATCH)
+        except uring.NoUring:
+            return NO_URING
+
+    other = node.online_cpus()[-1]
+    refused = as_nobody_on(other, read)
+    if refused == NO_URING:
+        pytest.skip('this kernel has no io_uring for users')
+    assert refused == errno.EPERM
+    set_parameter('N')
+    assert as_nobody_on(other, read) == 0
 
 
 def test_root_may_have_all(own_cpus_only, batch_fd):

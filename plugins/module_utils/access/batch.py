@@ -29,7 +29,8 @@ OPERATION_SIZE = 32
 # What the module finds before it carries out anything: then nothing was done.
 REFUSALS = frozenset((errno.ENXIO, errno.EACCES, errno.EROFS, errno.EPERM))
 # What an ioctl returns for the sake of single operations, each of which says so itself.
-OPERATION_ERRORS = REFUSALS | frozenset((errno.EIO,))
+# The last three are of a lease.
+OPERATION_ERRORS = REFUSALS | frozenset((errno.EIO, errno.EBUSY, errno.ENOSPC, errno.ESHUTDOWN))
 
 
 def carry_out(machine, operations):

@@ -80,6 +80,7 @@ def run(machine, options):
         require_no_problems(carry_out_writes(machine, plan.writes, lease.write_registers))
         if options.verbose:
             say(render_changes(summarize_changes(plan), 'after'), sys.stderr)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # Inherited as ignored, the kernel keeps no exit status
         return wait_for(start(program))
     finally:
         lease.close()
@@ -109,17 +110,20 @@ def require_no_problems(problems):
 
 def start(program):
     """Return the started command. It does not inherit the lease, which ends when we do. Raises MsrSafeError."""
+    ours = os.getpid()
     try:
-        return subprocess.Popen(program, close_fds=False, preexec_fn=end_with_parent)
+        return subprocess.Popen(program, close_fds=False, preexec_fn=lambda: end_with(ours))
     except OSError as error:
         raise MsrSafeError('Cannot run %s: %s.' % (program[0], error.strerror)) from error
 
 
-def end_with_parent():
+def end_with(parent):
     """Have the kernel ask this process to end if its parent is killed: it would go on with other registers."""
     import ctypes  # Takes long to load, and most calls of msr-safe need none
 
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # Killed before that
+        os._exit(1)
 
 
 def wait_for(process):
@@ -134,4 +138,4 @@ def wait_for(process):
 
 def pass_on(process, number):
     with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, number)
+        process.send_signal(number)

@@ -44,7 +44,11 @@ extern volatile u64 online_cpus;
 #define cpu_online(cpu) (online_cpus >> (cpu) & 1)
 #define cpumask_test_cpu(cpu, mask) (*(mask) >> (cpu) & 1)
 
+#define PF_KTHREAD 1
+#define PF_IO_WORKER 2
+
 struct task_struct {
+	unsigned int flags;
 	const u64 *cpus_ptr;
 };
 

@@ -47,6 +47,7 @@ class FakeNode:
         self.registers = {}  # (cpu, address) -> value; 0 where nothing was written
         self.faults = set()  # (cpu, address) on which the processor faults
         self.stuck = set()  # addresses that take no value
+        self.leased = set()  # (cpu, address) of which somebody else's lease has changed all bits
         self.batches = []  # of each ioctl: [(cpu, 'read' or 'write', address)]
         self.keeps_leases = True
         self.knows_operators = True
@@ -204,6 +205,10 @@ class FakeNode:
             if key in self.faults:
                 operation.set_error(errno.EIO)
                 first = first or errno.EIO
+                continue
+            if lease is not None and not operation.is_read and key in self.leased:
+                operation.set_error(errno.EBUSY)
+                first = first or errno.EBUSY
                 continue
             if operation.is_read:
                 operation.set_value(self.registers.get(key, 0))

@@ -63,6 +63,24 @@ def test_the_exit_status_is_that_of_the_command(node, run, script, status):
     assert node.register(MISC_ENABLE) == 1
 
 
+def test_the_exit_status_is_told_where_dead_children_are_ignored(run):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert run('--set', TURBO, '--', 'sh', '-c', 'exit 7')[0] == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_what_comes_after_the_command_has_ended_is_sent_to_nobody(monkeypatch):
+    """Its number may be another process's by then."""
+    process = subprocess.Popen(['true'])
+    process.wait()
+    sent = []
+    monkeypatch.setattr(os, 'kill', lambda *sending: sent.append(sending))
+    run_module.pass_on(process, signal.SIGTERM)
+    assert not sent
+
+
 def test_says_what_is_changed(run):
     _status, err, _seen = run('--verbose', '--set', TURBO, '--', 'true')
     assert 'IA32_MISC_ENABLE' in err and 'TURBO_MODE_DISABLE 1' in err and 'on CPU 0-3' in err
@@ -98,6 +116,15 @@ def test_a_register_that_takes_no_value_does_not_start_the_command(node, run):
     assert node.register(MISC_ENABLE) == 1
 
 
+def test_what_another_lease_has_changed_does_not_start_the_command(node, run):
+    node.leased.add((2, MISC_ENABLE))
+    status, err, seen = run('--set', TURBO, '--set', '0x1A4=1', '--', 'true')
+    assert (status, seen) == (1, {})
+    assert 'IA32_MISC_ENABLE on CPU 2: another lease has changed these bits' in err and 'was not started' in err
+    assert [node.register(MISC_ENABLE, cpu) for cpu in range(4)] == [1] * 4
+    assert node.register(PREFETCHERS) == 0
+
+
 def test_a_module_without_leases_is_named(node, run):
     node.keeps_leases = False
     status, err, seen = run('--set', TURBO, '--', 'true')
@@ -123,6 +150,15 @@ def test_what_is_sent_to_us_goes_to_the_command(run):
     script = 'import signal, sys, time; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(5)); time.sleep(20)'
     assert run('--set', TURBO, '--', sys.executable, '-c', script)[0] == 5
     sender.join()
+
+
+def test_a_command_whose_parent_is_gone_already_does_not_start():
+    """Killed between the fork and the child's prctl: the lease has ended."""
+    child = os.fork()
+    if not child:
+        run_module.end_with(os.getpid())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] >> 8 == 1
 
 
 @pytest.mark.parametrize('program, words', [(['/no/such'], 'No such file'), (['/'], 'Permission denied')])
