@@ -79,18 +79,25 @@ class Slurm:
         return '/%s_%s.' % (record.node, record.job) in (self.machine.read_text(SOCKETS) or '')
 
     def ask_state(self, record):
-        code, output = self.try_command(
-            'squeue', '--local', '--noheader', '--format=%t', '--jobs=' + record.job, '--nodelist=' + record.node
-        )
-        if code != 0:
-            return GONE if 'Invalid job id' in output else HERE
-        state = output.strip()
-        return GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
+        state = self.ask(record.job, '%t', '--nodelist=' + record.node)
+        return HERE if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
 
     def is_alone(self, job):
         """Return whether Slurm gave a job its nodes as a whole; False where it does not answer."""
-        code, output = self.try_command('scontrol', '--oneliner', 'show', 'job', job.id)
-        return code == 0 and 'OverSubscribe=NO' in output.split()
+        return self.ask(job.id, '%h') == 'NO'
+
+    def ask(self, job, field, *options):
+        """Return what squeue shows of a job in a field: '' where it does not list the job, None where it is silent.
+
+        Fields that a user writes, such as its name, are not to be among what is shown: they can say anything. By the
+        number of its last task a whole array is listed.
+        """
+        command = ('squeue', '--local', '--noheader', '--format=%A ' + field, '--jobs=' + job, *options)
+        code, output = self.try_command(*command)
+        if code != 0:
+            return '' if 'Invalid job id' in output else None
+        rows = [line.split() for line in output.splitlines()]
+        return next((row[1] for row in rows if row[0:1] == [job] and len(row) == 2), '')
 
     def drain(self, reason):
         """Let no more jobs onto this node."""

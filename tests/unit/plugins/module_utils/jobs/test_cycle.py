@@ -224,6 +224,23 @@ def test_who_may_write_needs_a_node_of_its_own(node, slurm):
     assert slurm.refusal(43) is None
 
 
+@pytest.mark.parametrize('comment', ['x OverSubscribe=NO', 'x\n43 NO', 'x\n   OverSubscribe=NO Contiguous=0'])
+def test_what_a_user_writes_about_a_job_does_not_make_it_alone(node, slurm, comment):
+    slurm.comment_of_user = comment
+    slurm.job('prolog', 43, '--profile=power', partition='shared')
+    assert 'need a node of their own' in slurm.refusal(43)
+    assert not any(node.active().values())
+
+
+def test_of_an_array_the_task_itself_has_to_be_alone(node, slurm):
+    """By the number of its last task Slurm lists them all."""
+    slurm.array = ('44', '43')
+    slurm.alone.add('44')
+    slurm.jobs['44'] = 'R'
+    slurm.job('prolog', 43, '--profile=power', partition='shared')
+    assert slurm.refusal(43)
+
+
 def test_where_slurm_does_not_say_so_a_job_is_not_alone(node, slurm):
     slurm.answers['scontrol'] = (124, '')
     assert slurm.job('prolog', 42, '--profile=power', partition='shared') == 0
@@ -412,6 +429,17 @@ def test_a_job_with_a_step_is_here_without_a_question(node, slurm):
     slurm.job('prolog', 43)
     assert slurm.refusal(43)
     assert slurm.asked == []
+
+
+def test_a_task_of_an_array_that_is_over_is_undone_while_others_of_it_run(node, slurm):
+    """Its epilog never ended; by its number Slurm lists all the array, and so the task that begins."""
+    slurm.array = ('44', '42')
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.jobs.update({'42': 'CD', '44': 'R'})
+    slurm.job('prolog', 44)
+    assert slurm.refusal(44) is None
+    assert node.register(MISC_ENABLE) == 0
 
 
 def test_a_job_that_slurm_does_not_answer_for_is_here(node, slurm):
