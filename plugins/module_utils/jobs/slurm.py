@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import stat
 import time
 
 from ..errors import MsrSafeError
@@ -76,7 +77,22 @@ class Slurm:
 
     def has_step(self, record):
         """Return whether a step of a job listens on this host."""
-        return '/%s_%s.' % (record.node, record.job) in (self.machine.read_text(SOCKETS) or '')
+        text, name = self.machine.read_text(SOCKETS) or '', '%s_%s.' % (record.node, record.job)
+        return '/' + name in text and any(self.is_of_step(line, name) for line in text.splitlines())
+
+    def is_of_step(self, line, name):
+        """Return whether a line of the kernel's list is about a step's socket, which is root's and so named.
+
+        Anybody can listen, and have any name listed: of an abstract socket, or of one in a mount namespace.
+        """
+        path = line[line.find('/') :]
+        if not os.path.basename(path).startswith(name):
+            return False
+        try:
+            status = os.lstat(self.machine.path(path))
+        except OSError:
+            return False
+        return stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid()
 
     def ask_state(self, record):
         state = self.ask(record.job, '%t', '--nodelist=' + record.node)

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import record as records
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import Slurm
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
@@ -429,6 +430,31 @@ def test_a_job_with_a_step_is_here_without_a_question(node, slurm):
     slurm.job('prolog', 43)
     assert slurm.refusal(43)
     assert slurm.asked == []
+
+
+@pytest.mark.parametrize(
+    'path', ['/tmp/n1_42.0', '@/n1_42.0', '/tmp/n1_42.0/../../etc/passwd', '/var/spool/slurmd/n1_42.0']
+)
+def test_a_socket_that_a_user_named_like_a_step_s_keeps_nobody_from_the_node(node, slurm, path):
+    """Its name in the kernel's list is what the user said it is, in a mount namespace of his own."""
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.jobs.clear()
+    node.put('/tmp/n1_42.0', '')
+    node.put('/etc/passwd', '')
+    slurm.listen(path)
+    slurm.job('prolog', 43)
+    assert slurm.refusal(43) is None
+    assert node.register(MISC_ENABLE) == 0
+
+
+def test_a_socket_of_a_user_s_is_no_step_whatever_its_name(node, slurm, monkeypatch):
+    slurm.job('prolog', 42)
+    slurm.step(42)
+    record, manager = records.read_record(node.machine, '42'), Slurm(node.machine, 'n1')
+    assert manager.has_step(record)
+    monkeypatch.setattr(os, 'geteuid', lambda: os.getuid() + 1)
+    assert not manager.has_step(record)
 
 
 def test_a_task_of_an_array_that_is_over_is_undone_while_others_of_it_run(node, slurm):
