@@ -163,7 +163,9 @@ def log(options, lines, urgent=False):
         if options.syslog:
             import syslog
 
-            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, line)
+            # With escapes for what is no text: a user may have named the account
+            text = line.encode('utf-8', 'backslashreplace').decode('utf-8')
+            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, text)
         else:
             say(line + '\n')
 

@@ -65,6 +65,14 @@ def test_a_user_who_asks_for_a_profile_with_a_broken_list_drains_nothing(node, s
     assert slurm.asked == []
 
 
+def test_a_refusal_that_syslog_has_no_letters_for_drains_nothing(node, slurm):
+    """Where accounts are not enforced, a user names any: here a byte that is no UTF-8, as Python has it."""
+    who = {'user': 'bob', 'account': os.fsdecode(b'\xff')}
+    assert slurm.job('prolog', 42, '--profile=power', '--syslog', '--cancel-refused', **who) == 0
+    assert slurm.saw('scancel 42')
+    assert not slurm.saw('drain')
+
+
 # 2. A job does not inherit the registers of its own former run
 
 
