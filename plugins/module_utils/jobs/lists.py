@@ -6,6 +6,7 @@ import collections
 
 from ..errors import MsrSafeError
 from .bare_list import bare
+from .image import stamp_of
 from .profile import list_path
 from .record import list_of, read_records, set_of
 
@@ -15,6 +16,7 @@ class Lists:
 
     def __init__(self, machine, settings, image=None):
         self.machine, self.settings, self.image = machine, settings, image
+        self.stamp = image.stamp if image else stamp_of(machine, settings)  # Before any of them is read
         self.known = dict(image.lists) if image else {}
 
     def of(self, name):

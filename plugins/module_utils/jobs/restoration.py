@@ -70,7 +70,7 @@ def make_image(machine, settings, lists, found, entries):
                 lists.of(name)
         forbidden = {text: forbidden_in(text) for text in lists.known.values()}
         forbidden.update((reading(text), {}) for text in lists.known.values())
-        write_image(machine, settings, build_image(lists.known, forbidden, entries, cpus, columns))
+        write_image(machine, settings, build_image(lists.stamp, lists.known, forbidden, entries, cpus, columns))
 
 
 def forbidden_in(text):

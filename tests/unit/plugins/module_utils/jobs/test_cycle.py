@@ -5,7 +5,9 @@
 import os
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import image
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import record as records
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.settings import read_settings
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import Slurm
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
@@ -350,6 +352,22 @@ def test_another_list_in_an_image_is_seen_by_the_next_job(node, slurm):
     slurm.job('prolog', 44)
     slurm.job('epilog', 44)
     assert node.active() == {MISC_ENABLE: 0}
+
+
+def test_a_list_that_is_replaced_while_a_prolog_reads_is_that_of_the_next_job(node, slurm):
+    """The role replaces one list after another, while jobs come and go."""
+    node.before_batch.append(lambda: node.machine.write('/etc/msr-safe/profiles/power', b'0x1A0 0x0\n'))
+    slurm.job('prolog', 42, '--profile=power')
+    slurm.job('epilog', 42)
+    slurm.job('prolog', 43, '--profile=power')
+    assert node.active() == {MISC_ENABLE: 0}
+
+
+def test_what_another_version_of_this_compiled_is_not_used(node, slurm, monkeypatch):
+    slurm.job('prolog', 42)
+    slurm.job('epilog', 42)
+    monkeypatch.setattr(image, '__file__', os.__file__)
+    assert image.read_image(node.machine, read_settings(node.machine)) is None
 
 
 def test_the_baseline_of_a_cloned_image_is_set_aside(node, slurm, capsys):
