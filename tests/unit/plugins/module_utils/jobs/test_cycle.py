@@ -595,3 +595,14 @@ def test_names_cannot_lead_out_of_the_directory(node, slurm):
     os.makedirs(node.path(RUN), mode=0o700)
     node.put(RUN + '/..job', '{}')
     assert records.read_records(node.machine) == {}
+
+
+# What dies or is damaged meanwhile
+
+
+def test_a_prolog_that_died_before_its_list_was_in_force_is_ended_by_the_next_run(node, slurm):
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    power = node.active()
+    node.activate('')
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    assert node.active() == power
