@@ -35,8 +35,8 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
     asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Where it was
     done before, as slurmd was restarted, the list is put in force, if it is not. A job that was here before under the
     same number, and was started again, is undone first. Raises Refused, then the job has a record all the same, and
-    nothing to write; Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then no
-    job can write them.
+    nothing to write; Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then
+    no job can write them.
     """
     if records.has_ended(machine, job.id, job.run):
         return ['job %s has ended here: its prolog comes too late' % job.id]
@@ -184,7 +184,15 @@ def end(machine, job, settings, manager):
     """
     present = records.read_records(machine)
     own = present.pop(job.id, None)
-    records.remember_end(machine, job.id, own.run if own else job.run)
+    try:
+        records.remember_end(machine, job.id, own.run if own else job.run)
+    finally:  # A full /run keeps no register from coming back
+        lines = end_of_record(machine, job, own, present, settings, manager)
+    return lines
+
+
+def end_of_record(machine, job, own, present, settings, manager):
+    """End a job that has a record (None: it has not) beside those of others; return as end() does."""
     if own is None:
         records.remove_record(machine, job.id)
         return []

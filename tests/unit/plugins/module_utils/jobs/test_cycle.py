@@ -2,13 +2,16 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """What must never happen to a node, or to the next job on it."""
 
+import errno
 import os
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import image
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import record as records
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.settings import read_settings
-from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import Slurm
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import COMMAND_TIME, Slurm
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm_conf import LONGEST
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
@@ -606,3 +609,51 @@ def test_a_prolog_that_died_before_its_list_was_in_force_is_ended_by_the_next_ru
     node.activate('')
     slurm.job('prolog', 42, '--profile=power', restart_count=0)
     assert node.active() == power
+
+
+def test_registers_come_back_although_nothing_can_be_noted(node, slurm):
+    """/run is full."""
+    slurm.job('prolog', 42, restart_count=0)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    os.mkdir(node.path(records.ENDED + '~'))
+    assert slurm.job('epilog', 42) == 1
+    assert node.register(MISC_ENABLE) == 0
+    assert records.read_records(node.machine) == {}
+    assert slurm.saw('Cannot write /run/msr-safe/jobs/ended')
+
+
+@pytest.mark.parametrize('policy', ['drain', 'tolerate'])
+def test_where_no_record_can_be_made_the_node_is_drained_with_the_reason(node, slurm, policy, monkeypatch):
+    slurm.configure(prolog_failure=policy)
+    make = os.mkdir
+
+    def mkdir(path, *rest, **options):
+        if path == node.path(RUN + '/42'):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        make(path, *rest, **options)
+
+    monkeypatch.setattr(records.os, 'mkdir', mkdir)
+    assert slurm.job('prolog', 42) == (policy == 'drain')
+    assert slurm.saw('No space left on device') == (policy == 'drain')
+
+
+@pytest.mark.parametrize('policy', ['drain', 'tolerate'])
+@pytest.mark.parametrize('when', ['prolog', 'epilog'])
+def test_where_the_lock_cannot_be_made_the_node_is_drained_with_the_reason(node, slurm, policy, when):
+    slurm.configure(prolog_failure=policy, epilog_failure=policy)
+    os.makedirs(node.path(RUN), mode=0o700)
+    os.symlink('/etc/passwd', node.path(records.LOCK))
+    assert slurm.job(when, 42) == (policy == 'drain')
+    assert slurm.saw('state=drain') == (policy == 'drain')
+
+
+def test_all_that_a_prolog_may_wait_for_is_what_slurm_is_to_allow(node, slurm, monkeypatch):
+    waits = []
+
+    def lock(machine, patience=records.PATIENCE):
+        waits.append(patience)
+        return records.jobs_locked(machine, patience)
+
+    monkeypatch.setattr(msr_job, 'jobs_locked', lock)
+    slurm.job('prolog', 42)
+    assert sum(waits) + msr_job.EPILOGS_TIME + COMMAND_TIME <= LONGEST
