@@ -647,6 +647,34 @@ def test_where_the_lock_cannot_be_made_the_node_is_drained_with_the_reason(node,
     assert slurm.saw('state=drain') == (policy == 'drain')
 
 
+@pytest.mark.parametrize('text', ['null', '5', '{}', '[1]', '[{}]', '[{"address": 1}]', '"x"', 'x'])
+def test_a_damaged_note_of_what_is_stuck_hinders_nobody(node, slurm, text):
+    os.makedirs(node.path(RUN), mode=0o700)
+    node.put(records.STUCK, text)
+    assert slurm.command('check') in (0, 1)
+    assert slurm.job('prolog', 42) == 0
+    assert not node.has(records.STUCK)
+
+
+def test_a_report_on_a_node_without_its_baseline_is_an_error(node, slurm, capsys):
+    slurm.job('prolog', 42)
+    node.remove(BASELINE)
+    assert slurm.command('report', '--job=42') == 1
+    assert 'There is no baseline' in capsys.readouterr().err
+
+
+def test_a_damaged_list_of_a_job_lets_it_do_nothing(node, slurm):
+    slurm.configure(shared='last')
+    slurm.job('prolog', 42)
+    node.put(RUN + '/42/list', b'0x000001\xff\n')
+    slurm.job('prolog', 43)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert slurm.job('epilog', 43) == 0
+    assert node.active() == {}
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+
+
 def test_all_that_a_prolog_may_wait_for_is_what_slurm_is_to_allow(node, slurm, monkeypatch):
     waits = []
 
