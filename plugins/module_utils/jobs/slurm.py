@@ -66,7 +66,8 @@ class Slurm:
 
     def try_command(self, name, *arguments):
         program = '%s/%s' % (self.directory, name) if self.directory else name
-        return self.machine.run(['timeout', '--kill-after=1', str(self.seconds), program, *arguments])
+        bounded = ['timeout', '--kill-after=1', str(self.seconds), *without_habits(os.environ)]
+        return self.machine.run([*bounded, program, *arguments])
 
     def states_of(self, records):
         """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.
@@ -168,6 +169,12 @@ class Slurm:
         with contextlib.suppress(MsrSafeError):
             self.command('scontrol', 'update', 'jobid=' + job, 'admincomment=' + shorten(why))
         self.command('scancel', job)
+
+
+def without_habits(environment):
+    """Return the command before another that takes from it what whoever runs this has squeue leave out."""
+    habits = sorted(name for name in environment if name.startswith('SQUEUE_'))
+    return ['env', *['--unset=' + name for name in habits]] if habits else []
 
 
 # squeue leaves a job out that is not on the node; these are of one that it has not forgotten yet.

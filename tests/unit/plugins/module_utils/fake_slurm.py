@@ -55,6 +55,13 @@ class FakeSlurm:
             return self.node.run(arguments)
         assert arguments[:2] == BOUNDED and int(arguments[2]) <= 5, 'a command without a time limit: %s' % arguments
         name, arguments = arguments[3], arguments[4:]
+        environment = dict(os.environ)
+        while name == 'env':
+            option, name, arguments = arguments[0], arguments[1], arguments[2:]
+            environment.pop(option.partition('=')[2])
+            if name.startswith('--unset='):
+                name, arguments = 'env', [name, *arguments]
+        self.states_wanted = environment.get('SQUEUE_STATES')
         self.asked.append(' '.join([name, *arguments]))
         if name in self.answers:
             return self.answers[name]
@@ -85,7 +92,7 @@ class FakeSlurm:
         for job in jobs:
             state = self.jobs.get(job)
             self.ended.pop(job, lambda: None)()
-            if state:
+            if state and self.states_wanted in (None, state):
                 lines.append(form.replace('%A', job).replace('%t', state).replace('%h', self.share_of(job)) + '\n')
         return (0, ''.join(lines)) if lines else (1, 'slurm_load_jobs error: Invalid job id specified\n')
 

@@ -457,6 +457,16 @@ def test_a_running_job_keeps_its_registers(node, job, command, capsys, what):
     assert node.register(MISC_ENABLE) == TURBO_OFF
 
 
+def test_what_an_administrator_has_squeue_leave_out_is_here_all_the_same(node, job, command, monkeypatch):
+    """As in a shell with variables of squeue's, for daily use."""
+    monkeypatch.setenv('SQUEUE_STATES', 'PD')
+    monkeypatch.setenv('SQUEUE_SORT', 'i')
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert command('reset') == 1
+    assert node.register(MISC_ENABLE) == TURBO_OFF
+
+
 def test_no_answer_means_that_it_is_still_there(slurm, job, command, capsys):
     job('prolog', 42)
     slurm.answers['squeue'] = (124, '')
