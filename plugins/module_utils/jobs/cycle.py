@@ -237,7 +237,7 @@ def report(machine, job, settings, restore):
 
     restore: bring it back, rather than in the epilog. It is not where other jobs are on the node.
     """
-    from .restoration import changed_by, to_baseline
+    from .restoration import changed_by, describe_problems, to_baseline
 
     present = records.read_records(machine)
     record = present.pop(job, None)
@@ -249,7 +249,8 @@ def report(machine, job, settings, restore):
             return changed_by(machine, lists), False
         restored = to_baseline(machine, settings, lists)
         put_jobs_in_force(machine, [job], lists)
-    return restored.lines, True
+    problems = ['not restored: ' + describe_problems(restored.problems)] if restored.problems else []
+    return restored.lines + problems, True
 
 
 def reset(machine, settings, manager, force=False):
