@@ -203,5 +203,5 @@ def read_ended(machine):
     A slurmctld that lost its state gives the same numbers to other jobs.
     """
     runs = [tuple(line.split(' ')) for line in (machine.read_text(ENDED) or '').splitlines()]
-    since = time.time() - LATEST
-    return [each for each in runs if len(each) == 3 and each[2].isdigit() and int(each[2]) > since]
+    now = time.time()  # The clock may have been put back since
+    return [each for each in runs if len(each) == 3 and each[2].isdigit() and abs(now - int(each[2])) < LATEST]

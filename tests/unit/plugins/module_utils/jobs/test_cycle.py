@@ -126,6 +126,15 @@ def test_the_same_number_long_after_is_another_job(node, slurm, monkeypatch):
     assert '42' in records.read_records(node.machine)
 
 
+def test_so_it_is_where_the_clock_was_put_back(node, slurm, monkeypatch):
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    slurm.job('epilog', 42, restart_count=0)
+    now = records.time.time()
+    monkeypatch.setattr(records.time, 'time', lambda: now - records.LATEST - 1)
+    assert slurm.job('prolog', 42, '--profile=power', restart_count=0) == 0
+    assert '42' in records.read_records(node.machine)
+
+
 def test_what_is_remembered_of_jobs_that_are_over_does_not_grow(node, slurm):
     for number in range(100, 200):
         records.make_directory(node.machine)
