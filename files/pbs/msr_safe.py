@@ -9,7 +9,8 @@ On the server's host, as its manager:
     qmgr -c "create resource msr_profile type=string"
     qmgr -c "create resource msr_set type=string"
 
-It runs on the nodes as root, by the Python of PBS, which may be as old as 3.6.
+Jobs that write registers, or have some set, ask for place=exclhost. Where vnodes have sharing=ignore_excl that means
+nothing: let no profile write there. It runs on the nodes as root, by the Python of PBS, which may be as old as 3.6.
 """
 
 import os
@@ -32,9 +33,8 @@ def jobs_here():
 
 
 def is_alone(job):
-    """Return whether a job has its nodes for itself: place=excl or exclhost, or the node is shared with nobody."""
-    words = str(job.Resource_List['place'] or '').split(':')
-    return 'excl' in words or 'exclhost' in words
+    """Return whether a job has its hosts for itself: place=excl says it of vnodes, of which a host may have several."""
+    return 'exclhost' in str(job.Resource_List['place'] or '').split(':')
 
 
 def arguments_of(event):

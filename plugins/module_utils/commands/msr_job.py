@@ -42,6 +42,8 @@ INTERVAL = 0.2
 CHECK_TIME = 1
 # Seconds that a boot waits for a slurmctld that can be told to drain the node, and between two tries.
 DRAIN_TIME, DRAIN_INTERVAL = 300, 10
+# Seconds that counting a job waits for others: it is no part of what a prolog may take.
+TALLY_TIME = 1
 
 REFUSED = 3
 FLAGS = ('syslog', 'cancel_refused', 'alone')
@@ -163,7 +165,9 @@ def log(options, lines, urgent=False):
         if options.syslog:
             import syslog
 
-            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, line)
+            # With escapes for what is no text: a user may have named the account
+            text = line.encode('utf-8', 'backslashreplace').decode('utf-8')
+            syslog.syslog(syslog.LOG_ERR if urgent else syslog.LOG_INFO, text)
         else:
             say(line + '\n')
 
@@ -207,7 +211,7 @@ def begin_job(machine, options, settings, job, manager):
     except Refused:
         tally(machine, began, 'prolog_seconds', refusals=1)
         raise
-    except MsrSafeError as error:
+    except (MsrSafeError, OSError) as error:
         tally(machine, began, 'prolog_seconds', failures=1)
         return failed(options, manager, settings.prolog_failure, 'job ' + job.id, error)
     tally(machine, began, 'prolog_seconds', jobs=1, restores=restores_in(lines))
@@ -262,7 +266,7 @@ def end_job(machine, options, settings, job, manager):
     try:
         with jobs_locked(machine):
             lines = end(machine, job, settings, manager)
-    except MsrSafeError as error:
+    except (MsrSafeError, OSError) as error:
         tally(machine, began, 'epilog_seconds', failures=1)
         return failed(options, manager, settings.epilog_failure, 'job ' + job.id, error)
     tally(machine, began, 'epilog_seconds', restores=restores_in(lines))
@@ -314,7 +318,7 @@ def tally(machine, began, part, **counts):
     """Count what became of a job. Whatever hinders that hinders no job."""
     counts[part] = time.monotonic() - began
     try:
-        with jobs_locked(machine):
+        with jobs_locked(machine, TALLY_TIME):
             count(machine, **counts)
     except (MsrSafeError, OSError):
         pass

@@ -68,6 +68,14 @@ def read_baseline(machine):
         raise MsrSafeError(error.problem, REMEDY) from error
 
 
+def require_baseline(machine):
+    """Return the baseline. Raises MsrSafeError, also where there is none."""
+    baseline = read_baseline(machine)
+    if baseline is None:
+        raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
+    return baseline
+
+
 def whose_baseline(machine, baseline):
     """Return in words whose baseline this is, where it is another machine's: an image was cloned, a CPU replaced."""
     node = describe_node(machine, read_cpu(machine))

@@ -32,21 +32,21 @@ class NotRestored(MsrSafeError):
 def begin(machine, job, asked, settings, manager, waits=False, values=''):
     """Prolog: bring the registers to the baseline, give the job its list; return what is to be logged.
 
-    asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Does nothing
-    where it was done before: slurmd may have been restarted. A job that was here before under the same number, and was
-    started again, is undone first. Raises Refused, then the job has a record all the same, and nothing to write;
-    Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then no job can write
-    them.
+    asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Where it was
+    done before, as slurmd was restarted, the list is put in force, if it is not. A job that was here before under the
+    same number, and was started again, is undone first. Raises Refused, then the job has a record all the same, and
+    nothing to write; Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then
+    no job can write them.
     """
     if records.has_ended(machine, job.id, job.run):
         return ['job %s has ended here: its prolog comes too late' % job.id]
     present = records.read_records(machine)
     own = present.pop(job.id, None)
-    if own and is_same_run(own, job, manager):
-        return []
-    gone = {job.id: own} if own else {}
     image = read_image(machine, settings)
     lists = Lists(machine, settings, image)
+    if own and is_same_run(own, job, manager):
+        return have_in_force(machine, [*present, job.id], lists)
+    gone = {job.id: own} if own else {}
     refusal = admission = wanted = None
     try:
         admission = admit(job, asked, settings, lists, manager.is_alone)
@@ -102,11 +102,16 @@ def enter(machine, job, profile, text, stay, lists, set_text=''):
     record = Record(job.id, job.run, job.node, job.uid, profile, bool(set_text) or is_writable(text), time.time())
     records.write_record(machine, record, text, set_text)
     try:
-        with locked(machine, 'msr-job'):
-            return put_jobs_in_force(machine, [*[each.job for each in stay], job.id], lists)
+        return have_in_force(machine, [*[each.job for each in stay], job.id], lists)
     except MsrSafeError:
         records.remove_record(machine, job.id)
         raise
+
+
+def have_in_force(machine, jobs, lists):
+    """As put_jobs_in_force, while nobody else puts a list in force."""
+    with locked(machine, 'msr-job'):
+        return put_jobs_in_force(machine, jobs, lists)
 
 
 def set_wanted(machine, job, wanted, admission, settings, lists):
@@ -179,7 +184,15 @@ def end(machine, job, settings, manager):
     """
     present = records.read_records(machine)
     own = present.pop(job.id, None)
-    records.remember_end(machine, job.id, own.run if own else job.run)
+    try:
+        records.remember_end(machine, job.id, own.run if own else job.run)
+    finally:  # A full /run keeps no register from coming back
+        lines = end_of_record(machine, job, own, present, settings, manager)
+    return lines
+
+
+def end_of_record(machine, job, own, present, settings, manager):
+    """End a job that has a record (None: it has not) beside those of others; return as end() does."""
     if own is None:
         records.remove_record(machine, job.id)
         return []
@@ -204,8 +217,7 @@ def leave(machine, gone, settings, lists, image):
     finally:
         for job in gone:
             records.remove_record(machine, job)
-        with locked(machine, 'msr-job'):
-            put_jobs_in_force(machine, [record.job for record in stay], lists)
+        have_in_force(machine, [record.job for record in stay], lists)
     lines = ['job %s: %s' % (wrote[-1].job, line) for line in lines]
     return lines + account_for(machine, wrote[-1].job, restored, settings.epilog_failure) if restored else lines
 
@@ -225,7 +237,7 @@ def report(machine, job, settings, restore):
 
     restore: bring it back, rather than in the epilog. It is not where other jobs are on the node.
     """
-    from .restoration import changed_by, to_baseline
+    from .restoration import changed_by, describe_problems, to_baseline
 
     present = records.read_records(machine)
     record = present.pop(job, None)
@@ -237,7 +249,8 @@ def report(machine, job, settings, restore):
             return changed_by(machine, lists), False
         restored = to_baseline(machine, settings, lists)
         put_jobs_in_force(machine, [job], lists)
-    return restored.lines, True
+    problems = ['not restored: ' + describe_problems(restored.problems)] if restored.problems else []
+    return restored.lines + problems, True
 
 
 def reset(machine, settings, manager, force=False):

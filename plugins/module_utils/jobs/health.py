@@ -5,13 +5,14 @@
 import collections
 
 from ..access import operator
+from ..approved_lists.active import read_active_list
 from ..errors import MsrSafeError
 from ..hardware.devices import approved_list_device
 from ..policy.of_node import bits_of_policy
-from .bare_list import ADDRESS, unite
+from .bare_list import unite
 from .baseline import BASELINE, compare_with_baseline, read_baseline, whose_baseline
 from .job import GONE
-from .list_in_force import is_in_force, shown
+from .list_in_force import is_in_force
 from .lists import Lists
 from .record import read_list_of, read_records
 from .restoration import describe_problems, describe_writes, known_problems
@@ -95,7 +96,7 @@ def readable(machine, entries):
     """Return the entries whose registers root can read whatever list is in force, or under this one."""
     if operator.is_allowed(machine):
         return entries
-    addresses = {int(line[ADDRESS], 16) for line in shown(machine).splitlines() if line and not line.startswith('#')}
+    addresses = {entry.address for entry in read_active_list(machine)}
     return [entry for entry in entries if entry.address in addresses]
 
 

@@ -25,13 +25,13 @@ ONLINE = '/sys/devices/system/cpu/online'
 class Image:
     """What was compiled.
 
-    lists: {name: bare list}; forbidden: {bare list: {address: bits}}, of counters that are to count for users only;
-    closed: the bare list of all that jobs can change, closed for writing; addresses and cpus of that; expected and
-    masks: 8 bytes for each register of each CPU.
+    stamp: as of stamp_of, before any of that was read; lists: {name: bare list}; forbidden: {bare list: {address:
+    bits}}, of counters that are to count for users only; closed: the bare list of all that jobs can change, closed for
+    writing; addresses and cpus of that; expected and masks: 8 bytes for each register of each CPU.
     """
 
-    def __init__(self, lists, forbidden, closed, addresses, cpus, expected, masks):
-        self.lists, self.forbidden, self.closed = lists, forbidden, closed
+    def __init__(self, stamp, lists, forbidden, closed, addresses, cpus, expected, masks):
+        self.stamp, self.lists, self.forbidden, self.closed = stamp, lists, forbidden, closed
         self.addresses, self.cpus, self.expected, self.masks = addresses, cpus, expected, masks
 
     def is_as_expected(self, machine):
@@ -64,22 +64,30 @@ def read_image(machine, settings):
     """Return the Image, or None where there is none of what the node has now."""
     content = machine.read(PATH)
     try:
-        stamp, parts = marshal.loads(content or b'')
+        stamp, baseline, parts = marshal.loads(content or b'')
     except (EOFError, TypeError, ValueError):
         return None
-    return Image(*parts) if stamp == stamp_of(machine, settings) else None
+    is_current = stamp == stamp_of(machine, settings) and baseline == stamp_of_file(machine.path(BASELINE))
+    return Image(stamp, *parts) if is_current else None
 
 
 def write_image(machine, settings, image):
-    parts = (image.lists, image.forbidden, image.closed, image.addresses, image.cpus, image.expected, image.masks)
-    write_bytes(machine, PATH, marshal.dumps((stamp_of(machine, settings), parts)))
+    """Keep an image, unless another list or policy came while it was made: it may be of the one before."""
+    if image.stamp == stamp_of(machine, settings):
+        parts = (image.lists, image.forbidden, image.closed, image.addresses, image.cpus, image.expected, image.masks)
+        baseline = stamp_of_file(machine.path(BASELINE))
+        write_bytes(machine, PATH, marshal.dumps((image.stamp, baseline, parts)))
 
 
 def stamp_of(machine, settings):
-    """Return what tells whether an image is of this node as it is: when its files were written, and who reads it."""
-    paths = [BASELINE, POLICY, NODE_LIST, IMAGE_LISTS, *[list_path(name) for name in settings.profiles]]
+    """Return what tells whether an image is of this node as it is: when its files were written, and who reads it.
+
+    The baseline is not among them: it is written here only, under the lock of the records.
+    """
+    paths = [POLICY, NODE_LIST, IMAGE_LISTS, *[list_path(name) for name in settings.profiles]]
     sets = [profile.sets for profile in settings.profiles.values()]
-    return [sys.hexversion, machine.read_text(ONLINE), sets, *[stamp_of_file(machine.path(path)) for path in paths]]
+    files = [stamp_of_file(__file__), *[stamp_of_file(machine.path(path)) for path in paths]]
+    return [sys.hexversion, machine.read_text(ONLINE), sets, *files]
 
 
 def stamp_of_file(path):
@@ -90,11 +98,11 @@ def stamp_of_file(path):
     return [path, status.st_mtime_ns, status.st_size, status.st_ino]
 
 
-def build_image(lists, forbidden, entries, cpus, columns):
+def build_image(stamp, lists, forbidden, entries, cpus, columns):
     """Return the Image of a node. columns: {address: (mask, [value on each CPU])} of what jobs can change there."""
     addresses = sorted(columns)
     expected, masks = array('Q'), array('Q', [columns[address][0] for address in addresses])
     for index in range(len(cpus)):
         expected.extend([columns[address][1][index] for address in addresses])
     closed = ''.join('0x%08X 0x%016X\n' % (entry.address, 0) for entry in entries)
-    return Image(lists, forbidden, closed, addresses, cpus, expected.tobytes(), masks.tobytes() * len(cpus))
+    return Image(stamp, lists, forbidden, closed, addresses, cpus, expected.tobytes(), masks.tobytes() * len(cpus))

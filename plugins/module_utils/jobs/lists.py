@@ -6,8 +6,9 @@ import collections
 
 from ..errors import MsrSafeError
 from .bare_list import bare
+from .image import stamp_of
 from .profile import list_path
-from .record import list_of, read_records, set_of
+from .record import list_of, read_list_of, read_records, set_of
 
 
 class Lists:
@@ -15,6 +16,7 @@ class Lists:
 
     def __init__(self, machine, settings, image=None):
         self.machine, self.settings, self.image = machine, settings, image
+        self.stamp = image.stamp if image else stamp_of(machine, settings)  # Before any of them is read
         self.known = dict(image.lists) if image else {}
 
     def of(self, name):
@@ -81,6 +83,7 @@ class Lists:
     def lists_of_jobs(self):
         from ..approved_lists.approved_list import parse_entries
 
-        paths = [path for job in read_records(self.machine) for path in (list_of(job), set_of(job))]
-        texts = [(self.machine.read_text(path), path) for path in paths]
+        jobs = list(read_records(self.machine))
+        texts = [(read_list_of(self.machine, job), list_of(job)) for job in jobs]
+        texts += [(self.machine.read_text(set_of(job)), set_of(job)) for job in jobs]
         return [parse_entries(text, path) for text, path in texts if text]

@@ -30,6 +30,8 @@ INTERVAL = 0.05
 # A job's number as Slurm gives it, or what other resource managers make of one: 42.server, 42[7].server
 LETTERS = frozenset('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.[]-')
 LONGEST = 64
+# All that is in a bare list
+OF_LISTS = b'0123456789ABCDEFx \n'
 
 Record = collections.namedtuple('Record', 'job run node uid profile writes began')
 Record.__doc__ = """What is known about a job on this node.
@@ -144,7 +146,8 @@ def write_record(machine, record, text, set_text=''):
 
 def read_list_of(machine, job):
     """Return the list that a job got, as in bare_list.py; the empty list where that is not known."""
-    return (machine.read(list_of(job)) or b'').decode('ascii', 'replace')
+    content = machine.read(list_of(job)) or b''
+    return '' if content.translate(None, OF_LISTS) else content.decode('ascii')
 
 
 def write_refusal(machine, job, reason):
@@ -200,5 +203,5 @@ def read_ended(machine):
     A slurmctld that lost its state gives the same numbers to other jobs.
     """
     runs = [tuple(line.split(' ')) for line in (machine.read_text(ENDED) or '').splitlines()]
-    since = time.time() - LATEST
-    return [each for each in runs if len(each) == 3 and each[2].isdigit() and int(each[2]) > since]
+    now = time.time()  # The clock may have been put back since
+    return [each for each in runs if len(each) == 3 and each[2].isdigit() and abs(now - int(each[2])) < LATEST]

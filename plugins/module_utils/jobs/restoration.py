@@ -21,13 +21,15 @@ from ..errors import MsrSafeError
 from ..hexadecimal import format_address
 from ..policy.of_node import bits_of_policy
 from .bare_list import bare, reading
-from .baseline import REMEDY, columns_of, compare_with_baseline, read_baseline, take_baseline
+from .baseline import columns_of, compare_with_baseline, read_baseline, require_baseline, take_baseline
 from .image import build_image, write_image
 from .list_in_force import close_to_users, open_to_root
 from .record import STUCK, write_file
 
 # Somebody may write what was just restored: a descriptor that nobody finds, the kernel.
 ROUNDS = 3
+
+STUCK_FIELDS = ('address', 'name', 'error', 'cpus', 'job')
 
 Restored = collections.namedtuple('Restored', 'lines problems addresses')
 Restored.__doc__ = """What was written, a line each, the Problems met, and the addresses of all that was looked at."""
@@ -43,10 +45,8 @@ def to_baseline(machine, settings, lists, adopts=False):
     entries = lists.every(of_jobs=not adopts)
     if not any(entry.mask for entry in entries):
         return Restored([], [], [])
-    baseline = read_baseline(machine)
+    baseline = read_baseline(machine) if adopts else require_baseline(machine)
     if baseline is None:
-        if not adopts:
-            raise MsrSafeError('There is no baseline to bring the registers back to.', REMEDY)
         close_to_users(machine, bare(entries))
         baseline = take_baseline(machine, entries)
     if not adopts:
@@ -70,7 +70,7 @@ def make_image(machine, settings, lists, found, entries):
                 lists.of(name)
         forbidden = {text: forbidden_in(text) for text in lists.known.values()}
         forbidden.update((reading(text), {}) for text in lists.known.values())
-        write_image(machine, settings, build_image(lists.known, forbidden, entries, cpus, columns))
+        write_image(machine, settings, build_image(lists.stamp, lists.known, forbidden, entries, cpus, columns))
 
 
 def forbidden_in(text):
@@ -85,7 +85,7 @@ def changed_by(machine, lists):
     names = {entry.address: entry for entry in lists.every()}
     entries = [names[entry.address]._replace(mask=entry.mask) for entry in entries]
     policy, _faults = bits_of_policy(machine)
-    return describe_writes(compare_with_baseline(machine, read_baseline(machine), entries, policy).writes)
+    return describe_writes(compare_with_baseline(machine, require_baseline(machine), entries, policy).writes)
 
 
 def bring_back(machine, baseline, entries, policy, adopts=False):
@@ -127,9 +127,9 @@ def describe_problems(problems):
 def known_problems(machine):
     """Return what is known to be stuck: [{'address', 'name', 'error', 'cpus', 'job'}]."""
     try:
-        return json.loads(machine.read_text(STUCK) or '[]')
-    except ValueError:
-        return []
+        return [{field: row[field] for field in STUCK_FIELDS} for row in json.loads(machine.read_text(STUCK) or '[]')]
+    except (KeyError, TypeError, ValueError):
+        return []  # Damaged: what is stuck is met again
 
 
 def note_problems(machine, job, restored):

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import stat
 import time
 
 from ..errors import MsrSafeError
@@ -65,7 +66,8 @@ class Slurm:
 
     def try_command(self, name, *arguments):
         program = '%s/%s' % (self.directory, name) if self.directory else name
-        return self.machine.run(['timeout', '--kill-after=1', str(self.seconds), program, *arguments])
+        bounded = ['timeout', '--kill-after=1', str(self.seconds), *without_habits(os.environ)]
+        return self.machine.run([*bounded, program, *arguments])
 
     def states_of(self, records):
         """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.
@@ -76,21 +78,43 @@ class Slurm:
 
     def has_step(self, record):
         """Return whether a step of a job listens on this host."""
-        return '/%s_%s.' % (record.node, record.job) in (self.machine.read_text(SOCKETS) or '')
+        text, name = self.machine.read_text(SOCKETS) or '', '%s_%s.' % (record.node, record.job)
+        return '/' + name in text and any(self.is_of_step(line, name) for line in text.splitlines())
+
+    def is_of_step(self, line, name):
+        """Return whether a line of the kernel's list is about a step's socket, which is root's and so named.
+
+        Anybody can listen, and have any name listed: of an abstract socket, or of one in a mount namespace.
+        """
+        path = line[line.find('/') :]
+        if not os.path.basename(path).startswith(name):
+            return False
+        try:
+            status = os.lstat(self.machine.path(path))
+        except OSError:
+            return False
+        return stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid()
 
     def ask_state(self, record):
-        code, output = self.try_command(
-            'squeue', '--local', '--noheader', '--format=%t', '--jobs=' + record.job, '--nodelist=' + record.node
-        )
-        if code != 0:
-            return GONE if 'Invalid job id' in output else HERE
-        state = output.strip()
-        return GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
+        state = self.ask(record.job, '%t', '--nodelist=' + record.node)
+        return HERE if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
 
     def is_alone(self, job):
         """Return whether Slurm gave a job its nodes as a whole; False where it does not answer."""
-        code, output = self.try_command('scontrol', '--oneliner', 'show', 'job', job.id)
-        return code == 0 and 'OverSubscribe=NO' in output.split()
+        return self.ask(job.id, '%h') == 'NO'
+
+    def ask(self, job, field, *options):
+        """Return what squeue shows of a job in a field: '' where it does not list the job, None where it is silent.
+
+        Fields that a user writes, such as its name, are not to be among what is shown: they can say anything. By the
+        number of its last task a whole array is listed.
+        """
+        command = ('squeue', '--local', '--noheader', '--format=%A ' + field, '--jobs=' + job, *options)
+        code, output = self.try_command(*command)
+        if code != 0:
+            return '' if 'Invalid job id' in output else None
+        rows = [line.split() for line in output.splitlines()]
+        return next((row[1] for row in rows if row[0:1] == [job] and len(row) == 2), '')
 
     def drain(self, reason):
         """Let no more jobs onto this node."""
@@ -145,6 +169,12 @@ class Slurm:
         with contextlib.suppress(MsrSafeError):
             self.command('scontrol', 'update', 'jobid=' + job, 'admincomment=' + shorten(why))
         self.command('scancel', job)
+
+
+def without_habits(environment):
+    """Return the command before another that takes from it what whoever runs this has squeue leave out."""
+    habits = sorted(name for name in environment if name.startswith('SQUEUE_'))
+    return ['env', *['--unset=' + name for name in habits]] if habits else []
 
 
 # squeue leaves a job out that is not on the node; these are of one that it has not forgotten yet.

@@ -11,6 +11,9 @@ import re
 
 # As slurm.conf(5) has it: Name=value, names in any case; values with blanks are in quotes.
 ASSIGNMENT = re.compile(r'([A-Za-z][\w]*)\s*=\s*("[^"]*"|\S*)')
+# What of a line is no comment: a # behind a backslash begins none.
+BEFORE_COMMENT = re.compile(r'(?:[^\\#]|\\.)*\\?')
+ESCAPE = re.compile(r'\\(.?)')
 # Seconds that a prolog or an epilog of ours may need: for the lock, and for the epilogs of other jobs.
 LONGEST = 130
 # Slurm's own values where slurm.conf says nothing.
@@ -33,7 +36,7 @@ def read_slurm_conf(machine, path):
         if not pairs:
             continue
         kind, name = pairs[0]
-        if kind == 'partitionname' and name == 'DEFAULT':
+        if kind == 'partitionname' and name.upper() == 'DEFAULT':
             usual.update(pairs[1:])
         elif kind == 'partitionname':
             for each in name.split(','):
@@ -43,17 +46,43 @@ def read_slurm_conf(machine, path):
     return SlurmConf(path, values, partitions)
 
 
-def lines_of(machine, path, depth=0):
-    """Return the lines of a file without comments, those of included files where they are included."""
-    lines, text = [], (machine.read_text(path) or '').replace('\\\n', ' ')
-    for line in text.splitlines():
-        line = line.partition('#')[0].strip()
-        words = line.split(None, 1)
-        if len(words) == 2 and words[0].lower() == 'include' and depth < DEPTH:
-            lines += lines_of(machine, os.path.join(os.path.dirname(path), words[1]), depth + 1)
+def lines_of(machine, path, depth=0, above=()):
+    """Return the lines of a file without comments, those of included files where they are included.
+
+    above: the lines before, which say the name of the cluster: names of files may contain it, as ``%c``.
+    """
+    lines = []
+    for line in whole_lines(machine.read_text(path) or ''):
+        words = line.split()
+        if len(words) > 1 and words[0].lower() == 'include' and depth < DEPTH:
+            name = words[1].replace('%c', cluster_of([*above, *lines]))
+            path_of_it = os.path.join(os.path.dirname(path), name)
+            lines += lines_of(machine, path_of_it, depth + 1, [*above, *lines])
         elif line:
             lines.append(line)
     return lines
+
+
+def whole_lines(text):
+    """Return the lines of a text as Slurm reads them: comments end with their line, whatever goes on in the next.
+
+    As src/common/parse_config.c of Slurm has it; a backslash before anything else than an end of line stands for that.
+    """
+    lines, begun = [], ''
+    for line in text.split('\n'):
+        line = BEFORE_COMMENT.match(line).group().rstrip()
+        if (len(line) - len(line.rstrip('\\'))) % 2:
+            begun += line[:-1]
+        else:
+            lines.append(begun + line)
+            begun = ''
+    return [ESCAPE.sub(r'\1', line).strip() for line in [*lines, begun]]
+
+
+def cluster_of(lines):
+    """Return the name of the cluster as it is in names of files, '' where these lines do not say it."""
+    pairs = [pair for line in lines for pair in ASSIGNMENT.findall(line)]
+    return next((value.strip('"').lower() for name, value in pairs if name.lower() == 'clustername'), '')
 
 
 def exclusive_partitions(conf):

@@ -63,8 +63,14 @@ def holders(machine):
     for pid in machine.list('/proc') if majors else []:
         device = pid.isdigit() and open_device_of(machine, pid, majors)
         if device:
-            found.append((int(pid), machine.read_text('/proc/%s/comm' % pid) or '?', device))
+            found.append((int(pid), command_of(machine, pid), device))
     return found
+
+
+def command_of(machine, pid):
+    """Return what a process calls itself, which may be anything, as a word of a line in a log."""
+    name = machine.read_text('/proc/%s/comm' % pid) or '?'
+    return ''.join(each if each.isalnum() or each in ' -_.:/+@' else '?' for each in name)
 
 
 def open_device_of(machine, pid, majors):
@@ -84,9 +90,17 @@ def is_of_jobs(machine, holder, records):
     """Return whether a process is of one of the jobs: of its user, or in its control group, as in a container."""
     pid = holder[0]
     try:
-        uid = os.stat(machine.path('/proc/%d' % pid)).st_uid
+        uids = uids_of(machine, pid)
     except OSError:
         return False
     groups = (machine.read_text('/proc/%d/cgroup' % pid) or '').split('/')
     groups = [part.strip() for line in groups for part in line.split('\n')]
-    return any((record.uid and record.uid == uid) or 'job_' + record.job in groups for record in records)
+    return any((record.uid and record.uid in uids) or 'job_' + record.job in groups for record in records)
+
+
+def uids_of(machine, pid):
+    """Return the users that a process is of: also whose it was before it ran a program of root's. Raises OSError."""
+    lines = (machine.read_text('/proc/%d/status' % pid) or '').splitlines()
+    return {os.stat(machine.path('/proc/%d' % pid)).st_uid}.union(
+        int(uid) for line in lines if line.startswith('Uid:') for uid in line.split()[1:]
+    )

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A node of Slurm as the role slurm sees it: what it has of Slurm, wherever that is, and of ours."""
 
+import fnmatch
 import hashlib
 import os
 import re
@@ -68,6 +69,7 @@ def observe_slurm_node(machine, submit_only, places):
         'cpu': None if submit_only else read_cpu(machine),
         'slurm': slurm,
         'plugstack': plugstack,
+        'plugstack_includes': included_texts(machine, plugstack),
         'files': {path: text_of(machine, path) for path in [*paths, *profiles] if path},
         'plugin': {
             'path': plugin,
@@ -90,6 +92,22 @@ def text_of(machine, path):
     """Return a file's text as it is, None where there is none."""
     content = machine.read(path)
     return None if content is None else content.decode('utf-8', 'replace')
+
+
+def included_texts(machine, plugstack):
+    """Return {path: text} of the files that a plugstack.conf ('': there is none) includes, by names or by patterns."""
+    found, due = {}, [plugstack] if plugstack else []
+    while due:
+        path = due.pop()
+        found[path] = text_of(machine, path)
+        for line in (found[path] or '').splitlines():
+            words = line.split()
+            if words[0:1] == ['include'] and len(words) > 1:
+                directory, name = os.path.split(os.path.join(os.path.dirname(path), words[1]))
+                paths = ['%s/%s' % (directory, each) for each in fnmatch.filter(machine.list(directory), name)]
+                due += [each for each in paths if each not in found and os.path.isfile(machine.path(each))]
+    found.pop(plugstack, None)
+    return found
 
 
 def writable_registers(machine):

@@ -228,7 +228,7 @@ def plan_plugstack(observed, slurm):
     """Return the change that names the plugin. A line of the site's, with arguments or `optional`, stays."""
     path = observed['plugstack']
     text = observed['files'].get(path)
-    if any(LINE_OF_OURS.match(line) for line in (text or '').splitlines()):
+    if names_plugin(text) or included_with_plugin(observed):
         return []
     if slurm['configless'] or path.startswith(CONFIGLESS[0].rpartition('/')[0] + '/'):
         raise MsrSafeError(
@@ -244,8 +244,23 @@ def plan_plugstack(observed, slurm):
     ]
 
 
+def names_plugin(text):
+    """Return whether a plugstack.conf (None: it is not there) has a line for the plugin."""
+    return any(LINE_OF_OURS.match(line) for line in (text or '').splitlines())
+
+
+def included_with_plugin(observed):
+    """Return the included files of the site's own that have a line for the plugin."""
+    return [path for path, text in sorted(observed['plugstack_includes'].items()) if names_plugin(text)]
+
+
 def plan_plugin_removal(observed):
-    """Return the changes that take the plugin's line out, then the plugin."""
+    """Return the changes that take the plugin's line out, then the plugin. Raises MsrSafeError."""
+    sites = included_with_plugin(observed)
+    if sites:
+        raise MsrSafeError(
+            '%s names the plugin: without it Slurm would start no job.' % ', '.join(sites), 'Take the line out there.'
+        )
     changes, path, plugin = [], observed['plugstack'], observed['plugin']
     text = observed['files'].get(path) or ''
     lines = [line for line in text.splitlines(True) if not LINE_OF_OURS.match(line)]

@@ -2,6 +2,9 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Slurm's commands on a fake node, and the jobs that slurmd would run there."""
 
+import os
+import stat
+
 from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
 
 PROFILES = {
@@ -28,7 +31,9 @@ class FakeSlurm:
     def __init__(self, node):
         self.node = node
         self.jobs = {}  # job -> its state as squeue prints it
-        self.alone = set()  # jobs that scontrol shows as exclusive
+        self.alone = set()  # jobs that have their nodes for themselves
+        self.array = ()  # jobs that are tasks of one array; the last has its number, by which squeue lists them all
+        self.comment_of_user = ''  # what a user had Slurm note of each job
         self.ended = {}  # jobs that are completing: what happens once Slurm was asked about them
         self.comments = {'42': ''}  # job of the accounting -> its AdminComment there
         self.written_meanwhile = None  # what other nodes of a job make of a comment, each right after one of ours
@@ -50,16 +55,22 @@ class FakeSlurm:
             return self.node.run(arguments)
         assert arguments[:2] == BOUNDED and int(arguments[2]) <= 5, 'a command without a time limit: %s' % arguments
         name, arguments = arguments[3], arguments[4:]
+        environment = dict(os.environ)
+        while name == 'env':
+            option, name, arguments = arguments[0], arguments[1], arguments[2:]
+            environment.pop(option.partition('=')[2])
+            if name.startswith('--unset='):
+                name, arguments = 'env', [name, *arguments]
+        self.states_wanted = environment.get('SQUEUE_STATES')
         self.asked.append(' '.join([name, *arguments]))
         if name in self.answers:
             return self.answers[name]
         if name == 'squeue':
             (job,) = [each.partition('=')[2] for each in arguments if each.startswith('--jobs=')]
-            state = self.jobs.get(job)
-            self.ended.pop(job, lambda: None)()
-            return (0, state + '\n') if state else (1, 'slurm_load_jobs error: Invalid job id specified\n')
+            return self.list_jobs(self.array if job in self.array[-1:] else [job], arguments)
         if name == 'scontrol' and 'show' in arguments:
-            return 0, 'JobId=%s OverSubscribe=%s\n' % (arguments[-1], 'NO' if arguments[-1] in self.alone else 'OK')
+            said = (arguments[-1], self.comment_of_user, self.share_of(arguments[-1]))
+            return 0, 'JobId=%s Comment=%s OverSubscribe=%s\n' % said
         options = dict(each.partition('=')[::2] for each in arguments)
         if name == 'sacct':
             columns = {
@@ -74,6 +85,19 @@ class FakeSlurm:
         if name == 'sacctmgr':
             return self.modify_jobs(self.accounted(options['jobid']), options['admincomment'])
         return 0, ''
+
+    def list_jobs(self, jobs, arguments):
+        (form,) = [each.partition('=')[2] for each in arguments if each.startswith('--format=')]
+        lines = []
+        for job in jobs:
+            state = self.jobs.get(job)
+            self.ended.pop(job, lambda: None)()
+            if state and self.states_wanted in (None, state):
+                lines.append(form.replace('%A', job).replace('%t', state).replace('%h', self.share_of(job)) + '\n')
+        return (0, ''.join(lines)) if lines else (1, 'slurm_load_jobs error: Invalid job id specified\n')
+
+    def share_of(self, job):
+        return 'NO' if job in self.alone else 'OK'
 
     def shown(self, job):
         return self.shown_as.get(job, job)
@@ -124,6 +148,10 @@ class FakeSlurm:
 
     def step(self, number, name='n1'):
         """Have a step of a job listen."""
-        self.node.put(
-            '/proc/net/unix', '0: 00000002 00000000 00010000 0001 01 77 /var/spool/%s_%s.0\n' % (name, number)
-        )
+        self.listen('/var/spool/slurmd/%s_%s.0' % (name, number))
+        os.mknod(self.node.path('/var/spool/slurmd/%s_%s.0' % (name, number)), stat.S_IFSOCK | 0o777)
+
+    def listen(self, path):
+        """Have the kernel say that somebody listens on a socket of this name, whatever there is of it."""
+        os.makedirs(self.node.path('/var/spool/slurmd'), exist_ok=True)
+        self.node.put('/proc/net/unix', '0: 00000002 00000000 00010000 0001 01 77 %s\n' % path)

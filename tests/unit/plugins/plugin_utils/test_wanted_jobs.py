@@ -31,6 +31,7 @@ def observed():
             'plugstack': '/etc/slurm/plugstack.conf',
         },
         'plugstack': '/etc/slurm/plugstack.conf',
+        'plugstack_includes': {},
         'files': {},
         'plugin': {'path': '/usr/lib/slurm/msr_safe.so', 'sha256': None, 'stamp': None, 'loads': None},
         'service_enabled': False,

@@ -433,6 +433,16 @@ def test_the_report_can_restore(node, job, command, capsys):
     assert node.register(MISC_ENABLE) == 0
 
 
+def test_the_report_says_what_could_not_be_brought_back(node, job, command, capsys):
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    node.stuck.add(MISC_ENABLE)
+    assert command('report', '--job=42', '--restore') == 0
+    said = capsys.readouterr().out
+    assert 'not restored: 0x000001A0 IA32_MISC_ENABLE on CPU 0-3' in said
+    assert 'no register is changed' not in said
+
+
 def test_reset_brings_back_the_baseline_and_forgets_jobs(node, slurm, job, command, capsys):
     command('reset')
     job('prolog', 42, '--profile=power')
@@ -454,6 +464,16 @@ def test_a_running_job_keeps_its_registers(node, job, command, capsys, what):
     assert command(what) == 1
     assert 'Job 42 is on this node' in capsys.readouterr().err
     assert node.get(BASELINE) == before
+    assert node.register(MISC_ENABLE) == TURBO_OFF
+
+
+def test_what_an_administrator_has_squeue_leave_out_is_here_all_the_same(node, job, command, monkeypatch):
+    """As in a shell with variables of squeue's, for daily use."""
+    monkeypatch.setenv('SQUEUE_STATES', 'PD')
+    monkeypatch.setenv('SQUEUE_SORT', 'i')
+    job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert command('reset') == 1
     assert node.register(MISC_ENABLE) == TURBO_OFF
 
 

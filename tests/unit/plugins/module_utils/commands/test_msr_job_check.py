@@ -167,3 +167,12 @@ def test_counters_for_prometheus(node, slurm, capsys):
     assert 'msr_safe_failures_total 0' in lines
     assert 'msr_safe_state{what="registers"} 0' in lines
     assert '# TYPE msr_safe_prolog_seconds_total counter' in lines
+
+
+@pytest.mark.parametrize('text', ['0x10 0x0\n', 'MSR: 00000010 Write Mask: 0000000000000000\n', '\xff\n'])
+def test_a_list_that_another_msr_safe_shows_in_its_own_words(node, slurm, capsys, text):
+    node.knows_operators = False
+    node.put('/dev/cpu/msr_approved_list', text)
+    capsys.readouterr()
+    assert slurm.command('check', '--all') == 1
+    assert 'list in force  bad' in capsys.readouterr().out

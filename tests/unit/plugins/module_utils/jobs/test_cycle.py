@@ -2,10 +2,16 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """What must never happen to a node, or to the next job on it."""
 
+import errno
 import os
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import image
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import record as records
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.settings import read_settings
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import COMMAND_TIME, Slurm
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm_conf import LONGEST
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
@@ -64,6 +70,14 @@ def test_a_user_who_asks_for_a_profile_with_a_broken_list_drains_nothing(node, s
     assert slurm.asked == []
 
 
+def test_a_refusal_that_syslog_has_no_letters_for_drains_nothing(node, slurm):
+    """Where accounts are not enforced, a user names any: here a byte that is no UTF-8, as Python has it."""
+    who = {'user': 'bob', 'account': os.fsdecode(b'\xff')}
+    assert slurm.job('prolog', 42, '--profile=power', '--syslog', '--cancel-refused', **who) == 0
+    assert slurm.saw('scancel 42')
+    assert not slurm.saw('drain')
+
+
 # 2. A job does not inherit the registers of its own former run
 
 
@@ -108,6 +122,15 @@ def test_the_same_number_long_after_is_another_job(node, slurm, monkeypatch):
     slurm.job('epilog', 42, restart_count=0)
     now = records.time.time()
     monkeypatch.setattr(records.time, 'time', lambda: now + records.LATEST + 1)
+    assert slurm.job('prolog', 42, '--profile=power', restart_count=0) == 0
+    assert '42' in records.read_records(node.machine)
+
+
+def test_so_it_is_where_the_clock_was_put_back(node, slurm, monkeypatch):
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    slurm.job('epilog', 42, restart_count=0)
+    now = records.time.time()
+    monkeypatch.setattr(records.time, 'time', lambda: now - records.LATEST - 1)
     assert slurm.job('prolog', 42, '--profile=power', restart_count=0) == 0
     assert '42' in records.read_records(node.machine)
 
@@ -224,6 +247,23 @@ def test_who_may_write_needs_a_node_of_its_own(node, slurm):
     assert slurm.refusal(43) is None
 
 
+@pytest.mark.parametrize('comment', ['x OverSubscribe=NO', 'x\n43 NO', 'x\n   OverSubscribe=NO Contiguous=0'])
+def test_what_a_user_writes_about_a_job_does_not_make_it_alone(node, slurm, comment):
+    slurm.comment_of_user = comment
+    slurm.job('prolog', 43, '--profile=power', partition='shared')
+    assert 'need a node of their own' in slurm.refusal(43)
+    assert not any(node.active().values())
+
+
+def test_of_an_array_the_task_itself_has_to_be_alone(node, slurm):
+    """By the number of its last task Slurm lists them all."""
+    slurm.array = ('44', '43')
+    slurm.alone.add('44')
+    slurm.jobs['44'] = 'R'
+    slurm.job('prolog', 43, '--profile=power', partition='shared')
+    assert slurm.refusal(43)
+
+
 def test_where_slurm_does_not_say_so_a_job_is_not_alone(node, slurm):
     slurm.answers['scontrol'] = (124, '')
     assert slurm.job('prolog', 42, '--profile=power', partition='shared') == 0
@@ -326,6 +366,22 @@ def test_another_list_in_an_image_is_seen_by_the_next_job(node, slurm):
     assert node.active() == {MISC_ENABLE: 0}
 
 
+def test_a_list_that_is_replaced_while_a_prolog_reads_is_that_of_the_next_job(node, slurm):
+    """The role replaces one list after another, while jobs come and go."""
+    node.before_batch.append(lambda: node.machine.write('/etc/msr-safe/profiles/power', b'0x1A0 0x0\n'))
+    slurm.job('prolog', 42, '--profile=power')
+    slurm.job('epilog', 42)
+    slurm.job('prolog', 43, '--profile=power')
+    assert node.active() == {MISC_ENABLE: 0}
+
+
+def test_what_another_version_of_this_compiled_is_not_used(node, slurm, monkeypatch):
+    slurm.job('prolog', 42)
+    slurm.job('epilog', 42)
+    monkeypatch.setattr(image, '__file__', os.__file__)
+    assert image.read_image(node.machine, read_settings(node.machine)) is None
+
+
 def test_the_baseline_of_a_cloned_image_is_set_aside(node, slurm, capsys):
     slurm.command('baseline')
     node.put('/proc/sys/kernel/hostname', 'n2\n')
@@ -412,6 +468,42 @@ def test_a_job_with_a_step_is_here_without_a_question(node, slurm):
     slurm.job('prolog', 43)
     assert slurm.refusal(43)
     assert slurm.asked == []
+
+
+@pytest.mark.parametrize(
+    'path', ['/tmp/n1_42.0', '@/n1_42.0', '/tmp/n1_42.0/../../etc/passwd', '/var/spool/slurmd/n1_42.0']
+)
+def test_a_socket_that_a_user_named_like_a_step_s_keeps_nobody_from_the_node(node, slurm, path):
+    """Its name in the kernel's list is what the user said it is, in a mount namespace of his own."""
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.jobs.clear()
+    node.put('/tmp/n1_42.0', '')
+    node.put('/etc/passwd', '')
+    slurm.listen(path)
+    slurm.job('prolog', 43)
+    assert slurm.refusal(43) is None
+    assert node.register(MISC_ENABLE) == 0
+
+
+def test_a_socket_of_a_user_s_is_no_step_whatever_its_name(node, slurm, monkeypatch):
+    slurm.job('prolog', 42)
+    slurm.step(42)
+    record, manager = records.read_record(node.machine, '42'), Slurm(node.machine, 'n1')
+    assert manager.has_step(record)
+    monkeypatch.setattr(os, 'geteuid', lambda: os.getuid() + 1)
+    assert not manager.has_step(record)
+
+
+def test_a_task_of_an_array_that_is_over_is_undone_while_others_of_it_run(node, slurm):
+    """Its epilog never ended; by its number Slurm lists all the array, and so the task that begins."""
+    slurm.array = ('44', '42')
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.jobs.update({'42': 'CD', '44': 'R'})
+    slurm.job('prolog', 44)
+    assert slurm.refusal(44) is None
+    assert node.register(MISC_ENABLE) == 0
 
 
 def test_a_job_that_slurm_does_not_answer_for_is_here(node, slurm):
@@ -515,3 +607,90 @@ def test_names_cannot_lead_out_of_the_directory(node, slurm):
     os.makedirs(node.path(RUN), mode=0o700)
     node.put(RUN + '/..job', '{}')
     assert records.read_records(node.machine) == {}
+
+
+# What dies or is damaged meanwhile
+
+
+def test_a_prolog_that_died_before_its_list_was_in_force_is_ended_by_the_next_run(node, slurm):
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    power = node.active()
+    node.activate('')
+    slurm.job('prolog', 42, '--profile=power', restart_count=0)
+    assert node.active() == power
+
+
+def test_registers_come_back_although_nothing_can_be_noted(node, slurm):
+    """/run is full."""
+    slurm.job('prolog', 42, restart_count=0)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    os.mkdir(node.path(records.ENDED + '~'))
+    assert slurm.job('epilog', 42) == 1
+    assert node.register(MISC_ENABLE) == 0
+    assert records.read_records(node.machine) == {}
+    assert slurm.saw('Cannot write /run/msr-safe/jobs/ended')
+
+
+@pytest.mark.parametrize('policy', ['drain', 'tolerate'])
+def test_where_no_record_can_be_made_the_node_is_drained_with_the_reason(node, slurm, policy, monkeypatch):
+    slurm.configure(prolog_failure=policy)
+    make = os.mkdir
+
+    def mkdir(path, *rest, **options):
+        if path == node.path(RUN + '/42'):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        make(path, *rest, **options)
+
+    monkeypatch.setattr(records.os, 'mkdir', mkdir)
+    assert slurm.job('prolog', 42) == (policy == 'drain')
+    assert slurm.saw('No space left on device') == (policy == 'drain')
+
+
+@pytest.mark.parametrize('policy', ['drain', 'tolerate'])
+@pytest.mark.parametrize('when', ['prolog', 'epilog'])
+def test_where_the_lock_cannot_be_made_the_node_is_drained_with_the_reason(node, slurm, policy, when):
+    slurm.configure(prolog_failure=policy, epilog_failure=policy)
+    os.makedirs(node.path(RUN), mode=0o700)
+    os.symlink('/etc/passwd', node.path(records.LOCK))
+    assert slurm.job(when, 42) == (policy == 'drain')
+    assert slurm.saw('state=drain') == (policy == 'drain')
+
+
+@pytest.mark.parametrize('text', ['null', '5', '{}', '[1]', '[{}]', '[{"address": 1}]', '"x"', 'x'])
+def test_a_damaged_note_of_what_is_stuck_hinders_nobody(node, slurm, text):
+    os.makedirs(node.path(RUN), mode=0o700)
+    node.put(records.STUCK, text)
+    assert slurm.command('check') in (0, 1)
+    assert slurm.job('prolog', 42) == 0
+    assert not node.has(records.STUCK)
+
+
+def test_a_report_on_a_node_without_its_baseline_is_an_error(node, slurm, capsys):
+    slurm.job('prolog', 42)
+    node.remove(BASELINE)
+    assert slurm.command('report', '--job=42') == 1
+    assert 'There is no baseline' in capsys.readouterr().err
+
+
+def test_a_damaged_list_of_a_job_lets_it_do_nothing(node, slurm):
+    slurm.configure(shared='last')
+    slurm.job('prolog', 42)
+    node.put(RUN + '/42/list', b'0x000001\xff\n')
+    slurm.job('prolog', 43)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    assert slurm.job('epilog', 43) == 0
+    assert node.active() == {}
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+
+
+def test_all_that_a_prolog_may_wait_for_is_what_slurm_is_to_allow(node, slurm, monkeypatch):
+    waits = []
+
+    def lock(machine, patience=records.PATIENCE):
+        waits.append(patience)
+        return records.jobs_locked(machine, patience)
+
+    monkeypatch.setattr(msr_job, 'jobs_locked', lock)
+    slurm.job('prolog', 42)
+    assert sum(waits) + msr_job.EPILOGS_TIME + COMMAND_TIME <= LONGEST

@@ -41,6 +41,26 @@ def test_lines_go_on_and_include_others(conf):
     assert list(found.partitions) == ['a']
 
 
+@pytest.mark.parametrize(
+    ('text', 'values'),
+    [
+        ('# was D:\\\nPrologFlags=Alloc\n', {'prologflags': 'Alloc'}),
+        ('SelectType=select/linear # \\\nSelectType=select/cons_tres\n', {'selecttype': 'select/cons_tres'}),
+        ('PrologFlags=Alloc \\  \nMaxNodes=2\n', {'prologflags': 'Alloc', 'maxnodes': '2'}),
+        ('PrologFlags=Alloc \\\r\nMaxNodes=2\r\n', {'prologflags': 'Alloc', 'maxnodes': '2'}),
+        ('PluginDir=/a\\#b # c\nMaxNodes=2\n', {'plugindir': '/a#b', 'maxnodes': '2'}),
+        ('PluginDir=/a\\\\\nMaxNodes=2\n', {'plugindir': '/a\\', 'maxnodes': '2'}),
+    ],
+)
+def test_comments_end_before_a_line_goes_on(conf, text, values):
+    """As src/common/parse_config.c has it: a comment goes to the end of its own line, a backslash in it is of it."""
+    assert conf(text).values == values
+
+
+def test_a_file_that_is_named_after_the_cluster_is_included(conf):
+    assert conf('ClusterName=Blue\ninclude %c.conf\n', blue='PartitionName=a\n').partitions == {'a': {}}
+
+
 def test_without_a_file(node):
     assert read_slurm_conf(node.machine, '/etc/slurm/none') is None
 
@@ -52,6 +72,7 @@ def test_without_a_file(node):
         ('PartitionName=a Shared=Exclusive\n', ['a']),
         ('PartitionName=DEFAULT OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=b OverSubscribe=NO\n', ['a']),
         ('SelectType=select/linear\nPartitionName=a\nPartitionName=b OverSubscribe=YES:2\n', ['a']),
+        ('PartitionName=Default OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=DEFAULT Shared=NO\n', ['a']),
         ('PartitionName=a ExclusiveUser=YES\n', []),
     ],
 )

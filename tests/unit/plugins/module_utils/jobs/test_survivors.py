@@ -52,6 +52,21 @@ def test_a_process_of_its_user_is_killed(node, process):
     assert lines == ['python3 (pid 4711) was killed: it had msr_safe open']
 
 
+def test_one_that_became_root_by_a_program_of_root_s_is_killed(node, process):
+    """As `su` does, which asks for the password, and hands on what is open to the user's shell."""
+    killed = process(uid=0)
+    node.put('/proc/4711/status', 'Name:\tsu\nUid:\t1000\t0\t0\t0\nGid:\t1000\t1000\t1000\t1000\n')
+    survivors.end_survivors(node.machine, [RECORD], kill=True)
+    assert killed == [4711]
+
+
+def test_what_a_process_calls_itself_is_no_line_of_the_log_nor_a_change_of_a_register(node, process):
+    process()
+    node.put('/proc/4711/comm', 'a\nb -> \x1b[2Jc\n')
+    lines = survivors.end_survivors(node.machine, [RECORD], kill=True)
+    assert lines == ['a?b -? ??2Jc (pid 4711) was killed: it had msr_safe open']
+
+
 def test_one_that_is_somebody_else_to_the_kernel_but_in_the_control_group_of_the_job_is_killed(node, process):
     killed = process(uid=165536, cgroup='0::/system.slice/slurmstepd.scope/job_42/step_0/user\n')
     survivors.end_survivors(node.machine, [RECORD], kill=True)

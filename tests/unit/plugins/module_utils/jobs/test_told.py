@@ -137,7 +137,7 @@ def hook(tmp_path, monkeypatch):
 
 
 def test_the_hook_begins_a_job(hook):
-    decided, arguments, vnode = hook(1, place='scatter:excl', msr_profile='perf')
+    decided, arguments, vnode = hook(1, place='scatter:exclhost', msr_profile='perf')
     assert arguments == [
         *('start', '--syslog', '--job=42.server', '--here=42.server', '--run=2', '--uid=0', '--user=root'),
         *('--account=', '--partition=work', '--profile=perf', '--alone'),
@@ -145,8 +145,10 @@ def test_the_hook_begins_a_job(hook):
     assert (decided, vnode.state) == ([('accept',)], 0)
 
 
-def test_a_job_that_shares_its_node_is_not_alone(hook):
-    assert '--alone' not in hook(1, place='free:shared')[1]
+@pytest.mark.parametrize('place', ['free:shared', 'scatter:excl', 'free:group=exclhost', None])
+def test_a_job_that_may_share_its_host_is_not_alone(hook, place):
+    """With excl it has its vnodes for itself, of which a host may have several."""
+    assert '--alone' not in hook(1, place=place)[1]
 
 
 def test_a_refused_job_goes_and_the_node_stays(hook):

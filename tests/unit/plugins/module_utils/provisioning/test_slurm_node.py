@@ -85,6 +85,14 @@ def test_where_all_guessing_ends(node):
     assert (found['version'], found['bindir'], found['conf']) == ('24.05.0-1', '/site/bin', None)
 
 
+def test_files_that_plugstack_conf_includes(slurm):
+    slurm.put('/etc/slurm/plugstack.conf', 'include plugstack.conf.d/*.conf\ninclude /none\ninclude\n')
+    slurm.put('/etc/slurm/plugstack.conf.d/a.conf', 'optional msr_safe.so\ninclude /etc/slurm/plugstack.conf\n')
+    slurm.put('/etc/slurm/plugstack.conf.d/a.conf~', 'x')
+    slurm.put('/etc/slurm/plugstack.conf.d/old.conf/more.conf', 'x')
+    assert list(observe(slurm)['plugstack_includes']) == ['/etc/slurm/plugstack.conf.d/a.conf']
+
+
 def test_configless(slurm):
     slurm.remove('/etc/slurm/slurm.conf')
     slurm.put('/run/slurm/conf/slurm.conf', 'PrologFlags=Alloc\n')

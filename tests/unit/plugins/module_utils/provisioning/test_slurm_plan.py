@@ -49,6 +49,7 @@ SLURM = {
 FRESH = {
     'slurm': SLURM,
     'plugstack': PLUGSTACK,
+    'plugstack_includes': {},
     'files': dict.fromkeys(
         [PLUGSTACK, SETTINGS, '/usr/sbin/msr-job', slurm_plan.UNIT, slurm_plan.DROP_IN, PROLOG, EPILOG]
     ),
@@ -130,6 +131,26 @@ def test_a_new_slurm_gets_a_new_plugin(converged):
 def test_a_line_of_the_sites_own_stays(converged, line):
     converged['files'][PLUGSTACK] = 'include /etc/slurm/plugstack.conf.d/*\n%s\n' % line
     assert plan_slurm(converged, WANTED)[0] == []
+
+
+SITES = '/etc/slurm/plugstack.conf.d/msr.conf'
+
+
+def test_a_line_of_the_sites_own_in_a_file_that_is_included_stays_the_only_one(converged):
+    """Named twice, it would be loaded twice, and run for each job twice."""
+    converged['files'][PLUGSTACK] = 'include /etc/slurm/plugstack.conf.d/*\n'
+    converged['plugstack_includes'] = {SITES: 'optional msr_safe.so\n'}
+    assert plan_slurm(converged, WANTED)[0] == []
+
+
+@pytest.mark.parametrize('wanted', [{'state': 'absent'}, {'method': 'scripts'}])
+def test_the_plugin_stays_while_a_file_of_the_site_s_names_it(converged, wanted):
+    converged['plugstack_includes'] = {SITES: 'required msr_safe.so\n'}
+    converged['slurm']['values'].update(prolog='/etc/slurm/prolog.d/*', epilog='/etc/slurm/epilog.d/*')
+    plan = plan_slurm_absent if 'state' in wanted else plan_slurm
+    with pytest.raises(MsrSafeError, match=r'msr\.conf names the plugin') as raised:
+        plan(converged, dict(WANTED, **wanted))
+    assert 'Take the line out' in str(raised.value)
 
 
 def test_the_rest_of_plugstack_conf_stays(converged):
