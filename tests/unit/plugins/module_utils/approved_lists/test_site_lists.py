@@ -96,7 +96,22 @@ def test_a_decimal_address_is_held_against_its_name():
     assert 'the name belongs to 0x199, the address is that of IA32_PMC6' in finding.message
 
 
-@pytest.mark.parametrize('name', ['al_655', 'al_6_85', 'al_06-55', 'wl_6_85', 'al_0655.txt', 'AL-0655', 'al_0655_old'])
+ODD = [
+    'al_655',
+    'al_6_85',
+    'al_06-55',
+    'wl_6_85',
+    'al_0655.txt',
+    'AL-0655',
+    'al_0655_old',
+    'al0655',
+    'al.0655',
+    'al 0655',
+]
+ODD += ['al_06155', '0655', '06_8F', '19_1', 'whitelist_0655', 'allowlist-0655', 'msr_approved_list', 'al_0655\n']
+
+
+@pytest.mark.parametrize('name', ODD)
 def test_what_looks_like_a_list_and_names_no_cpu_is_reported(tmp_path, name):
     site, shipped = tmp_path / 'site', tmp_path / 'shipped'
     for path in (site / name, site / 'README.md', site / 'al_0655~', shipped / 'al_0655'):
@@ -107,7 +122,9 @@ def test_what_looks_like_a_list_and_names_no_cpu_is_reported(tmp_path, name):
     assert selected.odd == [str(site / name)]
 
 
-@pytest.mark.parametrize('name', ['al_0655', 'al_06_55', 'wl_068F', 'al_19_01', 'al_1a11', 'al_131', 'README', 'all'])
+@pytest.mark.parametrize(
+    'name', ['al_0655', 'al_06_55', 'wl_068F', 'al_19_01', 'al_1a11', 'al_131', 'README', 'all', 'algorithms.md']
+)
 def test_other_names_are_not(name):
     assert not is_odd(name)
 
