@@ -108,6 +108,14 @@ def test_a_decimal_address_is_held_against_its_name():
     assert 'the name belongs to 0x199, the address is that of IA32_PMC6' in finding.message
 
 
+def test_on_a_cpu_that_the_table_lacks_a_name_is_held_against_its_address_elsewhere():
+    registers = registers_of(UNKNOWN)
+    text = '199 65535 # IA32_PERF_CTL\n0x1A0 0 # "SMSR_MISC_ENABLE"\n0x19C 0 # PERF_STATUS\n0x7 0 # OUR_OWN\n'
+    findings = lint(registers.complete(parse_list(text, 'x')), registers=registers)
+    assert [(finding.level, finding.address) for finding in findings] == [(WARN, 199), (WARN, 0x19C)]
+    assert 'the name belongs to 0x199 on other CPUs. A number without 0x is decimal' in findings[0].message
+
+
 ODD = [
     'al_655',
     'al_6_85',
