@@ -6,6 +6,7 @@ Looked at as a file: it is there without slurmctld, and in an image.
 """
 
 import collections
+import fnmatch
 import os
 import re
 
@@ -83,8 +84,9 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
         )
     for name, path in (('Prolog', prolog), ('Epilog', epilog)) if method == 'scripts' else ():
         configured = conf.values.get(name.lower(), '')
-        if configured not in (path, os.path.dirname(path) + '/*'):
-            directory = os.path.dirname(path)
+        directory = os.path.dirname(path)
+        # A glob, whose patterns do not match a slash
+        if os.path.dirname(configured) != directory or not fnmatch.fnmatchcase(path, configured):
             faults.append(
                 'slurm.conf has %s=%s. Make %s on every node first, for slurmd drains a node that lacks it, and move '
                 'there what is run now. Write %s=%s/*, and run `scontrol reconfigure`.'
