@@ -53,6 +53,8 @@ OWN_PLUGINS = ('select_linear.so', 'task_none.so', 'proctrack_linuxproc.so', 'se
 COMMAND_TIME = 120
 # timeout(1)'s exit status where the command was still at it.
 TIMED_OUT = 124
+# env(1)'s and the loader's: not to be executed, not found, or without a library.
+NOT_RUN = (126, 127)
 
 
 def observe_slurm_node(machine, submit_only, places):
@@ -206,12 +208,12 @@ def find_plugin_directory(machine, named, prefix):
 
 
 def observe_options(machine, slurm):
-    """Return whether Slurm's commands have the plugin's options; None where no command is here to tell, or it hangs."""
+    """Return whether Slurm's commands have the plugin's options; None where none is here to tell, runs, or answers."""
     sbatch = '%s/sbatch' % (slurm['bindir'] or '/usr/bin')
     if not machine.exists(sbatch) or not slurm['conf']:
         return None
     code, output = ask(machine, ['env', 'SLURM_CONF=' + slurm['conf'], sbatch, '--help'])
-    return None if code == TIMED_OUT else '--msr-profile' in output
+    return None if code in (TIMED_OUT, *NOT_RUN) else '--msr-profile' in output
 
 
 def observe_slurmd(machine):

@@ -194,3 +194,12 @@ def test_however_its_unit_starts_it(node, start, path):
     node.put(path, '[Unit]\nDescription=runs /usr/sbin/slurmd\n[Service]\n%s\n' % start)
     found = observe(node)['slurm']
     assert (found['version'], found['conf']) == ('23.11.4', '/srv/slurm/slurm.conf')
+
+
+@pytest.mark.parametrize('code', [126, 127])
+def test_a_command_that_does_not_run_has_not_said_it_either(slurm, code):
+    slurm.put('/usr/bin/sbatch', '')
+    slurm.put(DEBIAN + '/msr_safe.so', 'elf')
+    said = 'sbatch: error while loading shared libraries: libslurmfull.so'
+    slurm.answers['timeout 120 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (code, said)
+    assert observe(slurm)['plugin']['loads'] is None
