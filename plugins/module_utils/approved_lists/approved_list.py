@@ -8,7 +8,7 @@ import re
 
 from ..errors import MsrSafeError
 from ..numbers import MAX_ADDRESS, MAX_MASK, parse_literal
-from ..registers.register import short_name
+from ..registers.register import near_words, short_name
 
 # governed: configuration that the kernel itself rewrites while it manages frequencies.
 KINDS = ('configuration', 'counter', 'status', 'governed')
@@ -176,14 +176,28 @@ def apply_overrides(entries, overrides, named=(), elsewhere=None):
     for number, override in enumerate(overrides, 1):
         where = 'override %d: ' % number
         address = override_address(override, (by_address.values(), named), where)
+        if address is None and elsewhere is not None:
+            require_name_of_some_cpu(override['register'], elsewhere, where)
+            require_nothing_to_close(override, by_address, elsewhere, where)
         if address is None:
-            require_nothing_to_close(override, by_address, elsewhere or {}, where)
             unknown.append(override['register'])
         elif override.get('state', 'present') == 'absent':
             by_address.pop(address, None)
         else:
             by_address[address] = override_entry(override, address, by_address.get(address), where)
     return sorted(by_address.values()), unknown
+
+
+def require_name_of_some_cpu(name, elsewhere, where):
+    """Raise MsrSafeError for a name that no CPU has: it would close nothing, on no node."""
+    if short_name(name) in elsewhere:
+        return
+    near = near_words(short_name(name), elsewhere)
+    if name[:1].isdigit():
+        remedy = 'Write address: %s, in quotes.' % name
+    else:
+        remedy = 'Did you mean %s?' % ' or '.join(near) if near else 'Give its address.'
+    raise MsrSafeError('%sno CPU is known to have a register %s.' % (where, name), remedy)
 
 
 def require_nothing_to_close(override, by_address, elsewhere, where):

@@ -100,6 +100,26 @@ def test_one_that_closes_nothing_serves_a_mixed_fleet(what):
     assert unknown == ['PKG_POWER_LIMIT', 'HWCR']
 
 
+@pytest.mark.parametrize(
+    'name, remedy',
+    [
+        ('PKG_POWER_LIMT', 'Did you mean PKG_POWER_LIMIT'),
+        ('"PKG_POWER_LIMIT"', 'Did you mean PKG_POWER_LIMIT'),
+        ('PKG_POWER_LIMIT ', 'Did you mean PKG_POWER_LIMIT'),
+        ('PERFEVTSEL*', 'Did you mean PERFEVTSEL'),
+        ('0x610', 'Write address: 0x610'),
+        ('XYZZY', 'Give its address'),
+    ],
+)
+def test_a_name_that_no_cpu_has_is_no_override(name, remedy):
+    table = registers_of(SKYLAKE).by_address.values()
+    overrides = [{'register': 'HWCR', 'state': 'absent'}, {'register': name, 'write_mask': '0'}]
+    with pytest.raises(MsrSafeError) as caught:
+        apply_overrides(parse_list(QUOTED, 'x'), overrides, table, addresses_of_names())
+    assert 'override 2: no CPU is known to have a register %s.' % name in str(caught.value)
+    assert remedy in str(caught.value)
+
+
 def test_a_decimal_address_is_held_against_its_name():
     registers = registers_of(SKYLAKE)
     entries = registers.complete(parse_list('199 65535 # IA32_PERF_CTL\n0x1A0 0x4000000000 # IA32_MISC_ENABLE\n', 'x'))
