@@ -159,7 +159,7 @@ def effective_files(machine, directories, suffix):
         for name in machine.list(directory):
             if name.endswith(suffix):
                 paths.setdefault(name, directory + '/' + name)
-    return [path for _name, path in sorted(paths.items())]
+    return [path for _name, path in sorted(paths.items()) if not os.path.isdir(machine.place(path) or '')]
 
 
 def numbered_lines(text):

@@ -220,6 +220,12 @@ def test_a_rule_that_is_overridden_or_masked_is_none(clean):
     assert others(clean) == []
 
 
+@pytest.mark.parametrize('name', ['/etc/udev/rules.d/old.rules', '/etc/modprobe.d/old.conf', '/etc/depmod.d/old.conf'])
+def test_a_directory_of_such_a_name_is_none_of_udevs_and_kmods_files(clean, name):
+    clean.put(name + '/99-x', RULE)
+    assert others(clean) == []
+
+
 def test_a_rule_beside_others_is_not_wholly_about_us(clean):
     clean.put('/etc/udev/rules.d/99-site.rules', 'KERNEL=="sda", MODE="0600"\n' + RULE)
     assert [other['wholly'] for other in others(clean)] == [False]
