@@ -30,11 +30,11 @@ def read_slurm_conf(machine, path):
         return None
     values, partitions, usual = {}, collections.OrderedDict(), {}
     for line in lines_of(machine, path):
-        pairs = [(name.lower(), value.strip('"')) for name, value in ASSIGNMENT.findall(line)]
+        pairs = [(key_of(name), value.strip('"')) for name, value in ASSIGNMENT.findall(line)]
         if not pairs:
             continue
         kind, name = pairs[0]
-        if kind == 'partitionname' and name == 'DEFAULT':
+        if kind == 'partitionname' and name.upper() == 'DEFAULT':
             usual.update(pairs[1:])
         elif kind == 'partitionname':
             for each in name.split(','):
@@ -42,6 +42,11 @@ def read_slurm_conf(machine, path):
         elif kind not in ('nodename', 'nodeset', 'downnodes', 'frontendname', 'switchname'):
             values.update(pairs)
     return SlurmConf(path, values, partitions)
+
+
+def key_of(name):
+    """Return a name as the values have it; Shared is the former one of OverSubscribe."""
+    return {'shared': 'oversubscribe'}.get(name.lower(), name.lower())
 
 
 def lines_of(machine, path, depth=0):
@@ -64,7 +69,7 @@ def exclusive_partitions(conf):
 
 def is_exclusive(conf, partition):
     """Return whether no two jobs of a partition are on a node, as slurm.conf(5), "OverSubscribe", has it."""
-    sharing = partition.get('oversubscribe', partition.get('shared', 'NO')).upper().partition(':')[0]
+    sharing = partition.get('oversubscribe', 'NO').upper().partition(':')[0]
     linear = conf.values.get('selecttype', '').lower() == 'select/linear'
     return sharing == 'EXCLUSIVE' or (linear and sharing == 'NO')
 
