@@ -34,6 +34,8 @@ UDEV_DIRECTORIES = (
 )
 
 MODULE_NAME = re.compile(r'msr[-_]safe\.ko(?:\.(?:gz|xz|zst))?\Z')
+# Below /lib/modules/RELEASE, as depmod names it
+OUR_DIRECTORY = 'updates'
 OUR_MODULE = re.compile(r'msr[-_]safe\Z')
 # The kernel's own list of modules that it does not take (kernel-parameters.txt)
 BLACKLIST = re.compile(r'\bmodule_blacklist=(\S*)')
@@ -51,7 +53,7 @@ def observe_others(machine, releases, packages, dkms):
     """
     others = files_in_our_place(machine, releases)
     others += [other for release in releases for other in other_modules(machine, release, dkms)]
-    others += others_lines(machine, DEPMOD_DIRECTORIES, '.conf', find_overrides, 'leads modprobe to another module')
+    others += others_depmod_lines(machine, releases)
     others += others_lines(machine, MODPROBE_DIRECTORIES, '.conf', find_modprobe_lines, 'tells modprobe otherwise')
     others += kernel_blacklist(machine)
     rules = others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
@@ -142,7 +144,7 @@ def others_lines(machine, directories, suffix, find, what):
     """
     found = []
     for path in effective_files(machine, directories, suffix):
-        lines = numbered_lines((machine.read(path) or b'').decode('utf-8', 'replace'))
+        lines = numbered_lines(read_lines(machine, path))
         ours = find(lines)
         if ours and path not in OURS:
             said = '; '.join('line %d: %s' % line for line in ours)
@@ -150,6 +152,10 @@ def others_lines(machine, directories, suffix, find, what):
                 {'path': path, 'kind': LINES, 'what': '%s: %s' % (what, said), 'wholly': len(ours) == len(lines)}
             )
     return found
+
+
+def read_lines(machine, path):
+    return (machine.read(path) or b'').decode('utf-8', 'replace')
 
 
 def effective_files(machine, directories, suffix):
@@ -177,13 +183,45 @@ def numbered_lines(text):
     return lines
 
 
-def find_overrides(lines):
-    """Return lines of depmod.d(5) that prefer another module: ``override msr-safe * updates/dkms``."""
-    return [
-        (number, line)
-        for number, line in lines
-        if line.split()[0] == 'override' and names_our_module(line) and line.split()[3:] != ['updates']
+def others_depmod_lines(machine, releases):
+    """Return the files of depmod.d(5) with lines for which modprobe does not take our module."""
+    lines = [
+        words_of(line)
+        for path in effective_files(machine, DEPMOD_DIRECTORIES, '.conf')
+        for _number, line in numbered_lines(read_lines(machine, path))
     ]
+    searched = {directory for words in lines if words[0] == 'search' for directory in words[1:]}
+
+    def leads_elsewhere(line):
+        """Facts: what depmod of kmod 30 does. Directories that no search names are not looked at."""
+        command, *words = words_of(line)
+        if command == 'search':
+            return OUR_DIRECTORY not in searched
+        if command == 'exclude':
+            return OUR_DIRECTORY in words
+        is_override = command == 'override' and names_our_module(line) and words[2:] != [OUR_DIRECTORY]
+        return is_override and is_for(words[1:2], releases)
+
+    return others_lines(
+        machine,
+        DEPMOD_DIRECTORIES,
+        '.conf',
+        lambda lines: [(number, line) for number, line in lines if leads_elsewhere(line)],
+        'leads modprobe to another module, or past ours',
+    )
+
+
+def words_of(line):
+    """Return the words of a line that may end in a comment."""
+    return line.partition(' #')[0].split()
+
+
+def is_for(patterns, releases):
+    """Return whether an override is for one of these kernels: * or a regular expression, or nothing, a broken line."""
+    try:
+        return all(each == '*' or any(re.search(each, release) for release in releases) for each in patterns)
+    except re.error:
+        return True
 
 
 def find_modprobe_lines(lines):

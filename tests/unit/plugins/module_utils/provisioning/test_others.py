@@ -91,9 +91,28 @@ def test_overrides_of_depmod_are_seen(clean, line):
     assert 'line 3: ' + line in other['what']
 
 
-def test_an_override_for_our_directory_is_none(clean):
-    clean.put('/etc/depmod.d/site.conf', 'override msr-safe * updates\n')
+@pytest.mark.parametrize(
+    'lines',
+    [
+        'override msr-safe * updates',
+        'override msr-safe * updates # as ever',
+        'override msr-safe 5\\.14\\.0-.* weak-updates/msr-safe',
+        'search extra built-in\nsearch updates',
+        'exclude updates-of-mine',
+    ],
+)
+def test_lines_that_lead_depmod_nowhere_else_are_none(clean, lines):
+    clean.put('/etc/depmod.d/site.conf', lines + '\n')
     assert others(clean) == []
+
+
+@pytest.mark.parametrize('line', ['search extra built-in', 'search extra # updates', 'exclude foo updates'])
+def test_depmod_that_is_led_past_our_directory_is_seen(clean, line):
+    clean.put('/usr/lib/depmod.d/ubuntu.conf', '')
+    clean.put('/etc/depmod.d/site.conf', line + '\n')
+    (other,) = others(clean)
+    assert (other['path'], other['kind']) == ('/etc/depmod.d/site.conf', 'lines')
+    assert 'line 1: ' + line in other['what']
 
 
 @pytest.mark.parametrize(
