@@ -6,7 +6,7 @@ import collections
 import errno
 
 from ..errors import MsrSafeError
-from ..hardware.cpulist import format_cpulist
+from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hardware.lockdown import forbids_writes
 from ..hexadecimal import format_address, format_value
 from .reading import by_cpu, describe_error
@@ -14,6 +14,7 @@ from .registers import read_registers, write_registers
 
 # Up to so many registers with the same problem on the same CPUs are named one by one.
 SAID_SINGLY = 3
+HOLDS = ': it holds '
 
 Write = collections.namedtuple('Write', 'address name mask cpu before after')
 Write.__doc__ = """One register of one CPU, the bits that matter, the value it holds and the one it gets."""
@@ -65,7 +66,7 @@ def not_taken(machine, written, read_all=read_registers):
             )
         elif (values[write.address][write.cpu] ^ write.after) & write.mask:
             now = format_value(values[write.address][write.cpu])
-            problems.append(problem_of(write, write.cpu, 'the register did not take the value: it holds ' + now))
+            problems.append(problem_of(write, write.cpu, 'the register did not take the value' + HOLDS + now))
     return problems
 
 
@@ -116,13 +117,39 @@ def grouped(things, key):
 def render_problems(rows):
     """Return summarized problems in words, a line each; what many registers of the same CPUs share is said once."""
     alike = collections.OrderedDict()
-    for row in rows:
-        alike.setdefault((row['cpus'], row['error']), []).append(describe_row(row))
+    for row in with_few_values(rows):
+        alike.setdefault((row['cpus'], without_value(row['error'])), []).append(row)
     return '\n'.join(
-        '%s on CPU %s: %s' % (subject, cpus, error)
-        for (cpus, error), registers in alike.items()
-        for subject in (registers if len(registers) <= SAID_SINGLY else ['%d registers' % len(registers)])
+        line
+        for (cpus, error), same in alike.items()
+        for line in (
+            map(describe_problem, same)
+            if len(same) <= SAID_SINGLY
+            else ['%d registers on CPU %s: %s' % (len(same), cpus, error)]
+        )
     )
+
+
+def with_few_values(rows):
+    """Return summarized problems, those of a register put together that differ in many values that it holds."""
+    alike = collections.OrderedDict()
+    for row in rows:
+        alike.setdefault((row['address'], without_value(row['error'])), []).append(row)
+    for (_address, error), same in alike.items():
+        if len(same) <= SAID_SINGLY:
+            yield from same
+        else:
+            cpus = [cpu for row in same for cpu in parse_cpulist(row['cpus'])]
+            yield dict(same[0], error=error, cpus=format_cpulist(cpus))
+
+
+def without_value(error):
+    """Return a problem in words that registers share which hold different values."""
+    return error.partition(HOLDS)[0]
+
+
+def describe_problem(row):
+    return '%s on CPU %s: %s' % (describe_row(row), row['cpus'], row['error'])
 
 
 def render_values(writes, field):

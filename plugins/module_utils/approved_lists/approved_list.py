@@ -8,7 +8,7 @@ import re
 
 from ..errors import MsrSafeError
 from ..numbers import MAX_ADDRESS, MAX_MASK, parse_literal
-from ..registers.register import short_name
+from ..registers.register import near_words, short_name
 
 # governed: configuration that the kernel itself rewrites while it manages frequencies.
 KINDS = ('configuration', 'counter', 'status', 'governed')
@@ -23,11 +23,15 @@ it was parsed from, or None.
 
 # What stands between blanks. The kernel module knows these only; Python's split knows more.
 WORD = re.compile(r'[^ \t\r\v\f]+')
-# The comment of an entry: the register's name, in quotes or not, then its kind unless it is configuration.
-# A word without an underscore is a name where nothing follows: prose begins with capitals, too.
+# The comment of an entry: the register's name, in quotes, brackets or not, then its kind unless it is configuration.
+# A word without an underscore is a name where nothing follows, one in small letters where its prefix says so: prose
+# begins with capitals, too.
 COMMENT = re.compile(
-    r"""(?P<quote>["'`]?)(?P<name>(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z][A-Z0-9]{2,}(?=(?P=quote)\s*(?:\(|\Z))))(?P=quote)"""
-    r'(?:\s+\((?P<kind>%s)\))?(?=[\s,;:]|\Z)' % '|'.join(KINDS[1:]),
+    r"""[\s#*/"'`(\[<\u201c\u2018-]*"""
+    r'(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]+|(?i:s?(?:msr|ia32)_)[A-Za-z0-9_]+|'
+    r'[A-Z][A-Z0-9]{2,}(?=%(close)s\s*(?:\(|\Z)))%(close)s'
+    r'(?:\s*\((?P<kind>(?i:%(kinds)s))\))?(?=[\s,;:.]|\Z)'
+    % {'close': r"""["'`)\]>\u201d\u2019]*""", 'kinds': '|'.join(KINDS[1:])},
 )
 
 EXAMPLE = 'Write for example: 0x000001A0 0x0000004000000000 # IA32_MISC_ENABLE'
@@ -125,10 +129,10 @@ def parse_words(words, line_of, where):
 
 def parse_comment(comment):
     """Return (name, kind) from an entry's comment."""
-    match = COMMENT.match(comment.strip())
+    match = COMMENT.match(comment)
     if not match:
         return '', 'configuration'
-    return match.group('name'), match.group('kind') or 'configuration'
+    return match.group('name').upper(), (match.group('kind') or 'configuration').lower()
 
 
 def render_list(entries, header=()):
@@ -172,14 +176,28 @@ def apply_overrides(entries, overrides, named=(), elsewhere=None):
     for number, override in enumerate(overrides, 1):
         where = 'override %d: ' % number
         address = override_address(override, (by_address.values(), named), where)
+        if address is None and elsewhere is not None:
+            require_name_of_some_cpu(override['register'], elsewhere, where)
+            require_nothing_to_close(override, by_address, elsewhere, where)
         if address is None:
-            require_nothing_to_close(override, by_address, elsewhere or {}, where)
             unknown.append(override['register'])
         elif override.get('state', 'present') == 'absent':
             by_address.pop(address, None)
         else:
             by_address[address] = override_entry(override, address, by_address.get(address), where)
     return sorted(by_address.values()), unknown
+
+
+def require_name_of_some_cpu(name, elsewhere, where):
+    """Raise MsrSafeError for a name that no CPU has: it would close nothing, on no node."""
+    if short_name(name) in elsewhere:
+        return
+    near = near_words(short_name(name), elsewhere)
+    if name[:1].isdigit():
+        remedy = 'Write address: %s, in quotes.' % name
+    else:
+        remedy = 'Did you mean %s?' % ' or '.join(near) if near else 'Give its address.'
+    raise MsrSafeError('%sno CPU is known to have a register %s.' % (where, name), remedy)
 
 
 def require_nothing_to_close(override, by_address, elsewhere, where):

@@ -12,14 +12,18 @@ from ..machine import unreadable
 
 # al_0655, al_06_55, wl_0655, al_068F, al_19_01: family in two digits, then the model.
 HISTORICAL_NAME = re.compile(r'(?:al|wl)_([0-9a-f]{2})_?([0-9a-f]{1,3})\Z', re.IGNORECASE)
-# What somebody may have meant to be a list: al_6_85, al_06-55, al_0655.txt. Not what an editor or a package left.
+# What somebody may have meant to be a list: al_6_85, al0655, 06_55, whitelist_0655.
 LIKE_A_LIST = re.compile(
-    r'(?:al|wl)[_-].*(?<!~)(?<!\.bak)(?<!\.orig)(?<!\.swp)(?<!\.rpmsave)(?<!\.rpmnew)\Z', re.IGNORECASE
+    r'(?:al|wl)(?:[_-]|[ .]?[0-9])|[01][0-9a-f]_?[0-9a-f]{1,2}\Z|.*(?:approved[_-]?|allow|white)list', re.IGNORECASE
 )
+# What an editor or a package left
+LEFT_OVER = ('~', '.bak', '.orig', '.swp', '.rpmsave', '.rpmnew')
 # A copy: al_0655.txt, al_0655_old
 COPY = re.compile(r'((?:al|wl)_[0-9a-f]{2}_?[0-9a-f]{1,3})[._-]', re.IGNORECASE)
 # There is no x86 family beyond: al_655, read as family 0x65, is family 6 model 55 or 85 misspelt.
 LAST_FAMILY = 0x1F
+# Four bits, and four of the extended model (CPUID leaf 1)
+LAST_MODEL = 0xFF
 
 Selected = collections.namedtuple('Selected', 'path hidden odd')
 Selected.__doc__ = """The list for a processor: its path; the paths of others for the same one, which it hides;
@@ -73,9 +77,8 @@ def file_names(directory):
 def cpu_of_name(name):
     """Return the processor that a list's name means (family and model only), or None."""
     match = HISTORICAL_NAME.match(name)
-    if not match or int(match.group(1), 16) > LAST_FAMILY:
-        return None
-    return {'family': int(match.group(1), 16), 'model': int(match.group(2), 16)}
+    family, model = (int(number, 16) for number in match.groups()) if match else (0, 0)
+    return {'family': family, 'model': model} if match and family <= LAST_FAMILY and model <= LAST_MODEL else None
 
 
 def named_cpu(text):
@@ -103,7 +106,7 @@ def cpu_meant_by(name):
 
 def is_odd(name):
     """Return whether a file looks like a list and is for no processor."""
-    return bool(LIKE_A_LIST.match(name)) and cpu_of_name(name) is None
+    return bool(LIKE_A_LIST.match(name)) and not name.endswith(LEFT_OVER) and cpu_of_name(name) is None
 
 
 def spell_odd(paths):

@@ -5,7 +5,7 @@
 import collections
 
 from ..errors import MsrSafeError
-from ..registers.register import Registers, describe, describe_bits
+from ..registers.register import Registers, describe, describe_bits, short_name
 from ..words import join_some
 
 TIERS = ('shared', 'monitor', 'perf', 'power')
@@ -337,10 +337,10 @@ def lint(entries, tier='power', shared=False, allow_unsafe=(), registers=NOBODY,
         offended = [rule for rule in rules if offends(entry, rule, register)]
         findings.extend(finding_of(rule, entry, allow_unsafe) for rule in offended)
         findings.extend(mask_findings(entry, register))
+        findings.extend(name_findings(entry, register, registers))
         if registers.by_address:
             findings.extend(table_findings(entry, register, offended, allow_unsafe))
             findings.extend(masked_write_findings(entry, register))
-            findings.extend(name_findings(entry, register, registers))
             if shared and register and ENERGY_RULE not in offended:
                 findings.extend(neighbour_findings(entry, register))
     return findings
@@ -461,6 +461,13 @@ def name_findings(entry, register, registers):
         yield warning(
             entry,
             'the name belongs to 0x%X, the address is that of %s' % (named[0].address, describe(register)),
+            'A number without 0x is decimal. Correct the address or the name',
+        )
+    elsewhere = registers.elsewhere.get(short_name(entry.name), ())
+    if elsewhere and entry.address not in elsewhere:
+        yield warning(
+            entry,
+            'the name belongs to %s on other CPUs' % ' or '.join('0x%X' % address for address in sorted(elsewhere)),
             'A number without 0x is decimal. Correct the address or the name',
         )
 

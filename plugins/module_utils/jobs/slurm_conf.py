@@ -6,6 +6,7 @@ Looked at as a file: it is there without slurmctld, and in an image.
 """
 
 import collections
+import fnmatch
 import os
 import re
 
@@ -32,7 +33,7 @@ def read_slurm_conf(machine, path):
         return None
     values, partitions, usual = {}, collections.OrderedDict(), {}
     for line in lines_of(machine, path):
-        pairs = [(name.lower(), value.strip('"')) for name, value in ASSIGNMENT.findall(line)]
+        pairs = [(key_of(name), value.strip('"')) for name, value in ASSIGNMENT.findall(line)]
         if not pairs:
             continue
         kind, name = pairs[0]
@@ -44,6 +45,11 @@ def read_slurm_conf(machine, path):
         elif kind not in ('nodename', 'nodeset', 'downnodes', 'frontendname', 'switchname'):
             values.update(pairs)
     return SlurmConf(path, values, partitions)
+
+
+def key_of(name):
+    """Return a name as the values have it; Shared is the former one of OverSubscribe."""
+    return {'shared': 'oversubscribe'}.get(name.lower(), name.lower())
 
 
 def lines_of(machine, path, depth=0, above=()):
@@ -92,7 +98,7 @@ def exclusive_partitions(conf):
 
 def is_exclusive(conf, partition):
     """Return whether no two jobs of a partition are on a node, as slurm.conf(5), "OverSubscribe", has it."""
-    sharing = partition.get('oversubscribe', partition.get('shared', 'NO')).upper().partition(':')[0]
+    sharing = partition.get('oversubscribe', 'NO').upper().partition(':')[0]
     linear = conf.values.get('selecttype', '').lower() == 'select/linear'
     return sharing == 'EXCLUSIVE' or (linear and sharing == 'NO')
 
@@ -112,8 +118,9 @@ def faults_of(conf, method, prolog, epilog, accounts, trusts_accounts):
         )
     for name, path in (('Prolog', prolog), ('Epilog', epilog)) if method == 'scripts' else ():
         configured = conf.values.get(name.lower(), '')
-        if configured not in (path, os.path.dirname(path) + '/*'):
-            directory = os.path.dirname(path)
+        directory = os.path.dirname(path)
+        # A glob, whose patterns do not match a slash
+        if os.path.dirname(configured) != directory or not fnmatch.fnmatchcase(path, configured):
             faults.append(
                 'slurm.conf has %s=%s. Make %s on every node first, for slurmd drains a node that lacks it, and move '
                 'there what is run now. Write %s=%s/*, and run `scontrol reconfigure`.'

@@ -25,8 +25,9 @@ SYMBOLS = {
     'J': ('joules', 1),
     '%': ('percent', 1),
 }
-AMOUNT = re.compile(r'([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\Z')
-HEXADECIMAL = re.compile(r'0[xX][0-9a-fA-F]+\Z')
+# No register holds more; some Pythons refuse to convert thousands of digits.
+AMOUNT = re.compile(r'([0-9]{1,20}(?:\.[0-9]+)?)\s*([A-Za-z%]*)\Z')
+HEXADECIMAL = re.compile(r'0[xX][0-9a-fA-F]{1,16}\Z')
 WORD = re.compile(r'[a-z][a-z_]*\Z')
 SWITCH = {'on': 1, 'true': 1, 'yes': 1, 'off': 0, 'false': 0, 'no': 0}
 

@@ -218,7 +218,7 @@ def group_exists(machine, name):
         return any(line.startswith(name + ':') for line in (machine.read_text('/etc/group') or '').splitlines())
     try:
         grp.getgrnam(name)
-    except KeyError:
+    except (KeyError, ValueError):  # Unknown, or no name: a disk that was full leaves zeros in files
         return False
     return True
 

@@ -12,12 +12,13 @@ import re
 
 from ..approved_lists.active import LISTS
 from ..approved_lists.directory import cpu_of_name
-from ..hardware.devices import DEVICES
+from ..hardware.kernel_module import NAME
 from ..hardware.module_file import examine_module_file
 from ..layout import COMMANDS, HELP, POLICY, installed_module
 from .dkms import built_by_dkms
 from .files import CONFIGURATION, HOOKS, VENDOR_UDEV
 from .own_packages import TOOLS, paths_of_package
+from .udev_rules import find_rules
 
 OURS = (*CONFIGURATION, POLICY, *sorted(HOOKS.values()), *sorted(COMMANDS), *sorted(HELP))
 
@@ -33,11 +34,11 @@ UDEV_DIRECTORIES = (
 )
 
 MODULE_NAME = re.compile(r'msr[-_]safe\.ko(?:\.(?:gz|xz|zst))?\Z')
+# Below /lib/modules/RELEASE, as depmod names it
+OUR_DIRECTORY = 'updates'
 OUR_MODULE = re.compile(r'msr[-_]safe\Z')
-# One of a rule's comma separated parts, udev(7): KEY{attribute}op"value"
-RULE_PART = re.compile(r'([A-Z_]+)(?:\{[^}]*\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
-# What a rule may do to a device that decides who may use it
-DECIDES = ('MODE', 'OWNER', 'GROUP', 'RUN')
+# The kernel's own list of modules that it does not take (kernel-parameters.txt)
+BLACKLIST = re.compile(r'\bmodule_blacklist=(\S*)')
 
 FILE, MODULE, LINES, PACKAGED = 'file', 'module', 'lines', 'packaged'
 
@@ -52,8 +53,9 @@ def observe_others(machine, releases, packages, dkms):
     """
     others = files_in_our_place(machine, releases)
     others += [other for release in releases for other in other_modules(machine, release, dkms)]
-    others += others_lines(machine, DEPMOD_DIRECTORIES, '.conf', find_overrides, 'leads modprobe to another module')
+    others += others_depmod_lines(machine, releases)
     others += others_lines(machine, MODPROBE_DIRECTORIES, '.conf', find_modprobe_lines, 'tells modprobe otherwise')
+    others += kernel_blacklist(machine)
     rules = others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
     others += [other for other in rules if not (other['path'] == VENDOR_UDEV and TOOLS in packages)]
     return packaged(packages) + [dict(other, package=package_of(machine, other['path'])) for other in others]
@@ -142,7 +144,7 @@ def others_lines(machine, directories, suffix, find, what):
     """
     found = []
     for path in effective_files(machine, directories, suffix):
-        lines = numbered_lines((machine.read(path) or b'').decode('utf-8', 'replace'))
+        lines = numbered_lines(read_lines(machine, path))
         ours = find(lines)
         if ours and path not in OURS:
             said = '; '.join('line %d: %s' % line for line in ours)
@@ -152,6 +154,10 @@ def others_lines(machine, directories, suffix, find, what):
     return found
 
 
+def read_lines(machine, path):
+    return (machine.read(path) or b'').decode('utf-8', 'replace')
+
+
 def effective_files(machine, directories, suffix):
     """Return the configuration files that count: of one name only that in the first directory."""
     paths = {}
@@ -159,7 +165,7 @@ def effective_files(machine, directories, suffix):
         for name in machine.list(directory):
             if name.endswith(suffix):
                 paths.setdefault(name, directory + '/' + name)
-    return [path for _name, path in sorted(paths.items())]
+    return [path for _name, path in sorted(paths.items()) if not os.path.isdir(machine.place(path) or '')]
 
 
 def numbered_lines(text):
@@ -177,22 +183,61 @@ def numbered_lines(text):
     return lines
 
 
-def find_overrides(lines):
-    """Return lines of depmod.d(5) that prefer another module: ``override msr-safe * updates/dkms``."""
-    return [
-        (number, line)
-        for number, line in lines
-        if line.split()[0] == 'override' and names_our_module(line) and line.split()[3:] != ['updates']
+def others_depmod_lines(machine, releases):
+    """Return the files of depmod.d(5) with lines for which modprobe does not take our module."""
+    lines = [
+        words_of(line)
+        for path in effective_files(machine, DEPMOD_DIRECTORIES, '.conf')
+        for _number, line in numbered_lines(read_lines(machine, path))
     ]
+    searched = {directory for words in lines if words[0] == 'search' for directory in words[1:]}
+
+    def leads_elsewhere(line):
+        """Facts: what depmod of kmod 30 does. Directories that no search names are not looked at."""
+        command, *words = words_of(line)
+        if command == 'search':
+            return OUR_DIRECTORY not in searched
+        if command == 'exclude':
+            return OUR_DIRECTORY in words
+        is_override = command == 'override' and names_our_module(line) and words[2:] != [OUR_DIRECTORY]
+        return is_override and is_for(words[1:2], releases)
+
+    return others_lines(
+        machine,
+        DEPMOD_DIRECTORIES,
+        '.conf',
+        lambda lines: [(number, line) for number, line in lines if leads_elsewhere(line)],
+        'leads modprobe to another module, or past ours',
+    )
+
+
+def words_of(line):
+    """Return the words of a line that may end in a comment."""
+    return line.partition(' #')[0].split()
+
+
+def is_for(patterns, releases):
+    """Return whether an override is for one of these kernels: * or a regular expression, or nothing, a broken line."""
+    try:
+        return all(each == '*' or any(re.search(each, release) for release in releases) for each in patterns)
+    except re.error:
+        return True
 
 
 def find_modprobe_lines(lines):
     """Return lines of modprobe.d(5) that change what loading our module does."""
-    return [
-        (number, line)
-        for number, line in lines
-        if line.split()[0] in ('install', 'remove', 'options') and names_our_module(line)
-    ]
+    return [(number, line) for number, line in lines if changes_loading(line)]
+
+
+def changes_loading(line):
+    """Return whether a line of modprobe.d(5) changes what `modprobe msr_safe` does.
+
+    kmod takes patterns, but for options; it makes dashes underscores, but in brackets.
+    """
+    command, *names = line.split()
+    if command in ('install', 'remove', 'alias'):
+        return any(fnmatch.fnmatchcase(NAME, re.sub(r'-(?![^\[]*\])', '_', name)) for name in names[:1])
+    return command == 'options' and names_our_module(line)
 
 
 def names_our_module(line):
@@ -200,35 +245,13 @@ def names_our_module(line):
     return OUR_MODULE.match(''.join(line.split()[1:2])) is not None
 
 
-def find_rules(lines):
-    """Return udev rules that decide who may use one of our devices."""
-    return [(number, line) for number, line in lines if decides_about_us(RULE_PART.findall(line))]
-
-
-def decides_about_us(parts):
-    """Return whether a rule, [(key, operator, value)], matches one of our devices and decides who may use it."""
-    decides = any(
-        key in DECIDES or (key, value) == ('TAG', 'uaccess') for key, sign, value in parts if is_setting(sign)
-    )
-    return decides and any(matches(parts, device, name) for device in DEVICES for name in (device, device + '0'))
-
-
-def is_setting(sign):
-    return sign not in ('==', '!=')
-
-
-def matches(parts, subsystem, kernel):
-    """Return whether a rule is about a device of ours, and not about devices of any kind."""
-    about_us = False
-    for key, sign, value in parts:
-        if is_setting(sign) or key not in ('SUBSYSTEM', 'KERNEL'):
-            continue
-        name = subsystem if key == 'SUBSYSTEM' else kernel
-        is_match = any(fnmatch.fnmatchcase(name, pattern) for pattern in value.split('|'))
-        if is_match != (sign == '=='):
-            return False
-        about_us = about_us or (is_match and 'msr' in value)
-    return about_us
+def kernel_blacklist(machine):
+    """Return the kernel's command line, as others' lines, where it says that the kernel is not to take the module."""
+    found = BLACKLIST.findall(machine.read_text('/proc/cmdline') or '')
+    if not found or NAME not in found[-1].split(','):
+        return []
+    said = 'keeps the kernel from taking the module: module_blacklist=' + found[-1]
+    return [{'path': '/proc/cmdline', 'kind': LINES, 'what': said, 'wholly': False}]
 
 
 def package_of(machine, path):

@@ -43,22 +43,26 @@ def headers_package(manager, release):
         return 'linux-headers-' + release
     if manager == 'zypper':
         version, _dash, flavour = release.rpartition('-')
-        return 'kernel-%s-devel=%s' % (flavour, version) if re.match('[a-z0-9_]*[a-z]\\Z', flavour) else None
+        # A release candidate's package has a tilde in its version
+        is_known = re.match('[a-z0-9_]*[a-z]\\Z', flavour) and '-rc' not in version
+        return 'kernel-%s-devel=%s' % (flavour, version) if is_known else None
     if manager in ('dnf', 'yum'):
         return red_hat_headers(release)
     return None
 
 
 def red_hat_headers(release):
-    kernel, _plus, flavour = release.partition('+')
-    if re.search(r'\.el[0-9]+uek\.', kernel):
+    kernel, plus, flavour = release.partition('+')
+    if re.search(r'\.el[0-9]+uek\.[a-z0-9_]+\Z', release):
         return 'kernel-uek-devel-' + release
-    if re.search(r'\.amzn2023\.', kernel):
+    if re.search(r'\.amzn2023\.[a-z0-9_]+\Z', release):
         # Its first kernel has the plain name, later ones their version in it
         series = '.'.join(kernel.split('.')[:2])
         return 'kernel%s-devel-%s' % ('' if series == '6.1' else series, kernel)
     if re.search(r'\.(el[0-9]+(_[0-9]+)?|fc[0-9]+|amzn2)\.[a-z0-9_]+\Z', kernel):
-        return 'kernel%s-devel-%s' % ('-' + flavour if flavour else '', kernel)
+        # Before 9.3 the realtime kernel is a package of its own, and no flavour
+        flavours = (['rt'] if re.search(r'\.rt[0-9]+\.[0-9]+\.', kernel) else []) + ([flavour] if plus else [])
+        return '-'.join(['kernel', *flavours, 'devel', kernel]) if all(flavours) else None
     return None
 
 

@@ -33,10 +33,13 @@ DIRECTORIES = ('/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/o
 CONFIGURATIONS = ('/etc/slurm/slurm.conf', '/etc/slurm-llnl/slurm.conf', '/usr/local/etc/slurm.conf')
 # Of a node without a slurm.conf of its own, whose slurmd asks slurmctld for all configuration.
 CONFIGLESS = ('/run/slurm/conf/slurm.conf',)
-UNITS = (
-    '/etc/systemd/system/slurmd.service',
-    '/usr/lib/systemd/system/slurmd.service',
-    '/lib/systemd/system/slurmd.service',
+# Where systemd looks for slurmd.service and its drop-ins; the first of several with one name counts
+UNIT_DIRECTORIES = (
+    '/etc/systemd/system',
+    '/run/systemd/system',
+    '/usr/local/lib/systemd/system',
+    '/usr/lib/systemd/system',
+    '/lib/systemd/system',
 )
 PLUGIN_DIRECTORIES = (
     '/usr/lib/x86_64-linux-gnu/slurm-wlm',
@@ -51,6 +54,8 @@ OWN_PLUGINS = ('select_linear.so', 'task_none.so', 'proctrack_linuxproc.so', 'se
 COMMAND_TIME = 120
 # timeout(1)'s exit status where the command was still at it.
 TIMED_OUT = 124
+# env(1)'s and the loader's: not to be executed, not found, or without a library.
+NOT_RUN = (126, 127)
 
 
 def observe_slurm_node(machine, submit_only, places):
@@ -165,22 +170,30 @@ def ask(machine, command):
 
 def unit_text(machine):
     """Return the text of slurmd's unit, its drop-ins, and the files of variables that it names: the last counts."""
-    texts = [machine.read_text(path) for path in UNITS if machine.exists(path)][:1]
-    directory = '/etc/systemd/system/slurmd.service.d'
-    texts += [machine.read_text('%s/%s' % (directory, name)) for name in machine.list(directory)]
-    text = '\n'.join(filter(None, texts))
-    files = re.findall(r'(?m)^EnvironmentFile=-?(\S+)', text)
+    units = [directory + '/slurmd.service' for directory in UNIT_DIRECTORIES]
+    paths = [path for path in units if machine.exists(path)][:1]
+    drop_ins = {name: '%s.d/%s' % (unit, name) for unit in reversed(units) for name in machine.list(unit + '.d')}
+    paths += [drop_ins[name] for name in sorted(drop_ins) if name.endswith('.conf')]
+    text = '\n'.join(machine.read_text(path) or '' for path in paths).replace('\\\n', ' ')
+    files = re.findall(r'(?m)^[ \t]*EnvironmentFile[ \t]*=[ \t]*-?([^\s"]+)', text)
     return '\n'.join([text, *[machine.read_text(path) or '' for path in files]])
 
 
 def find_program(machine, bindir, program):
     """Return the path of slurmd, or of sbatch on a host that jobs are submitted from; None where there is none."""
     places = [os.path.join(os.path.dirname(bindir), 'sbin'), bindir] if bindir else []
-    started = re.findall(r'(?m)^ExecStart=[-@:+!]*(\S+)/slurmd\b', unit_text(machine))
+    started = started_from(unit_text(machine))
     if started:
-        places += [started[-1], os.path.join(os.path.dirname(started[-1]), 'bin')]
+        places += [started, os.path.join(os.path.dirname(started), 'bin')]
     paths = ['%s/%s' % (place, program) for place in [*places, *DIRECTORIES]]
     return next((path for path in paths if machine.exists(path)), None)
+
+
+def started_from(unit):
+    """Return the directory of the slurmd that a unit starts, directly or through a shell or a wrapper, or None."""
+    commands = re.findall(r'(?m)^[ \t]*ExecStart[ \t]*=(.*)$', unit)
+    found = [path for command in commands for path in re.findall(r'(/[^\s"\'=;]*)/slurmd(?=["\'\s;]|$)', command)]
+    return found[-1] if found else None
 
 
 def find_bindir(machine, bindir, prefix):
@@ -213,12 +226,12 @@ def find_plugin_directory(machine, named, prefix):
 
 
 def observe_options(machine, slurm):
-    """Return whether Slurm's commands have the plugin's options; None where no command is here to tell, or it hangs."""
+    """Return whether Slurm's commands have the plugin's options; None where none is here to tell, runs, or answers."""
     sbatch = '%s/sbatch' % (slurm['bindir'] or '/usr/bin')
     if not machine.exists(sbatch) or not slurm['conf']:
         return None
     code, output = ask(machine, ['env', 'SLURM_CONF=' + slurm['conf'], sbatch, '--help'])
-    return None if code == TIMED_OUT else '--msr-profile' in output
+    return None if code in (TIMED_OUT, *NOT_RUN) else '--msr-profile' in output
 
 
 def observe_slurmd(machine):

@@ -237,6 +237,11 @@ def plan_plugstack(observed, slurm):
         )
     if not path:
         raise MsrSafeError('Where plugstack.conf is is not known: there is no slurm.conf.', 'Set slurm_msr_plugstack.')
+    if not path.startswith('/'):
+        raise MsrSafeError(
+            '%s is no whole path: which file it is depends on where a program is started.' % path,
+            'Write the whole path: PlugStackConfig in slurm.conf, or slurm_msr_plugstack.',
+        )
     before = text or ''
     after = before + ('' if not before or before.endswith('\n') else '\n') + LINE + '\n'
     return [

@@ -17,7 +17,7 @@ from .table import CPUS, GROUPS, PROCESSORS
 def registers_of(cpu):
     """Return the Registers of a processor (as from read_cpu, or family and model only)."""
     if not is_known(cpu):
-        return Registers((), kinds=kinds_of_names())
+        return Registers((), kinds=kinds_of_names(), elsewhere=addresses_of_names())
     registers = [register for group in CPUS[list_name(cpu)].split() for register in parse_group(GROUPS[group])]
     return Registers(registers, missing=lambda name: counterpart(name, vendor_of(cpu), registers))
 

@@ -33,13 +33,15 @@ amount is None, too, where the register that tells the CPU's units was not read.
 class Registers:
     """The registers that our table has of one CPU; none, of a CPU that it does not know.
 
-    kinds: {short name: kind} for the registers of a list whose CPU the table does not know.
+    kinds, elsewhere: {short name: kind} and {short name: addresses} of all CPUs, for the registers of a list whose CPU
+    the table does not know.
     missing: a function from the name of a register that the CPU lacks to a sentence about what it has instead, or None.
     """
 
-    def __init__(self, registers, kinds=None, missing=None):
+    def __init__(self, registers, kinds=None, missing=None, elsewhere=None):
         self.by_address = {register.address: register for register in registers}
         self.kinds = kinds or {}
+        self.elsewhere = elsewhere or {}
         self.missing = missing or (lambda name: None)
 
     def at(self, address):

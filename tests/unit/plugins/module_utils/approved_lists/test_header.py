@@ -29,10 +29,39 @@ def test_line_and_text_agree():
 
 
 @pytest.mark.parametrize(
-    'text', ['', '# CPU: Skylake, all of them\n', '0x10 0 # CPU: GenuineIntel family 6 model 85\n']
+    'text',
+    ['', '# CPU: Skylake, all of them\n', '# CPU family and model\n', '0x10 0 # CPU: GenuineIntel family 6 model 85\n'],
 )
 def test_other_comments_say_nothing(text):
     assert cpu_of_text(text) is None
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        '#CPU:GenuineIntel family 19 model 1\r',
+        '  # CPU: GenuineIntel family 19 model 1',
+        '## cpu : GenuineIntel Family 19, Model 1',
+        '# CPU: GenuineIntel family 0x13 model 0x1',
+        '# CPU: GenuineIntel, family: 19, model: 1, stepping 2',
+        '# CPU: Intel family 19 model 1 (Diamond',
+        '# CPU: intel family=19 model=1 stepping=2',
+    ],
+)
+def test_the_line_is_read_as_people_write_it(line):
+    assert cpu_of_text(line + '\n0x10 0\n') == {'vendor': 'GenuineIntel', 'family': 19, 'model': 1, 'name': ''}
+    with pytest.raises(MsrSafeError, match='is for GenuineIntel family 19 model 1'):
+        require(line + '\n0x10 0\n', MILAN)
+
+
+@pytest.mark.parametrize(
+    'line', ['GenuineIntel family 6 models 85 and 86', 'AuthenticAMD family 25', 'Intel family 6 model ' + '9' * 5000]
+)
+def test_half_a_line_is_refused(line):
+    with pytest.raises(MsrSafeError) as caught:
+        require('# a list\n# CPU: %s\n0x10 0\n' % line, MILAN)
+    assert 'list:2: ' in str(caught.value)
+    assert '"# CPU: AuthenticAMD family 25 model 1"' in str(caught.value)
 
 
 @pytest.mark.parametrize(

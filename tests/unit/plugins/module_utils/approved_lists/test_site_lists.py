@@ -44,7 +44,19 @@ QUOTED = """\
         (' READ ONLY, see the wiki', '', 'configuration'),
         (' CPU frequency', '', 'configuration'),
         (' TODO ask Anna', '', 'configuration'),
-        (' "PMC0', '', 'configuration'),
+        (' "PMC0', 'PMC0', 'configuration'),
+        (' ""SMSR_PMC0""', 'SMSR_PMC0', 'configuration'),
+        (' \u201cSMSR_PMC0\u201d', 'SMSR_PMC0', 'configuration'),
+        (' (SMSR_PMC0) (counter)', 'SMSR_PMC0', 'counter'),
+        (' [MSR_POWER_CTL]', 'MSR_POWER_CTL', 'configuration'),
+        (' <MSR_POWER_CTL>', 'MSR_POWER_CTL', 'configuration'),
+        (' // MSR_POWER_CTL', 'MSR_POWER_CTL', 'configuration'),
+        (' /* MSR_POWER_CTL */', 'MSR_POWER_CTL', 'configuration'),
+        ('## MSR_POWER_CTL.', 'MSR_POWER_CTL', 'configuration'),
+        (' smsr_pmc0', 'SMSR_PMC0', 'configuration'),
+        (' MSR_Pkg_Power_Limit', 'MSR_PKG_POWER_LIMIT', 'configuration'),
+        (' IA32_PMC0(Counter)', 'IA32_PMC0', 'counter'),
+        (' IA32_PMC0/1', '', 'configuration'),
         (' what it is', '', 'configuration'),
     ],
 )
@@ -88,6 +100,26 @@ def test_one_that_closes_nothing_serves_a_mixed_fleet(what):
     assert unknown == ['PKG_POWER_LIMIT', 'HWCR']
 
 
+@pytest.mark.parametrize(
+    'name, remedy',
+    [
+        ('PKG_POWER_LIMT', 'Did you mean PKG_POWER_LIMIT'),
+        ('"PKG_POWER_LIMIT"', 'Did you mean PKG_POWER_LIMIT'),
+        ('PKG_POWER_LIMIT ', 'Did you mean PKG_POWER_LIMIT'),
+        ('PERFEVTSEL*', 'Did you mean PERFEVTSEL'),
+        ('0x610', 'Write address: 0x610'),
+        ('XYZZY', 'Give its address'),
+    ],
+)
+def test_a_name_that_no_cpu_has_is_no_override(name, remedy):
+    table = registers_of(SKYLAKE).by_address.values()
+    overrides = [{'register': 'HWCR', 'state': 'absent'}, {'register': name, 'write_mask': '0'}]
+    with pytest.raises(MsrSafeError) as caught:
+        apply_overrides(parse_list(QUOTED, 'x'), overrides, table, addresses_of_names())
+    assert 'override 2: no CPU is known to have a register %s.' % name in str(caught.value)
+    assert remedy in str(caught.value)
+
+
 def test_a_decimal_address_is_held_against_its_name():
     registers = registers_of(SKYLAKE)
     entries = registers.complete(parse_list('199 65535 # IA32_PERF_CTL\n0x1A0 0x4000000000 # IA32_MISC_ENABLE\n', 'x'))
@@ -96,7 +128,30 @@ def test_a_decimal_address_is_held_against_its_name():
     assert 'the name belongs to 0x199, the address is that of IA32_PMC6' in finding.message
 
 
-@pytest.mark.parametrize('name', ['al_655', 'al_6_85', 'al_06-55', 'wl_6_85', 'al_0655.txt', 'AL-0655', 'al_0655_old'])
+def test_on_a_cpu_that_the_table_lacks_a_name_is_held_against_its_address_elsewhere():
+    registers = registers_of(UNKNOWN)
+    text = '199 65535 # IA32_PERF_CTL\n0x1A0 0 # "SMSR_MISC_ENABLE"\n0x19C 0 # PERF_STATUS\n0x7 0 # OUR_OWN\n'
+    findings = lint(registers.complete(parse_list(text, 'x')), registers=registers)
+    assert [(finding.level, finding.address) for finding in findings] == [(WARN, 199), (WARN, 0x19C)]
+    assert 'the name belongs to 0x199 on other CPUs. A number without 0x is decimal' in findings[0].message
+
+
+ODD = [
+    'al_655',
+    'al_6_85',
+    'al_06-55',
+    'wl_6_85',
+    'al_0655.txt',
+    'AL-0655',
+    'al_0655_old',
+    'al0655',
+    'al.0655',
+    'al 0655',
+]
+ODD += ['al_06155', '0655', '06_8F', '19_1', 'whitelist_0655', 'allowlist-0655', 'msr_approved_list', 'al_0655\n']
+
+
+@pytest.mark.parametrize('name', ODD)
 def test_what_looks_like_a_list_and_names_no_cpu_is_reported(tmp_path, name):
     site, shipped = tmp_path / 'site', tmp_path / 'shipped'
     for path in (site / name, site / 'README.md', site / 'al_0655~', shipped / 'al_0655'):
@@ -107,7 +162,9 @@ def test_what_looks_like_a_list_and_names_no_cpu_is_reported(tmp_path, name):
     assert selected.odd == [str(site / name)]
 
 
-@pytest.mark.parametrize('name', ['al_0655', 'al_06_55', 'wl_068F', 'al_19_01', 'al_1a11', 'al_131', 'README', 'all'])
+@pytest.mark.parametrize(
+    'name', ['al_0655', 'al_06_55', 'wl_068F', 'al_19_01', 'al_1a11', 'al_131', 'README', 'all', 'algorithms.md']
+)
 def test_other_names_are_not(name):
     assert not is_odd(name)
 

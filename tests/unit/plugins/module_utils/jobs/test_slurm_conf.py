@@ -71,6 +71,9 @@ def test_without_a_file(node):
         ('PartitionName=a OverSubscribe=EXCLUSIVE\nPartitionName=b OverSubscribe=FORCE:4\nPartitionName=c\n', ['a']),
         ('PartitionName=a Shared=Exclusive\n', ['a']),
         ('PartitionName=DEFAULT OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=b OverSubscribe=NO\n', ['a']),
+        ('PartitionName=DEFAULT OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=b Shared=YES\n', ['a']),
+        ('PartitionName=DEFAULT Shared=YES\nPartitionName=a OverSubscribe=EXCLUSIVE\nPartitionName=b\n', ['a']),
+        ('partitionname=default oversubscribe=exclusive\nPARTITIONNAME=a\n', ['a']),
         ('SelectType=select/linear\nPartitionName=a\nPartitionName=b OverSubscribe=YES:2\n', ['a']),
         ('PartitionName=Default OverSubscribe=EXCLUSIVE\nPartitionName=a\nPartitionName=DEFAULT Shared=NO\n', ['a']),
         ('PartitionName=a ExclusiveUser=YES\n', []),
@@ -94,6 +97,8 @@ def test_partitions_whose_jobs_have_their_nodes_for_themselves(conf, text, names
             'slurm.conf has Prolog=/site/prolog',
         ),
         (GOOD, 'spank', ['perf'], 'The profiles perf are for accounts'),
+        (GOOD + 'Prolog=/etc/slurm/*\n', 'scripts', [], 'slurm.conf has Prolog=/etc/slurm/*'),
+        (GOOD + 'Prolog=/etc/slurm/prolog.d/*.sh\n', 'scripts', [], 'slurm.conf has Prolog=/etc/slurm/prolog.d/*.sh'),
         (GOOD + SLURMDBD + 'AccountingStorageEnforce=nosteps\n', 'spank', ['perf'], 'lets anybody name any account'),
         # slurmctld 22.05 says that this cannot be, starts all the same, and lets anybody name any account
         (GOOD + 'AccountingStorageEnforce=associations\n', 'spank', ['perf'], 'has AccountingStorageType= and'),
@@ -116,8 +121,17 @@ def test_accounts_that_are_checked_or_trusted(conf, text, trusts):
     assert faults_of(conf(GOOD + text), 'spank', PROLOG, EPILOG, ['perf'], trusts) == []
 
 
-def test_scripts_that_slurm_runs(conf):
-    text = GOOD + 'Prolog=%s\nEpilog=/etc/slurm/epilog.d/*\n' % PROLOG
+@pytest.mark.parametrize(
+    'prolog',
+    [
+        'Prolog=%s' % PROLOG,
+        'Prolog = "/etc/slurm/prolog.d/*"',
+        'Prolog=%s*' % PROLOG[:-2],
+        'Prolog=/etc/slurm/prolog.d/[0-9]*',
+    ],
+)
+def test_scripts_that_slurm_runs(conf, prolog):
+    text = GOOD + '%s\nEpilog=/etc/slurm/epilog.d/*\n' % prolog
     assert faults_of(conf(text), 'scripts', PROLOG, EPILOG, [], False) == []
 
 

@@ -239,6 +239,8 @@ def all_names():
         ({'control': 'turbo', 'value': '3 W'}, 'cannot be 3 W'),
         ({'control': 'package_power_limit', 'value': 205}, 'cannot be 205'),
         ({'control': 'package_power_limit', 'value': '205 parsec'}, 'is not a value'),
+        ({'control': 'package_power_limit', 'value': '9' * 5000}, 'is not a value'),
+        ({'control': 'package_power_limit', 'value': '0x' + 'f' * 5000}, 'is not a value'),
         ({'control': 'uncore_maximum_frequency', 'value': '80 %'}, 'cannot be 80 %'),
         ({'control': 'energy_preference', 'value': 'fast'}, 'is not fast'),
         ({'control': 'turbo'}, 'has no value'),

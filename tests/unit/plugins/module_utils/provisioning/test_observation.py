@@ -205,6 +205,7 @@ def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
 def test_a_group_exists_or_not(node):
     assert group_exists(node.machine, grp.getgrgid(os.getgid()).gr_name)
     assert not group_exists(node.machine, 'no-such-group')
+    assert not group_exists(node.machine, 'zeros\0')
 
 
 def test_the_service_is_enabled_by_its_link(node):

@@ -91,19 +91,71 @@ def test_overrides_of_depmod_are_seen(clean, line):
     assert 'line 3: ' + line in other['what']
 
 
-def test_an_override_for_our_directory_is_none(clean):
-    clean.put('/etc/depmod.d/site.conf', 'override msr-safe * updates\n')
+@pytest.mark.parametrize(
+    'lines',
+    [
+        'override msr-safe * updates',
+        'override msr-safe * updates # as ever',
+        'override msr-safe 5\\.14\\.0-.* weak-updates/msr-safe',
+        'search extra built-in\nsearch updates',
+        'exclude updates-of-mine',
+    ],
+)
+def test_lines_that_lead_depmod_nowhere_else_are_none(clean, lines):
+    clean.put('/etc/depmod.d/site.conf', lines + '\n')
     assert others(clean) == []
 
 
+@pytest.mark.parametrize('line', ['search extra built-in', 'search extra # updates', 'exclude foo updates'])
+def test_depmod_that_is_led_past_our_directory_is_seen(clean, line):
+    clean.put('/usr/lib/depmod.d/ubuntu.conf', '')
+    clean.put('/etc/depmod.d/site.conf', line + '\n')
+    (other,) = others(clean)
+    assert (other['path'], other['kind']) == ('/etc/depmod.d/site.conf', 'lines')
+    assert 'line 1: ' + line in other['what']
+
+
 @pytest.mark.parametrize(
-    'line', ['install msr_safe /bin/false', 'options msr-safe mdev_msr_safe=222', 'remove msr_safe x']
+    'line',
+    [
+        'install msr_safe /bin/false',
+        'options msr-safe mdev_msr_safe=222',
+        'remove msr_safe x',
+        'install msr* /bin/false',
+        'install\tmsr[_-]safe \\\n/bin/false',
+        'remove msr-s?fe /bin/true',
+        'alias msr_safe off',
+        'alias msr-* other',
+    ],
 )
 def test_settings_of_modprobe_are_seen(clean, line):
     clean.put('/etc/modprobe.d/hardening.conf', 'install usb-storage /bin/false\n%s\n' % line)
     (other,) = others(clean)
     assert (other['path'], other['wholly']) == ('/etc/modprobe.d/hardening.conf', False)
-    assert line in other['what']
+    assert line.split()[1] in other['what']
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'alias msr off',
+        'alias char-major-222-* msr_safe',
+        'options msr* a=1',
+        'softdep msr_safe post: x',
+        'install msr[0-9]* x',
+        'blacklist msr_safe',
+    ],
+)
+def test_others_do_nothing_to_modprobe_msr_safe(clean, line):
+    clean.put('/etc/modprobe.d/x.conf', line + '\n')
+    assert others(clean) == []
+
+
+@pytest.mark.parametrize('text, seen', [('module_blacklist=nouveau,msr_safe', 1), ('module_blacklist=msr', 0)])
+def test_a_kernel_that_is_told_to_take_no_module_of_this_name(clean, text, seen):
+    clean.put('/proc/cmdline', 'BOOT_IMAGE=/vmlinuz ro modprobe.blacklist=msr_safe %s quiet\n' % text)
+    found = [(other['path'], other['wholly']) for other in others(clean)]
+    assert found == [('/proc/cmdline', False)] * seen
 
 
 # udev
@@ -119,6 +171,15 @@ def test_settings_of_modprobe_are_seen(clean, line):
         'SUBSYSTEM=="msr_safe", \\\n  RUN+="/bin/chmod 666 $devnode"',
         'SUBSYSTEM=="msr_safe", TAG+="uaccess"',
         'SUBSYSTEM=="msr_safe", KERNEL!="msr_batch", MODE="0666"',
+        'KERNEL=="msr_safe[1-9]*", MODE="0666"',
+        'SUBSYSTEMS=="msr_safe", MODE="0666"',
+        'KERNELS == "msr_batch" MODE = "0666"',
+        'DEVPATH=="/devices/virtual/msr_*", MODE="0666"',
+        'ENV{DEVNAME}=="/dev/cpu/*", GROUP="users"',
+        'KERNEL==i"MSR_SAFE*", MODE="0666"',
+        'ACTION=="change", SUBSYSTEM=="msr_safe", MODE="0666"',
+        'ACTION!="add", SUBSYSTEM=="msr_safe", MODE="0666"',
+        'SUBSYSTEM=="module", KERNEL=="msr_safe", RUN+="/bin/sh -c \'chmod 666 /dev/cpu/*/msr_safe\'"',
     ],
 )
 def test_rules_for_our_devices_are_seen(clean, rule):
@@ -146,9 +207,41 @@ def test_other_rules_are_not(clean, rule):
     assert others(clean) == []
 
 
+JUMPS = 'SUBSYSTEM!="msr_*", GOTO="end"\nMODE="0666"\nLABEL="end"\nMODE="0640"\n'
+
+
+def test_a_rule_that_only_our_devices_come_to_is_seen(clean):
+    clean.put('/etc/udev/rules.d/99-x.rules', JUMPS)
+    (other,) = others(clean)
+    assert 'line 2: MODE="0666"' in other['what']
+    assert 'line 4' not in other['what']
+
+
+@pytest.mark.parametrize(
+    'rules',
+    [
+        JUMPS.replace('!=', '=='),
+        JUMPS.replace('msr_*', 'block') + '# msr\n',
+        JUMPS.replace('!="msr_*"', '=="?*"'),
+        'KERNEL=="msr[0-9]*", GOTO="end"\n' + RULE.replace('msr_safe', 'msr') + 'LABEL="end"\n',
+        'KERNEL=="msr_batch", ACTION=="remove", RUN+="/bin/logger gone"\n',
+        'SUBSYSTEM=="msr", RUN+="/bin/chmod 660 /dev/cpu/%n/msr"\n',
+    ],
+)
+def test_rules_that_pass_our_devices_by_are_not(clean, rules):
+    clean.put('/etc/udev/rules.d/99-x.rules', rules)
+    assert others(clean) == []
+
+
 def test_a_rule_that_is_overridden_or_masked_is_none(clean):
     clean.put('/usr/lib/udev/rules.d/99-x.rules', RULE)
     clean.put('/etc/udev/rules.d/99-x.rules', '')
+    assert others(clean) == []
+
+
+@pytest.mark.parametrize('name', ['/etc/udev/rules.d/old.rules', '/etc/modprobe.d/old.conf', '/etc/depmod.d/old.conf'])
+def test_a_directory_of_such_a_name_is_none_of_udevs_and_kmods_files(clean, name):
+    clean.put(name + '/99-x', RULE)
     assert others(clean) == []
 
 

@@ -173,3 +173,41 @@ def test_a_command_that_hangs_has_not_said_that_the_plugin_is_not_loaded(slurm):
     slurm.put('/usr/bin/sbatch', '')
     slurm.answers['timeout 120 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (124, '')
     assert observe(slurm)['plugin']['loads'] is None
+
+
+@pytest.mark.parametrize(
+    'start',
+    [
+        'ExecStart = /opt/slurm/23.11/sbin/slurmd -D -s -f /srv/slurm/slurm.conf',
+        'ExecStart="/opt/slurm/23.11/sbin/slurmd" -D -f /srv/slurm/slurm.conf',
+        'ExecStart=/usr/bin/numactl -i all /opt/slurm/23.11/sbin/slurmd -D -f /srv/slurm/slurm.conf',
+        "ExecStart=/bin/sh -c 'exec /opt/slurm/23.11/sbin/slurmd -D -f /srv/slurm/slurm.conf'",
+        'ExecStart=/usr/bin/env A=/opt/x/lib \\\n  /opt/slurm/23.11/sbin/slurmd -D \\\n -f /srv/slurm/slurm.conf',
+        'ExecStart=/opt/old/sbin/slurmd\nExecStart=\nExecStart=/opt/slurm/23.11/sbin/slurmd -f /srv/slurm/slurm.conf',
+    ],
+)
+@pytest.mark.parametrize(
+    'path',
+    [
+        '/etc/systemd/system/slurmd.service',
+        '/run/systemd/system/slurmd.service',
+        '/usr/local/lib/systemd/system/slurmd.service',
+        '/usr/lib/systemd/system/slurmd.service.d/site.conf',
+        '/run/systemd/system/slurmd.service.d/site.conf',
+    ],
+)
+def test_however_its_unit_starts_it(node, start, path):
+    opt(node)
+    node.remove('/etc/systemd/system/slurmd.service')
+    node.put(path, '[Unit]\nDescription=runs /usr/sbin/slurmd\n[Service]\n%s\n' % start)
+    found = observe(node)['slurm']
+    assert (found['version'], found['conf']) == ('23.11.4', '/srv/slurm/slurm.conf')
+
+
+@pytest.mark.parametrize('code', [126, 127])
+def test_a_command_that_does_not_run_has_not_said_it_either(slurm, code):
+    slurm.put('/usr/bin/sbatch', '')
+    slurm.put(DEBIAN + '/msr_safe.so', 'elf')
+    said = 'sbatch: error while loading shared libraries: libslurmfull.so'
+    slurm.answers['timeout 120 env SLURM_CONF=/etc/slurm/slurm.conf /usr/bin/sbatch --help'] = (code, said)
+    assert observe(slurm)['plugin']['loads'] is None

@@ -210,6 +210,13 @@ def test_without_a_place_for_the_line(fresh):
         plan_slurm(fresh, WANTED)
 
 
+def test_a_path_of_plugstack_conf_that_begins_nowhere_is_not_written_to(fresh):
+    fresh['plugstack'] = 'plugstack.conf'
+    fresh['files']['plugstack.conf'] = None
+    with pytest.raises(MsrSafeError, match=r'plugstack\.conf is no whole path.*\n.*PlugStackConfig'):
+        plan_slurm(fresh, WANTED)
+
+
 def test_a_configless_node_says_where_the_line_has_to_be(fresh):
     fresh['slurm'] = dict(SLURM, configless=True)
     with pytest.raises(MsrSafeError, match='Write on the host of slurmctld, in plugstack'):
