@@ -151,7 +151,7 @@ def report(counts, seconds, size):
     ratio = ratios[str(counts[-1])]
     text += f'Aimed at are {GOAL} times a ping for the most hosts, '
     text += f'{"met" if ratio <= GOAL else "missed"} with {ratio:.2f}; more than {COST} is a fault.\n'
-    text += 'Before ansible-core 2.18, which cannot leave a role, a second task is skipped, and Ansible forks for that.\n'
+    text += 'ansible-core before 2.18 cannot leave a role: it skips a second task, and forks for that.\n'
     print(text)
     if len(sys.argv) == 1:
         PAGE.write_text(text)
