@@ -26,17 +26,21 @@ SLURM_CONF = '/etc/slurm/slurm.conf'
 TIMES = '/root/times'
 
 EMPTY = '#!/bin/sh\n'
+BARE = '#!/usr/bin/python3 -IS\n'
+# Each has its prolog and epilog in its own way; the last says how long they took, which takes time, too.
+WAYS = ('empty', 'bare', 'plugin', 'timed')
 HEADING = """\
 <!-- SPDX-License-Identifier: GPL-3.0-or-later -->
 <!-- Written by `make bench-slurm` -->
 # What a job pays
 
-A job that does nothing (`srun true`), until its node is idle again: with a prolog and an epilog that are empty scripts,
-and with the SPANK plugin, whose prolog and epilog compare all registers that jobs can change with the baseline, in one
-batch each, and put the list of the profile `power`, or the node's own, in force. On virtual nodes (QEMU without KVM,
-two cores of the host for all of them), {date}: compare times with each other, they are not those of a real node.
-Medians of {jobs} jobs each, in turns. What is not of prolog and epilog is Slurm's, which starts a process for each of a
-plugin's. Aimed at is 1.5 times an empty job.
+A job that does nothing (`srun true`), until its node is idle again: *empty*, with a prolog and an epilog that are empty
+scripts; *bare*, with the SPANK plugin, and a Python that is started and does nothing in the place of `msr-job`, so what
+Slurm takes for plugins, and what no Python goes below; *with msr-safe*, where both compare all registers that jobs can
+change with the baseline, in one batch each, and put the list of the profile `power`, or the node's own, in force. On
+virtual nodes (QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they
+are not those of a real node. Medians of {jobs} jobs each, in turns; the times of prolog and epilog are of further jobs,
+since taking them takes time. Aimed at is 1.5 times an empty job.
 
 """
 
@@ -65,10 +69,17 @@ def use_empty_scripts(slurm_conf):
     HOSTS['controller'].run('scontrol reconfigure')
 
 
-def use_plugin(slurm_conf):
-    write(PLUGSTACK, 'required msr_safe.so command=/usr/local/sbin/timed-msr-job\n')
+def use_plugin(slurm_conf, command=''):
+    write(PLUGSTACK, f'required msr_safe.so {command and "command=/usr/local/sbin/" + command}\n')
     write(SLURM_CONF, slurm_conf)
     HOSTS['controller'].run('scontrol reconfigure')
+
+
+def use(way, slurm_conf):
+    if way == 'empty':
+        use_empty_scripts(slurm_conf)
+    else:
+        use_plugin(slurm_conf, {'bare': 'bare', 'plugin': '', 'timed': 'timed-msr-job'}[way])
 
 
 def run_jobs(node):
@@ -76,15 +87,16 @@ def run_jobs(node):
 
 
 def measure():
-    """Return for each node the seconds of jobs with `empty` scripts and with the `plugin`, of `prolog` and `epilog`."""
+    """Return for each node the seconds of jobs in each of the WAYS, and those of `prolog` and `epilog`."""
     slurm_conf = HOSTS['controller'].read(SLURM_CONF)
     write('/usr/local/sbin/empty', EMPTY, '755')
+    write('/usr/local/sbin/bare', BARE, '755')
     write('/usr/local/sbin/timed-msr-job', (ON_NODE / 'timed-msr-job').read_text(), '755')
     HOSTS['controller'].write('/home/user/jobs.py', (ON_NODE / 'jobs.py').read_text())
-    seconds = {node: {'empty': [], 'plugin': []} for node in NODES}
+    seconds = {node: {way: [] for way in WAYS} for node in NODES}
     for number in range(ROUNDS):
-        for way, use in (('empty', use_empty_scripts), ('plugin', use_plugin)):
-            use(slurm_conf)
+        for way in WAYS:
+            use(way, slurm_conf)
             for node in NODES:
                 print(f'round {number + 1} of {ROUNDS}: {node}, {way}', flush=True)
                 seconds[node][way] += run_jobs(node)
@@ -99,17 +111,15 @@ def measure():
 def render(seconds):
     """Return the table."""
     lines = [
-        '| CPUs | empty | with msr-safe | ratio | prolog | epilog | share of both |',
-        '|---|---|---|---|---|---|---|',
+        '| CPUs | empty | bare | with msr-safe | bare, times | times | prolog | epilog |',
+        '|---|---|---|---|---|---|---|---|',
     ]
     for node, cpus in NODES.items():
         time_of = {what: statistics.median(values) for what, values in seconds[node].items()}
-        parts = ' | '.join(f'{time_of[part]:.2f} s' for part in ('prolog', 'epilog'))
-        ratio = time_of['plugin'] / time_of['empty']
-        share = (time_of['prolog'] + time_of['epilog']) / (time_of['plugin'] - time_of['empty'])
-        lines.append(
-            f'| {cpus} | {time_of["empty"]:.2f} s | {time_of["plugin"]:.2f} s | {ratio:.1f} | {parts} | {share:.0%} |'
-        )
+        jobs = [f'{time_of[way]:.2f} s' for way in ('empty', 'bare', 'plugin')]
+        ratios = [f'{time_of[way] / time_of["empty"]:.1f}' for way in ('bare', 'plugin')]
+        parts = [f'{time_of[part]:.2f} s' for part in ('prolog', 'epilog')]
+        lines.append(f'| {" | ".join([str(cpus), *jobs, *ratios, *parts])} |')
     return '\n'.join(lines) + '\n'
 
 
