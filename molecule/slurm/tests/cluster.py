@@ -94,7 +94,7 @@ class Cluster(Host):
 
     def next_job_reads(self, node='c1'):
         """Return what the next job on a node reads: the values of IA32_MISC_ENABLE."""
-        done = self.as_user(f'srun --quiet --nodelist={node} python3 -', READ.format(MISC_ENABLE))
+        done = self.as_user(f'timeout 300 srun --quiet --nodelist={node} python3 -', READ.format(MISC_ENABLE))
         assert done.returncode == 0, done.stdout
         return set(done.stdout.split())
 

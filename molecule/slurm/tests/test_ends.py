@@ -79,6 +79,7 @@ def test_a_node_that_was_lost(cluster, node, changing_job, baseline):
     cluster.wait_end(job)
     assert 'Restarts=1' in cluster.run(f'scontrol show job {job}')
     assert {node.read('/home/user/out').split()[-1]} == baseline
+    cluster.run('scontrol reconfigure')
     assert cluster.next_job_reads() == baseline
 
 
