@@ -31,6 +31,7 @@ SWITCH = {'true': 1, 'yes': 1, 'on': 1, 'false': 0, 'no': 0, 'off': 0}
 
 def parse_setting(machine, options, registers):
     """Return the Setting of options: register, field, value, unit, mask, cpus. Raises MsrSafeError."""
+    require_given(options)
     register = registers.find(options['register'])
     field = find_field(register, options['field']) if options['field'] else None
     if field and options['mask']:
@@ -48,6 +49,17 @@ def parse_setting(machine, options, registers):
         mask = parse_literal(options['mask'], MAX_MASK, 'mask:') if options['mask'] else MAX_MASK
     cpus = select_cpus(machine, options['cpus'], register.scope)
     return Setting(register, field, mask, cpus, options['value'], options['unit'])
+
+
+def require_given(options):
+    """Raise MsrSafeError for an option that is there and empty: left out, it would mean more, such as all bits."""
+    needed = [name for name in ('register', 'value') if options[name] is None]
+    empty = [name for name in sorted(options) if options[name] == '']
+    if needed or empty:
+        raise MsrSafeError(
+            'A setting of %s has an empty %s.' % (options['register'] or 'a register', ', '.join(needed + empty)),
+            'Does it come from a variable that is empty? Fill it in, or leave the option out.',
+        )
 
 
 def bits_of(setting, context):
