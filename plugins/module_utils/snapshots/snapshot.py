@@ -88,6 +88,15 @@ def checksum(snapshot):
     return hashlib.sha256(text.encode('utf-8')).hexdigest()
 
 
+def require_place(*paths):
+    """Raise MsrSafeError where none of several paths says where a snapshot is."""
+    if not any(paths):
+        raise MsrSafeError(
+            'Nothing says where the snapshot is.',
+            'Does path, or controller_directory, come from a variable that is empty?',
+        )
+
+
 def parse_snapshot(text, path, accept_edited=False):
     """Return the snapshot of a file's text. ``path`` names the file in errors.
 

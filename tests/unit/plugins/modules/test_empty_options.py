@@ -73,3 +73,12 @@ def test_a_setting_without_what_it_needs_is_refused(node, option):
 def test_no_settings_are_nothing_to_do(node):
     answer = set_registers(settings=[])
     assert (answer['failed'], answer['changed'], answer['changes']) == (False, False, [])
+
+
+@pytest.mark.parametrize('name', ['msr_save', 'msr_restore'])
+@pytest.mark.parametrize('path', ['', None])
+def test_a_snapshot_is_somewhere(node, name, path):
+    """A save to nowhere was well and did nothing."""
+    answer = run(name, path=path)
+    assert answer['failed'] and 'Nothing says where the snapshot is.' in answer['msg']
+    assert not node.batches
