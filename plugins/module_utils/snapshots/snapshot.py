@@ -165,13 +165,17 @@ def check_register(address, register):
             raise ValueError('%s in register %s is not a hexadecimal number' % (number, address))
     if register['kind'] not in KINDS:
         raise ValueError('register %s is of unknown kind %r' % (address, register['kind']))
-    for cpus in list(register['values'].values()) + list(register['errors'].values()):
-        parse_cpulist(cpus)
+    groups = [parse_cpulist(cpus) for part in ('values', 'errors') for cpus in register[part].values()]
+    if sum(map(len, groups)) > len(set().union(*groups)):
+        raise ValueError('register %s says two things of a CPU' % address)
 
 
 def snapshot_values(register):
     """Return {value: [CPU]} of one register of a snapshot."""
-    return {int(value, 16): parse_cpulist(cpus) for value, cpus in register['values'].items()}
+    values = {}
+    for value, cpus in register['values'].items():
+        values.setdefault(int(value, 16), []).extend(parse_cpulist(cpus))
+    return values
 
 
 def snapshot_errors(register):
