@@ -79,7 +79,7 @@ def meant(texts, everything):
     """
     known = {short_name(register.name) for register in everything}
     addresses, names = set(), set()
-    for text in map(str, texts):
+    for text in (str(text).strip() for text in texts):
         if text[:1].isdigit():
             with contextlib.suppress(MsrSafeError):
                 addresses.add(parse_literal(text, MAX_ADDRESS, 'register:'))
