@@ -32,7 +32,7 @@ def node(tmp_path, monkeypatch):
 
     monkeypatch.setattr(basic.AnsibleModule, 'exit_json', leave)
     monkeypatch.setattr(basic.AnsibleModule, 'fail_json', fail)
-    for name in ('msr', 'msr_save', 'msr_restore'):
+    for name in ('msr', 'msr_approved_list', 'msr_save', 'msr_restore'):
         monkeypatch.setattr(importlib.import_module(MODULES + name), 'Machine', lambda: fake.machine)
     return fake
 
@@ -82,3 +82,13 @@ def test_a_snapshot_is_somewhere(node, name, path):
     answer = run(name, path=path)
     assert answer['failed'] and 'Nothing says where the snapshot is.' in answer['msg']
     assert not node.batches
+
+
+@pytest.mark.parametrize('option', [{'content': ''}, {'content': ' \n'}, {'content': None}, {'src': ''}, {'src': None}])
+def test_a_list_that_is_empty_is_no_list(node, option):
+    """It would take everything from users, now and at each boot; whoever means that says state: absent."""
+    active = node.active()
+    answer = run('msr_approved_list', **option)
+    assert answer['failed'] and 'The list is empty.' in answer['msg']
+    assert node.active() == active
+    assert run('msr_approved_list', state='absent')['changed'] and not node.active()
