@@ -76,7 +76,7 @@ EXAMPLES = r"""
   hpc.msr_safe.msr_save:
     path: /var/lib/msr-safe/power.json
     registers: [PKG_POWER_LIMIT, DRAM_POWER_LIMIT]
-    cpus: one_per_package
+    cpus: one_per_die
 """
 
 RETURN = r"""
