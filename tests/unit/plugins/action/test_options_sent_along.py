@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (c) 2026 hpc.msr_safe contributors
+"""What action plugins send to the module: all options of the task, wrong ones too, for the module to refuse."""
+
+import importlib
+from unittest import mock
+
+import pytest
+
+PLUGINS = 'ansible_collections.hpc.msr_safe.plugins.action.'
+TURBO = {'control': 'turbo', 'value': 'off'}
+
+
+def sent(name, **options):
+    """Run an action plugin; return the options that the module gets."""
+    task = mock.Mock(args=options, async_val=0, check_mode=False)
+    plugin = importlib.import_module(PLUGINS + name).ActionModule(
+        task, mock.Mock(), mock.Mock(), mock.Mock(path_dwim=str), mock.Mock(), mock.Mock()
+    )
+    with mock.patch.object(plugin, '_execute_module', return_value={}) as execute:
+        plugin.run(None, {'inventory_hostname': 'n1'})
+    return execute.call_args[1].get('module_args', options)
+
+
+@pytest.mark.parametrize(
+    'name, options',
+    [
+        ('msr', {'register': 'MISC_ENABLE', 'value': 1}),
+        ('msr_info', {'registers': ['MISC_ENABLE']}),
+        ('msr_policy', {'policy': [TURBO]}),
+        ('msr_save', {'path': '/root/n1.json'}),
+        ('msr_restore', {'path': '/root/n1.json'}),
+    ],
+)
+def test_a_misspelt_option_is_not_dropped(name, options):
+    assert sent(name, allow_patrial=True, **options)['allow_patrial'] is True
