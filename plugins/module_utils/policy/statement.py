@@ -57,7 +57,7 @@ def parse_statement(number, given):
     if cpus != 'all' and not parse_cpulist(cpus):
         raise MsrSafeError('%s no CPU is given.' % where, 'Write cpus: all, or a cpulist such as 0-3,8.')
     models = given.get('cpu_models') or ()
-    models = tuple([models] if isinstance(models, str) else map(str, models))
+    models = tuple(map(str, models if isinstance(models, (list, tuple)) else [models]))
     no_names = [model for model in models if not LIST_NAME.match(model)]
     if no_names:
         raise MsrSafeError(

@@ -6,6 +6,7 @@ import importlib
 from unittest import mock
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.failure import ActionFailure
 
 PLUGINS = 'ansible_collections.hpc.msr_safe.plugins.action.'
 TURBO = {'control': 'turbo', 'value': 'off'}
@@ -34,3 +35,23 @@ def sent(name, **options):
 )
 def test_a_misspelt_option_is_not_dropped(name, options):
     assert sent(name, allow_patrial=True, **options)['allow_patrial'] is True
+
+
+@pytest.mark.parametrize(
+    'name, options',
+    [
+        ('msr', {'settings': 5}),
+        ('msr', {'settings': {'register': 'MISC_ENABLE', 'value': 1}}),
+        ('msr_info', {'registers': {'MISC_ENABLE': 1}}),
+        ('msr_info', {'registers': 0x1A0}),
+    ],
+)
+def test_what_is_no_list_is_left_to_the_module(name, options):
+    """It refuses it in words, or takes it as a list of one."""
+    answer = sent(name, **options)
+    assert {key: answer[key] for key in options} == options
+
+
+def test_a_directory_may_be_named_by_a_number():
+    with pytest.raises(ActionFailure, match=r'no snapshot at 2026/n1\.json on the controller'):
+        sent('msr_restore', controller_directory=2026)
