@@ -55,3 +55,9 @@ def test_what_is_no_list_is_left_to_the_module(name, options):
 def test_a_directory_may_be_named_by_a_number():
     with pytest.raises(ActionFailure, match=r'no snapshot at 2026/n1\.json on the controller'):
         sent('msr_restore', controller_directory=2026)
+
+
+@pytest.mark.parametrize('empty', ['', None])
+def test_a_directory_that_is_empty_is_none(empty):
+    """The module would miss an option that is not for users, and name it."""
+    assert sent('msr_restore', path='/root/n1.json', controller_directory=empty) == {'path': '/root/n1.json'}
