@@ -4,7 +4,6 @@
 
 import errno
 import itertools
-import operator
 import os
 import struct
 from array import array
@@ -22,7 +21,7 @@ def carry_out(machine, operations):
     """
     errors, values = [], array('Q')
     accesses = zip(operations.cpus, operations.addresses, operations.values)
-    for cpu, of_cpu in itertools.groupby(accesses, key=operator.itemgetter(0)):
+    for cpu, of_cpu in itertools.groupby(accesses, key=lambda each: each[0]):
         # One device at a time: a node may have more CPUs than a process may open files
         descriptor = open_cpu(machine, cpu, operations.direction)
         try:
