@@ -101,7 +101,7 @@ def plan_settings(machine, options, registers, allowed=None, read_all=read_regis
     contexts = contexts_of(readings, needed, cpus)
 
     wanted = {}  # (register, CPU) -> (bits, mask)
-    for_all(settings, lambda setting: add_wanted(wanted, setting, contexts))
+    for_all(settings, lambda setting: add_wanted(wanted, setting, contexts, readings))
     writes, problems = compare(wanted, readings)
     for_all(writes, lambda write: check_write(write, allowed, registers))
     return Plan(writes, problems, {setting.register.address: setting.register for setting in settings}, contexts)
@@ -145,10 +145,16 @@ def check_bits(register, mask, allowed):
         )
 
 
-def add_wanted(wanted, setting, contexts):
-    """Add the bits of a setting to what is wanted. Raises MsrSafeError where they contradict others."""
-    bits_in = {}
+def add_wanted(wanted, setting, contexts, readings):
+    """Add the bits of a setting to what is wanted. Raises MsrSafeError where they contradict others.
+
+    Of a CPU whose register could not be read, no bits: its units may be unknown, too.
+    """
+    bits_in, unread = {}, by_cpu(readings[setting.register.address].errors)
     for cpu in setting.cpus:
+        if cpu in unread:
+            wanted[setting.register, cpu] = (0, 0)
+            continue
         if contexts[cpu] not in bits_in:
             bits_in[contexts[cpu]] = bits_of(setting, dict(contexts[cpu]))
         key = (setting.register, cpu)
