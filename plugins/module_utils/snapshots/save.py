@@ -95,4 +95,7 @@ def rotate(machine, path, generations):
         machine.remove(backup_path(path, 1))
         os.link(machine.path(path), machine.path(backup_path(path, 1)))
     except OSError as error:
-        raise MsrSafeError('Cannot keep a backup of %s: %s.' % (path, error.strerror)) from error
+        raise MsrSafeError(
+            'Cannot keep a backup of %s: %s.' % (path, error.strerror),
+            'Backups are hard links: save to a file system that has them, or without backup.',
+        ) from error
