@@ -7,7 +7,9 @@ import json
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils.register_definitions import definitions_of
+from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import list_name, read_cpu
+from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
+from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.definitions import pack
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.conftest import wired
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import PREFETCHERS, FakeNode
 
@@ -45,12 +47,14 @@ def run(name, **options):
     return ended.value.args[0]
 
 
-def set_registers(**options):
-    return run('msr', _definitions=definitions_of([SETTING['register']]), **options)
+def set_registers(node, **options):
+    cpu = read_cpu(node.machine)
+    definitions = pack([list_name(cpu)], [registers_of(cpu).find(SETTING['register'])])
+    return run('msr', _definitions=[definitions], **options)
 
 
 def test_what_is_left_out_of_a_setting_has_its_default(node):
-    assert set_registers(settings=[SETTING, dict(SETTING, cpus=None, mask=None)], cpus='1-2')['changed']
+    assert set_registers(node, settings=[SETTING, dict(SETTING, cpus=None, mask=None)], cpus='1-2')['changed']
     assert [node.register(PREFETCHERS, cpu) for cpu in range(4)] == [0, 1, 1, 0]
 
 
@@ -60,18 +64,18 @@ def test_an_empty_option_of_a_setting_is_refused(node, option, several):
     """An empty field would be the whole register, empty CPUs all of them."""
     node.set_register(PREFETCHERS, 0xE)
     setting = dict(SETTING, **{option: ''})
-    answer = set_registers(settings=[setting]) if several else set_registers(**setting)
+    answer = set_registers(node, settings=[setting]) if several else set_registers(node, **setting)
     assert answer['failed'] and 'has an empty %s.' % option in answer['msg']
     assert [node.register(PREFETCHERS, cpu) for cpu in range(4)] == [0xE] * 4
 
 
 @pytest.mark.parametrize('option', ['register', 'value'])
 def test_a_setting_without_what_it_needs_is_refused(node, option):
-    assert 'has an empty %s.' % option in set_registers(**dict(SETTING, **{option: None}))['msg']
+    assert 'has an empty %s.' % option in set_registers(node, **dict(SETTING, **{option: None}))['msg']
 
 
 def test_no_settings_are_nothing_to_do(node):
-    answer = set_registers(settings=[])
+    answer = set_registers(node, settings=[])
     assert (answer['failed'], answer['changed'], answer['changes']) == (False, False, [])
 
 
