@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.register_definitions import definitions_of
+from ..plugin_utils.register_definitions import definitions_of, items_of
 
 
 class ActionModule(ActionBase):
@@ -17,6 +17,6 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        settings = [arguments] + [each for each in arguments.get('settings') or [] if isinstance(each, dict)]
+        settings = [arguments] + [each for each in items_of(arguments.get('settings')) if isinstance(each, dict)]
         arguments['_definitions'] = definitions_of([each['register'] for each in settings if each.get('register')])
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.register_definitions import definitions_of
+from ..plugin_utils.register_definitions import definitions_of, items_of
 
 
 class ActionModule(ActionBase):
@@ -17,5 +16,5 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        arguments['_definitions'] = definitions_of(check_type_list(arguments.get('registers') or []))
+        arguments['_definitions'] = definitions_of(items_of(arguments.get('registers')))
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -17,5 +17,5 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         policy = wanted_policy(self, self._task.args.get('policy'), task_vars) or {'statements': [], 'definitions': []}
-        arguments = {'policy': policy['statements'], '_definitions': policy['definitions']}
+        arguments = dict(self._task.args, policy=policy['statements'], _definitions=policy['definitions'])
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -23,6 +23,8 @@ class ActionModule(ActionBase):
         if arguments.get('controller_directory'):
             path = snapshot_file(self, task_vars)
             arguments.update(controller_directory=path, _content=self.content_of(path))
+        else:  # An empty one is none, and needs no content
+            arguments.pop('controller_directory', None)
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     def content_of(self, path):

@@ -207,7 +207,8 @@ def main():
 def set_registers(machine, options, check_mode):
     """Plan, carry out unless in check mode, and return the plan with what was written and every problem met."""
     registers = known_registers(machine, options['_definitions'], read_cpu(machine))
-    settings = [dict(each, cpus=each['cpus'] or options['cpus']) for each in options['settings'] or [options]]
+    given = [options] if options['settings'] is None else options['settings']
+    settings = [dict(each, cpus=options['cpus'] if each['cpus'] is None else each['cpus']) for each in given]
     plan = plan_settings(machine, settings, registers)
     met = (foresee_problems if check_mode else carry_out_writes)(machine, plan.writes)
     problems = plan.problems + name_owner(machine, plan, met)

@@ -132,6 +132,11 @@ def main():
     machine, options = Machine(), module.params
     content = '' if options['state'] == 'absent' else options['content']
     try:
+        if options['state'] == 'present' and not (options['src'] or (content or '').strip()):
+            raise MsrSafeError(
+                'The list is empty.',
+                'Does content, or src, come from a variable that is empty? To approve nothing: state: absent.',
+            )
         activation = plan_activation(
             machine,
             content,

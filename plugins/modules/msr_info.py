@@ -42,10 +42,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read the power limits of each package
+- name: Read the power limits of each package, or of each die where those have their own
   hpc.msr_safe.msr_info:
     registers: [PKG_POWER_LIMIT, DRAM_POWER_LIMIT]
-    cpus: one_per_package
+    cpus: one_per_die
   register: power
 
 - name: Say what the first package may take

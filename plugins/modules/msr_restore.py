@@ -114,7 +114,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.snapshots.restore import ACCEPTABLE, foresee, plan_restore, read_snapshot, restore, summarize
 from ..module_utils.snapshots.selection import Selection
-from ..module_utils.snapshots.snapshot import parse_snapshot
+from ..module_utils.snapshots.snapshot import parse_snapshot, require_place
 
 
 def main():
@@ -142,6 +142,7 @@ def main():
     )
     machine = Machine()
     try:
+        require_place(module.params['path'], module.params['controller_directory'])
         with locked(machine, 'msr_restore', module.params['lock_timeout']):
             warning = slowness(machine)
             restored = restore_registers(machine, module.params, module.check_mode)

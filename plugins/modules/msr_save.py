@@ -76,7 +76,7 @@ EXAMPLES = r"""
   hpc.msr_safe.msr_save:
     path: /var/lib/msr-safe/power.json
     registers: [PKG_POWER_LIMIT, DRAM_POWER_LIMIT]
-    cpus: one_per_package
+    cpus: one_per_die
 """
 
 RETURN = r"""
@@ -129,7 +129,7 @@ from ..module_utils.machine import Machine
 from ..module_utils.settings.definitions import unpack
 from ..module_utils.snapshots.save import backup_path, plan_save, save, take_snapshot
 from ..module_utils.snapshots.selection import Selection
-from ..module_utils.snapshots.snapshot import render_snapshot, summarize_unreadable
+from ..module_utils.snapshots.snapshot import render_snapshot, require_place, summarize_unreadable
 
 
 def main():
@@ -152,6 +152,7 @@ def main():
     )
     machine = Machine()
     try:
+        require_place(module.params['path'], module.params['controller_directory'])
         if module.params['_definitions'] is None and not machine.exists(installed_list_path(machine)):
             module.exit_json(changed=False, needs_definitions=read_cpu(machine))
         with locked(machine, 'msr_save', module.params['lock_timeout']):

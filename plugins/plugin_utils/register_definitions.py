@@ -7,6 +7,8 @@ from __future__ import annotations
 import collections
 import contextlib
 
+from ansible.module_utils.common.validation import check_type_list
+
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.hardware.cpu import list_name
 from ..module_utils.numbers import MAX_ADDRESS, parse_literal
@@ -35,6 +37,13 @@ def definitions_of(texts):
         if found:
             definitions.append(pack(cpus_with(group), found))
     return definitions + list(counterparts(names, groups))
+
+
+def items_of(option):
+    """Return the items of an option as a module takes a list, [] where it will refuse it."""
+    with contextlib.suppress(TypeError):
+        return check_type_list([] if option is None else option)
+    return []
 
 
 def counterparts(names, groups):
@@ -79,7 +88,7 @@ def meant(texts, everything):
     """
     known = {short_name(register.name) for register in everything}
     addresses, names = set(), set()
-    for text in map(str, texts):
+    for text in (str(text).strip() for text in texts):
         if text[:1].isdigit():
             with contextlib.suppress(MsrSafeError):
                 addresses.add(parse_literal(text, MAX_ADDRESS, 'register:'))

@@ -9,5 +9,5 @@ import os
 
 def snapshot_file(action, task_vars):
     """Return the path of the node's own file in the task's controller_directory."""
-    directory = action._loader.path_dwim(os.path.expanduser(action._task.args['controller_directory']))
+    directory = action._loader.path_dwim(os.path.expanduser(str(action._task.args['controller_directory'])))
     return os.path.join(directory, task_vars['inventory_hostname'].replace('/', '_') + '.json')

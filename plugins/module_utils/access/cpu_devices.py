@@ -3,6 +3,7 @@
 """The device of each CPU: one register at a time, a system call each."""
 
 import errno
+import itertools
 import os
 import struct
 from array import array
@@ -18,16 +19,17 @@ def carry_out(machine, operations):
 
     Raises MsrSafeError where the devices may not be used.
     """
-    descriptors, errors, values = {}, [], array('Q')
-    try:
-        for cpu, address, value in zip(operations.cpus, operations.addresses, operations.values):
-            if cpu not in descriptors:
-                descriptors[cpu] = open_cpu(machine, cpu, operations.direction)
-            error, value = access(descriptors[cpu], operations.direction, address, value)
-            errors.append(error)
-            values.append(value)
-    finally:
-        for descriptor in descriptors.values():
+    errors, values = [], array('Q')
+    accesses = zip(operations.cpus, operations.addresses, operations.values)
+    for cpu, of_cpu in itertools.groupby(accesses, key=lambda each: each[0]):
+        # One device at a time: a node may have more CPUs than a process may open files
+        descriptor = open_cpu(machine, cpu, operations.direction)
+        try:
+            for _cpu, address, value in of_cpu:
+                error, value = access(descriptor, operations.direction, address, value)
+                errors.append(error)
+                values.append(value)
+        finally:
             if descriptor is not None:
                 os.close(descriptor)
     return Results(errors, values, None)

@@ -161,13 +161,22 @@ def restore_from(machine, options):
     for row in [] if options.json else overruled:
         say('msrsave: note: %s on CPU %s: %s\n' % (describe_row(row), row['cpus'], row['error']), sys.stderr)
     lines = 'msrsave: not restored:\n%s\n' % render_problems(problems) if problems else ''
-    return data, restored_text(options, rows, problems), lines
+    return data, restored_text(options, rows, problems, len(restored.registers)), lines
 
 
-def restored_text(options, rows, problems):
-    """Return what was restored in words, a line for each register and value."""
+def restored_text(options, rows, problems, compared):
+    """Return what was restored in words, a line for each register and value. compared: how many registers were."""
     if not rows and not problems:
-        return '%s: every register holds what was saved\n' % options.file
+        return '%s: %s\n' % (options.file, nothing_restored(compared, 'narrower-list' in options.accept))
     return ''.join(
         '%s  %s -> %s  on CPU %s\n' % (describe_row(row), row['before'], row['after'], row['cpus']) for row in rows
     )
+
+
+def nothing_restored(compared, is_narrower):
+    """Return in words why nothing was restored. is_narrower: whether some may have been left out for the list."""
+    if not compared:
+        return 'nothing was compared: no register that is selected may be written'
+    if is_narrower:
+        return 'what the active list lets be written holds what was saved (%s)' % counted(compared, 'register')
+    return 'every register holds what was saved'

@@ -22,7 +22,7 @@ def read_policy(machine):
         return None
     try:
         return parse_policy(json.loads(text)['policy'])
-    except (ValueError, KeyError, TypeError, MsrSafeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, MsrSafeError) as error:
         raise MsrSafeError(
             '%s is damaged: it holds no policy: %s' % (POLICY, error),
             'Apply the role hpc.msr_safe.msr_safe to this node.',

@@ -3,6 +3,7 @@
 """A statement of a policy: a control, or a field of a register, that is to hold a value on some CPUs."""
 
 import collections
+import re
 
 from ..errors import MsrSafeError, for_all
 from ..hardware.cpulist import parse_cpulist
@@ -17,6 +18,8 @@ address as text, or None; field: or None; value: a Value; mask: the bits where t
 a cpulist; models: names of lists (al_0655) for whose CPUs it is, or () for all."""
 
 OPTIONS = {'control', 'register', 'field', 'value', 'mask', 'cpus', 'cpu_models'}
+# As hardware.cpu.list_name writes it
+LIST_NAME = re.compile(r'al_[0-9a-f]{3,}\Z')
 # What a control takes, by the kind of its value
 TAKES = {'watts': 'watts, such as 205 W', 'hertz': 'hertz, such as 2.4 GHz', 'switch': 'on or off'}
 
@@ -54,7 +57,13 @@ def parse_statement(number, given):
     if cpus != 'all' and not parse_cpulist(cpus):
         raise MsrSafeError('%s no CPU is given.' % where, 'Write cpus: all, or a cpulist such as 0-3,8.')
     models = given.get('cpu_models') or ()
-    models = tuple([models] if isinstance(models, str) else map(str, models))
+    models = tuple(map(str, models if isinstance(models, (list, tuple)) else [models]))
+    no_names = [model for model in models if not LIST_NAME.match(model)]
+    if no_names:
+        raise MsrSafeError(
+            '%s cpu_models: %r is not the name of a list, and so that of no CPU.' % (where, no_names[0]),
+            'Write for example: cpu_models: [al_0655, al_066a]',
+        )
     if 'control' in given:
         return about_control(number, given, value, cpus, models, where)
     return about_register(number, given, value, cpus, models, where)

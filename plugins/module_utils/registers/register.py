@@ -64,9 +64,10 @@ class Registers:
 
         Raises MsrSafeError where the text means none, or several.
         """
+        text = text.strip()  # A list that is given as text, with blanks after its commas
         if text[:1].isdigit():
             return self.at(parse_literal(text, MAX_ADDRESS, 'register:'))
-        found = self.named(text)
+        found = self.named(text) if short_name(text) else []
         if not found:
             raise MsrSafeError('This CPU has no register %s.' % text, self.suggestion(text))
         if len(found) > 1:

@@ -19,7 +19,7 @@ def interpret_registers(machine, texts, cpus, registers):
     None, 'unit': str or None}}}], 'errors': {words: cpulist}}}``. registers:
     Registers in which they are found. Raises MsrSafeError.
     """
-    found = collections.OrderedDict((text, registers.find(text)) for text in texts)
+    found = collections.OrderedDict((text.strip(), registers.find(text)) for text in texts)
     needed = registers.needed_to_decode(found.values())
     addresses = sorted({register.address for register in found.values()} | set(needed))
     readings = read_registers(machine, addresses, cpus)

@@ -31,6 +31,7 @@ SWITCH = {'true': 1, 'yes': 1, 'on': 1, 'false': 0, 'no': 0, 'off': 0}
 
 def parse_setting(machine, options, registers):
     """Return the Setting of options: register, field, value, unit, mask, cpus. Raises MsrSafeError."""
+    require_given(options)
     register = registers.find(options['register'])
     field = find_field(register, options['field']) if options['field'] else None
     if field and options['mask']:
@@ -48,6 +49,17 @@ def parse_setting(machine, options, registers):
         mask = parse_literal(options['mask'], MAX_MASK, 'mask:') if options['mask'] else MAX_MASK
     cpus = select_cpus(machine, options['cpus'], register.scope)
     return Setting(register, field, mask, cpus, options['value'], options['unit'])
+
+
+def require_given(options):
+    """Raise MsrSafeError for an option that is there and empty: left out, it would mean more, such as all bits."""
+    needed = [name for name in ('register', 'value') if options[name] is None]
+    empty = [name for name in sorted(options) if options[name] == '']
+    if needed or empty:
+        raise MsrSafeError(
+            'A setting of %s has an empty %s.' % (options['register'] or 'a register', ', '.join(needed + empty)),
+            'Does it come from a variable that is empty? Fill it in, or leave the option out.',
+        )
 
 
 def bits_of(setting, context):
@@ -89,7 +101,7 @@ def plan_settings(machine, options, registers, allowed=None, read_all=read_regis
     contexts = contexts_of(readings, needed, cpus)
 
     wanted = {}  # (register, CPU) -> (bits, mask)
-    for_all(settings, lambda setting: add_wanted(wanted, setting, contexts))
+    for_all(settings, lambda setting: add_wanted(wanted, setting, contexts, readings))
     writes, problems = compare(wanted, readings)
     for_all(writes, lambda write: check_write(write, allowed, registers))
     return Plan(writes, problems, {setting.register.address: setting.register for setting in settings}, contexts)
@@ -133,10 +145,16 @@ def check_bits(register, mask, allowed):
         )
 
 
-def add_wanted(wanted, setting, contexts):
-    """Add the bits of a setting to what is wanted. Raises MsrSafeError where they contradict others."""
-    bits_in = {}
+def add_wanted(wanted, setting, contexts, readings):
+    """Add the bits of a setting to what is wanted. Raises MsrSafeError where they contradict others.
+
+    Of a CPU whose register could not be read, no bits: its units may be unknown, too.
+    """
+    bits_in, unread = {}, by_cpu(readings[setting.register.address].errors)
     for cpu in setting.cpus:
+        if cpu in unread:
+            wanted[setting.register, cpu] = (0, 0)
+            continue
         if contexts[cpu] not in bits_in:
             bits_in[contexts[cpu]] = bits_of(setting, dict(contexts[cpu]))
         key = (setting.register, cpu)

@@ -56,6 +56,7 @@ def plan_restore(machine, snapshot, accept=(), selection=CONFIGURATION):
     online = set(online_cpus(machine))
     newcomers = unsaved_cpus(snapshot, online)
     chosen = None if selection.cpus == 'all' else set(select_cpus(machine, selection.cpus))
+    require_saved(snapshot, (chosen or set()) - newcomers)
     cpus = newcomers.union(*(group for register in saved for group in groups_of(register)))
     cpus = cpus if chosen is None else cpus & chosen
     current = read_registers(machine, [register.address for register in saved], sorted(cpus & online))
@@ -99,6 +100,16 @@ def unsaved_cpus(snapshot, online):
     """Return the CPUs that came online since; none where the snapshot is one of chosen CPUs."""
     were_online = snapshot['cpu']['online']
     return online - set(parse_cpulist(were_online)) if snapshot['cpus'] == were_online else set()
+
+
+def require_saved(snapshot, chosen):
+    """Raise MsrSafeError where CPUs are chosen of which the snapshot, one of chosen CPUs itself, says nothing."""
+    unknown = chosen - set(parse_cpulist(snapshot['cpus']))
+    if unknown:
+        raise MsrSafeError(
+            'CPU %s is not in the snapshot, which is one of CPU %s.' % (format_cpulist(unknown), snapshot['cpus']),
+            'Choose among those, or take the CPU out of the selection.',
+        )
 
 
 def check_cpu(snapshot, cpu, accept):

@@ -71,13 +71,19 @@ def save(machine, path, text, generations=0):
     Whoever saves holds the lock of the node.
     """
     remove_leftovers(machine, path)
-    if generations and machine.exists(path):
+    if generations and machine.exists(path) and not is_backed_up(machine, path):
         rotate(machine, path, generations)
     machine.write(path, text.encode('utf-8'), mode=0o600)
 
 
 def backup_path(path, generation):
     return '%s.%d' % (path, generation)
+
+
+def is_backed_up(machine, path):
+    """Return whether a file is its own first backup already: where it could not be replaced after that."""
+    first = backup_path(path, 1)
+    return machine.exists(first) and os.path.samefile(machine.path(path), machine.path(first))
 
 
 def rotate(machine, path, generations):
@@ -89,4 +95,7 @@ def rotate(machine, path, generations):
         machine.remove(backup_path(path, 1))
         os.link(machine.path(path), machine.path(backup_path(path, 1)))
     except OSError as error:
-        raise MsrSafeError('Cannot keep a backup of %s: %s.' % (path, error.strerror)) from error
+        raise MsrSafeError(
+            'Cannot keep a backup of %s: %s.' % (path, error.strerror),
+            'Backups are hard links: save to a file system that has them, or without backup.',
+        ) from error

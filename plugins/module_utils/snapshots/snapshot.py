@@ -88,6 +88,15 @@ def checksum(snapshot):
     return hashlib.sha256(text.encode('utf-8')).hexdigest()
 
 
+def require_place(*paths):
+    """Raise MsrSafeError where none of several paths says where a snapshot is."""
+    if not any(paths):
+        raise MsrSafeError(
+            'Nothing says where the snapshot is.',
+            'Does path, or controller_directory, come from a variable that is empty?',
+        )
+
+
 def parse_snapshot(text, path, accept_edited=False):
     """Return the snapshot of a file's text. ``path`` names the file in errors.
 
@@ -156,13 +165,17 @@ def check_register(address, register):
             raise ValueError('%s in register %s is not a hexadecimal number' % (number, address))
     if register['kind'] not in KINDS:
         raise ValueError('register %s is of unknown kind %r' % (address, register['kind']))
-    for cpus in list(register['values'].values()) + list(register['errors'].values()):
-        parse_cpulist(cpus)
+    groups = [parse_cpulist(cpus) for part in ('values', 'errors') for cpus in register[part].values()]
+    if len(groups) > 1 and sum(map(len, groups)) > len(set().union(*groups)):
+        raise ValueError('register %s says two things of a CPU' % address)
 
 
 def snapshot_values(register):
     """Return {value: [CPU]} of one register of a snapshot."""
-    return {int(value, 16): parse_cpulist(cpus) for value, cpus in register['values'].items()}
+    values = {}
+    for value, cpus in register['values'].items():
+        values.setdefault(int(value, 16), []).extend(parse_cpulist(cpus))
+    return values
 
 
 def snapshot_errors(register):

@@ -63,6 +63,12 @@ def test_what_is_no_number_is_left_to_the_node():
     assert travelled('0xZZ', '99999999999999999999') == []
 
 
+def test_blanks_around_a_text_do_not_count():
+    assert definitions_of(['PKG_POWER_LIMIT', ' MISC_ENABLE', ' 0x19C']) == definitions_of(
+        ['PKG_POWER_LIMIT', 'MISC_ENABLE', '0x19C']
+    )
+
+
 def test_only_what_is_needed_travels():
     assert len(json.dumps(definitions_of(['PKG_POWER_LIMIT', 'MISC_ENABLE', 'THERM_STATUS']))) < 6000
 

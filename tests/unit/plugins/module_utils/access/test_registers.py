@@ -29,6 +29,7 @@ class FakeCpuOs:
 
     def __init__(self, node):
         self.node, self.cpus, self.calls = node, {}, 0
+        self.open_now = set()
 
     def __getattr__(self, name):
         return getattr(os, name)
@@ -36,7 +37,12 @@ class FakeCpuOs:
     def remember(self, machine, path, flags):
         descriptor = os.open(machine.path(path), flags)
         self.cpus[descriptor] = int(path.split('/')[3])
+        self.open_now.add(descriptor)
         return descriptor
+
+    def close(self, descriptor):
+        self.open_now.remove(descriptor)
+        os.close(descriptor)
 
     def pread(self, descriptor, size, address):
         self.check(descriptor, address)
@@ -139,6 +145,22 @@ def test_its_descriptors_are_closed(slow_node):
     before = len(os.listdir('/proc/self/fd'))
     read_registers(slow_node.machine, [MISC_ENABLE], [0, 1, 3])
     assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_cpus_may_be_more_than_files_that_may_be_open(slow_node, monkeypatch):
+    """1024 of them are usual, and there are nodes of 1792 CPUs."""
+    most = len(slow_node.fake_os.open_now)
+
+    def remember(*arguments):
+        nonlocal most
+        descriptor = slow_node.fake_os.remember(*arguments)
+        most = max(most, len(slow_node.fake_os.open_now))
+        return descriptor
+
+    monkeypatch.setattr(cpu_devices, 'open_device', remember)
+    read_registers(slow_node.machine, [MISC_ENABLE, PREFETCHERS], [0, 1, 2])
+    write_registers(slow_node.machine, [(cpu, MISC_ENABLE, 1) for cpu in (0, 1, 2)])
+    assert most == 1
 
 
 def test_with_the_batch_device_there_is_nothing_to_say(node):

@@ -95,6 +95,19 @@ def test_restoring_twice_says_there_is_nothing_to_do(saved, msrsave):
     assert msrsave('--restore', FILE) == (0, FILE + ': every register holds what was saved\n', '')
 
 
+@pytest.mark.parametrize(
+    'active, words',
+    [
+        ('0x000001A4 0xF\n', 'what the active list lets be written holds what was saved (1 register)'),
+        ('', 'nothing was compared: no register that is selected may be written'),
+    ],
+)
+def test_what_a_narrower_list_leaves_out_is_not_said_to_be_as_saved(saved, msrsave, active, words):
+    saved.activate(active)
+    saved.set_register(MISC_ENABLE, TURBO_OFF)
+    assert msrsave('-r', '--accept', 'narrower-list', FILE) == (0, '%s: %s\n' % (FILE, words), '')
+
+
 def test_a_dry_run_restores_nothing(saved, msrsave):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0])
     status, out, err = msrsave('-r', '-n', FILE)

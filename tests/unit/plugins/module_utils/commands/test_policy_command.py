@@ -64,7 +64,9 @@ def test_what_is_not_for_this_node_is_said(run, node):
     assert status == 0 and 'intel_pstate owns' in out
 
 
-@pytest.mark.parametrize('text', ['{', '[]', '{"policy": [{"control": "turbp", "value": 1}]}', '{"policy": 3}'])
+@pytest.mark.parametrize(
+    'text', ['{', '[]', '{"policy": [{"control": "turbp", "value": 1}]}', '{"policy": 3}', '[' * 10**5]
+)
 def test_a_damaged_file_is_an_error_that_names_it(run, node, text):
     node.put(POLICY, text)
     status, _out, err = run('apply')

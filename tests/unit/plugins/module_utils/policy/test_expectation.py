@@ -252,6 +252,10 @@ def all_names():
         ({'register': '0x1A4', 'value': '0x1F', 'mask': '0xF'}, 'outside the mask'),
         ({'register': '0x1A4', 'value': 'off'}, 'of which field'),
         ({'register': 'MISC_ENABLE', 'field': 'X', 'mask': '1', 'value': 1}, 'both given'),
+        ({'control': 'turbo', 'value': 'off', 'cpu_models': 'al_0655, al_066a'}, 'is not the name of a list'),
+        ({'control': 'turbo', 'value': 'off', 'cpu_models': 655}, "'655' is not the name of a list"),
+        ({'control': 'turbo', 'value': 'off', 'cpu_models': ['al_0655', 'Skylake']}, "'Skylake' is not the name"),
+        ({'control': 'turbo', 'value': 'off', 'cpu_models': ['al_065E']}, 'is not the name of a list'),
         ('turbo off', 'is not a statement'),
     ],
 )

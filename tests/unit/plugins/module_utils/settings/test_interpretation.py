@@ -46,6 +46,15 @@ def test_all_are_read_in_one_batch_units_included(power_node):
     assert len(power_node.batches) == 1
 
 
+def test_blanks_after_the_commas_of_a_list_are_no_part_of_a_name(power_node):
+    """Ansible splits ``registers: PKG_POWER_LIMIT, 0x1A4`` at the commas and leaves the blanks."""
+    assert list(look(power_node, 'PKG_POWER_LIMIT', ' THERM_STATUS', ' 0x1A4')) == [
+        'PKG_POWER_LIMIT',
+        'THERM_STATUS',
+        '0x1A4',
+    ]
+
+
 def test_the_same_value_means_something_else_on_a_cpu_with_other_units(power_node):
     power_node.set_register(POWER_UNIT, 0x000A0E04, cpus=[3])
     readings = look(power_node, 'PKG_POWER_LIMIT')['PKG_POWER_LIMIT']['readings']

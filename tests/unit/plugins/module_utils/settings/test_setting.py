@@ -181,6 +181,14 @@ def test_a_register_that_cannot_be_read_is_a_problem_and_the_rest_is_set(power_n
     ]
 
 
+def test_a_cpu_of_which_nothing_can_be_read_is_a_problem_and_the_rest_is_set(power_node):
+    """One that went offline just now: neither the register nor the one that tells its units."""
+    power_node.faults.update([(3, POWER_LIMIT), (3, POWER_UNIT)])
+    planned = plan(power_node, limit(200), limit(1, 'raw', cpus='3'))
+    assert [write.cpu for write in planned.writes] == [0, 1, 2]
+    assert [(problem.cpu, problem.name) for problem in planned.problems] == [(3, 'MSR_PKG_POWER_LIMIT')]
+
+
 def test_a_register_that_does_not_take_the_value_is_a_problem(power_node):
     power_node.stuck.add(POWER_LIMIT)
     problems = carry_out_writes(power_node.machine, plan(power_node, limit(200)).writes)

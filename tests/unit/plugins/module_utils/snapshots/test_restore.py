@@ -473,3 +473,23 @@ def test_a_cpu_that_was_away_and_comes_back_is_restored(saved):
     saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[3])
     rows, problems = restore_now(saved)
     assert ([row['cpus'] for row in rows], problems) == (['3'], '')
+
+
+@pytest.mark.parametrize('cpus', ['2', '1-2', 'one_per_core'])
+def test_cpus_that_a_snapshot_says_nothing_of_are_refused(node, cpus):
+    """That nothing is written would be taken for: they are as they were."""
+    for cpu in range(4):
+        node.put('/sys/devices/system/cpu/cpu%d/topology/physical_package_id' % cpu, '0\n')
+        node.put('/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list' % cpu, '%d\n' % cpu)
+    snapshot = take_snapshot(node.machine, EVERYTHING._replace(cpus='0-1'))
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    with pytest.raises(MsrSafeError, match=r'CPU 2(-3)? is not in the snapshot, which is one of CPU 0-1\.'):
+        plan_restore(node.machine, snapshot, selection=CONFIGURATION._replace(cpus=cpus))
+
+
+def test_cpus_that_came_online_since_are_problems_also_where_they_are_chosen(node):
+    node.set_online('0-2')
+    snapshot = take_snapshot(node.machine)
+    node.set_online('0-3')
+    restored = plan_restore(node.machine, snapshot, selection=CONFIGURATION._replace(cpus='0,3'))
+    assert 'CPU 3: not in the snapshot: the CPU was offline' in words(restored.problems)

@@ -197,6 +197,25 @@ def test_one_generation_is_the_last(node):
     assert values_in(node, PATH + '.1') == 1 << 38
 
 
+def test_saves_that_fail_again_and_again_lose_no_generation(node, monkeypatch):
+    """A full disk, every night."""
+    for value in range(4):
+        node.set_register(MISC_ENABLE, value << 38)
+        save_now(node, generations=3)
+    node.set_register(MISC_ENABLE, 4 << 38)
+    with monkeypatch.context() as full:
+        full.setattr(machine_module.os, 'fsync', no_space)
+        for _night in range(3):
+            with pytest.raises(MsrSafeError, match='No space left on device'):
+                save_now(node, generations=3)
+    save_now(node, generations=3)
+    assert [values_in(node, PATH + end) >> 38 for end in ('', '.1', '.2', '.3')] == [4, 3, 2, 1]
+
+
+def no_space(*_arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def values_in(node, path):
     (value,) = json.loads(node.get(path))['registers']['0x000001A0']['values']
     return int(value, 16)
@@ -211,7 +230,7 @@ def test_a_backup_that_cannot_be_kept_leaves_the_file(node, monkeypatch):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(save_module.os, 'link', fail)
-    with pytest.raises(MsrSafeError, match=r'Cannot keep a backup of /var/lib/site/n1\.json'):
+    with pytest.raises(MsrSafeError, match=r'(?s)backup of /var/lib/site/n1\.json.*or without backup'):
         save_now(node, generations=1)
     assert node.get(PATH) == text
 

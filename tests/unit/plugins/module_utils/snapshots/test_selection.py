@@ -32,6 +32,7 @@ def selected(selection):
         (EVERYTHING._replace(kinds=['status', 'counter']), [COUNTER, THERMAL]),
         # Naming one is asking for it, whatever its kind.
         (CONFIGURATION._replace(registers=['PMC0', '0xCE']), [COUNTER, PLATFORM]),
+        (CONFIGURATION._replace(registers=['PMC0', ' 0xCE', ' MISC_ENABLE']), [COUNTER, PLATFORM, MISC_ENABLE]),
         (EVERYTHING._replace(registers=['misc_enable', 'IA32_MISC_ENABLE', '416']), [MISC_ENABLE]),
     ],
 )
@@ -50,3 +51,9 @@ def test_selects(selection, addresses):
 def test_what_is_not_there_is_refused(text, words):
     with pytest.raises(MsrSafeError, match='(?s)' + words):
         selected(EVERYTHING._replace(registers=[text]))
+
+
+@pytest.mark.parametrize('text', ['', ' ', 'MSR_'])
+def test_no_name_is_not_that_of_a_register_without_one(text):
+    with pytest.raises(MsrSafeError, match='no register'):
+        select_entries(parse_list(LIST + '0x123 0x1\n', 'list'), EVERYTHING._replace(registers=[text]), 'the list')

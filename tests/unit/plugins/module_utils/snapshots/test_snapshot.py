@@ -157,7 +157,7 @@ def test_another_version_names_both(saved, version):
 
 
 def edit_value(saved):
-    saved['registers']['0x000001A0']['values']['0x0000000000850088'] = '0'
+    saved['registers']['0x000001A0']['values'].update({'0x0000000000850088': '0', '0x0000000000850089': '1,4'})
 
 
 def edit_mask(saved):
@@ -243,6 +243,8 @@ REGISTER = ('registers', '0x000001A0')
         (damage(*REGISTER, 'values', '0x1', '0-'), "'0-'"),
         (damage(*REGISTER, 'values', '0x1', ['0']), ''),
         (damage(*REGISTER, 'values', '0x1', '0-4000000000'), '0-4000000000'),
+        (damage(*REGISTER, 'values', '0x1', '0,2'), 'register 0x000001A0 says two things of a CPU'),
+        (damage(*REGISTER, 'errors', 'EIO', '4'), 'register 0x000001A0 says two things of a CPU'),
         (damage(*REGISTER, 'errors', ...), 'errors'),
         (damage(*REGISTER, 'errors', 'EIO', 1), ''),
         (damage('registers', '0x1a0', {}), '0x1a0'),
@@ -291,3 +293,11 @@ def test_the_list_in_force_counts_whole(node):
     saved = build_snapshot({}, entries, [0], {0x1A4: Reading({1: [0]}, {})})
     assert list(saved['registers']) == ['0x000001A4']
     assert saved['approved_list_sha256'] == digest_list(entries)
+
+
+def test_a_value_that_is_written_in_two_ways_is_one(saved):
+    """Whoever edits a file by hand leaves leading zeros out."""
+    values = saved['registers']['0x000001A0']['values']
+    values['0x0000000000850089'], values['0x850089'] = '0-1', '4'
+    edited = parse_snapshot(json.dumps(saved), '/s/n1.json', accept_edited=True)
+    assert snapshot_values(edited['registers']['0x000001A0']) == {0x850089: [0, 1, 4], 0x4000850089: [2]}
