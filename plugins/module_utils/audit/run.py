@@ -7,6 +7,8 @@ import json
 
 from ..errors import MsrSafeError
 from ..hardware.cpulist import parse_cpulist
+from .classes import cpus_of, group_key
+from .history import moment_of
 from .indexes import fold_indexes, unfold_indexes
 
 FORMAT = 'hpc.msr_safe audit'
@@ -121,14 +123,16 @@ def parse_content(content):
         for cpus in [*values.values(), *errors.values()]:
             parse_cpulist(cpus)
     nodes = {name: parse_node(node, len(readings), content['facts']) for name, node in content['nodes'].items()}
-    return Run(str(content['time']), readings, content['facts'], nodes, content['findings'], dict(content['counts']))
+    run = Run(str(content['time']), readings, content['facts'], nodes, content['findings'], dict(content['counts']))
+    moment_of(run)  # Raises where findings or counts are not those of an audit
+    return run
 
 
 def parse_node(node, readings, facts):
     parsed = Node(
         node.get('failure'),
         node.get('facts'),
-        node.get('registers', ''),
+        str(node.get('registers', '')),
         node.get('equal', {}),
         node.get('policy', []),
         [{key: str(each[key]) for key in ('what', 'why', 'since')} for each in node.get('deferred', [])],
@@ -137,5 +141,6 @@ def parse_node(node, readings, facts):
     if indexes and max(indexes) >= readings:
         raise ValueError('it has no reading %d' % max(indexes))
     if parsed.failure is None:
-        facts[parsed.facts]['cpu']['online']
+        cpus_of(facts[parsed.facts])
+        group_key(facts[parsed.facts], parsed.equal)
     return parsed
