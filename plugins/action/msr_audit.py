@@ -46,14 +46,14 @@ class ActionModule(ActionBase):
         if arguments['baseline']:
             arguments['baseline'] = self._loader.path_dwim(os.path.expanduser(arguments['baseline']))
         try:
-            warnings = unknown_variables(task_vars)
+            unknown = unknown_variables(task_vars)
             run = record(self.registered(arguments['variable'], task_vars), time.strftime(RFC3339, time.gmtime()))
             comparison, run, files = audit(Machine(), run, arguments, write=not self._task.check_mode)
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
         width = min(100, shutil.get_terminal_size().columns)
         Display().display(f'\n{summarize(comparison, run, files, inventory_options(task_vars), width)}\n')
-        result.update(changed=False, counts=comparison.counts, warnings=warnings, **files)
+        result.update(files, changed=False, counts=comparison.counts, warnings=unknown + files['warnings'])
         if any(comparison.counts[state] for state in failing(arguments['fail_on'])):
             result.update(failed=True, msg=f'{headline(comparison, run)} See {files["page"] or "above"}.')
         return result

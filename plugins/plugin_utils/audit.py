@@ -24,7 +24,10 @@ def record(results, when):
     recorder = Recorder(when)
     for name, result in results.items():
         if 'observation' in result:
-            recorder.add(str(name), result['observation'], result['equal'], result.get('policy'))
+            try:
+                recorder.add(str(name), result['observation'], result.get('equal'), result.get('policy'))
+            except MsrSafeError as error:
+                recorder.add_failure(str(name), 'failed', str(error))
             continue
         kind = 'unreachable' if result.get('unreachable') else 'failed'
         message = str(result.get('msg', 'it was not observed'))

@@ -53,7 +53,7 @@ class FleetSummary:
     def fail(self, node, stage, message, unreachable=False):
         """Take in a failure; the stage is that of the task unless the message names one."""
         self.done.setdefault(node, [])
-        lines = (message or 'no reason was given').strip().splitlines()
+        lines = str(message or '').strip().splitlines() or ['no reason was given']
         text = ' '.join(lines[: 2 if lines[0].endswith(':') else 1])
         text = re.sub(r'\A(Task failed: )?(Module failed: )?', '', text)
         named = STAGE.match(text)

@@ -63,10 +63,10 @@ def holds(action, condition, task_vars, where):
     """Return whether a condition holds: None, a dictionary {variable: its values}, or what tasks have as `when`."""
     if condition is None:
         return True
-    if isinstance(condition, dict):
-        return all(is_one_of(action, name, values, task_vars) for name, values in condition.items())
     conditions = condition if isinstance(condition, list) else [condition]
     try:
+        if isinstance(condition, dict):
+            return all(is_one_of(action, name, values, task_vars) for name, values in condition.items())
         return all(evaluate(action, each, task_vars) for each in conditions)
     except AnsibleError as error:
         raise ActionFailure(f'{where}: {error}') from None

@@ -65,8 +65,9 @@ def options_of_role(variables, template):
     if not template(variables['msr_safe_builder']):
         names.pop('artifacts')
     options = {option: template(variables[variable]) for option, variable in names.items()}
-    options['nmi_watchdog'] = options['nmi_watchdog'] or 'off'  # YAML reads off as false
-    return {option: value for option, value in options.items() if value != ''}
+    if options['nmi_watchdog'] is False:  # YAML reads off so
+        options['nmi_watchdog'] = 'off'
+    return {option: value for option, value in options.items() if value is not None and value != ''}
 
 
 def specified(options):

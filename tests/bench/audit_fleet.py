@@ -88,6 +88,8 @@ def observation(kind):
         'cpufreq': 'intel_pstate' if vendor == 'GenuineIntel' else 'acpi-cpufreq',
         'governor': 'performance',
         'stock_driver': False,
+        'policy': None,
+        'deferred': [],
         'module': {'version': '2.0.0', 'ours': True},
         'approved_list': {'sha256': '9f31c0de' * 8, 'registers': 128, 'writable': 41, 'installed': True},
         'registers': {'0x%08X' % address: [everywhere(value), {}] for address, value in sorted(values.items())},

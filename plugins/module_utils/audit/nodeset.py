@@ -4,16 +4,19 @@
 
 import re
 
-NUMBERED = re.compile(r'(.*?)(\d+)(\D*)\Z')
+NUMBERED = re.compile(r'(.*?)([0-9]+)([^0-9]*)\Z', re.DOTALL)
 
 
 def fold_names(names):
-    """Return names (any order) as one text; those that differ in their last number are put together."""
+    """Return names (any order) as one text.
+
+    Those that differ in one number only are put together: the last of the host's own name, before its domain.
+    """
     runs, others = {}, []
     for name in set(names):
-        match = NUMBERED.match(name)
-        if match:
-            prefix, digits, suffix = match.groups()
+        numbered = split_at_number(name)
+        if numbered:
+            prefix, digits, suffix = numbered
             runs.setdefault((prefix, len(digits), suffix), []).append(int(digits))
         else:
             others.append(name)
@@ -21,6 +24,19 @@ def fold_names(names):
         (prefix, suffix, fold_numbers(sorted(numbers), width)) for (prefix, width, suffix), numbers in runs.items()
     ]
     return ','.join(sorted(others + [prefix + numbers + suffix for prefix, suffix, numbers in folded]))
+
+
+def split_at_number(name):
+    """Return (what is before a name's last number, the number, what is behind it), or None where it has none.
+
+    Numbers of a domain are passed over, unless the host's own name has none. An address has no domain.
+    """
+    label, dot, domain = name.partition('.')
+    own = NUMBERED.match(label)
+    if own and own.group(1):
+        return own.group(1), own.group(2), own.group(3) + dot + domain
+    match = NUMBERED.match(name)
+    return match and match.groups()
 
 
 def fold_numbers(numbers, width):
@@ -57,4 +73,5 @@ def unfold_names(text):
 
 def natural(name):
     """Return a key that sorts names as people do: n2 before n10."""
-    return [(0, int(part), '') if part.isdigit() else (1, 0, part) for part in re.split(r'(\d+)', name) if part]
+    parts = enumerate(re.split('([0-9]+)', name))  # Every second one is a number
+    return [(0, int(part), '') if place % 2 else (1, 0, part) for place, part in parts if part]

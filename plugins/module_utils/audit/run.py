@@ -7,6 +7,9 @@ import json
 
 from ..errors import MsrSafeError
 from ..hardware.cpulist import parse_cpulist
+from .answer import check_answer, check_facts, check_reading
+from .classes import cpus_of, group_key
+from .history import moment_of
 from .indexes import fold_indexes, unfold_indexes
 
 FORMAT = 'hpc.msr_safe audit'
@@ -35,19 +38,20 @@ class Recorder:
         self.readings, self.facts = {}, {}
 
     def add(self, name, observation, equal=None, policy=None):
-        """Add what msr_audit_info returned of a node."""
+        """Add what msr_audit_info returned of a node. Raises MsrSafeError where that has another shape."""
+        check_answer({'observation': observation, 'equal': equal or {}})
         facts = {key: value for key, value in observation.items() if key not in ('registers', 'deferred')}
         indexes = [
-            self.number(self.readings, self.run.readings, (address, values, errors))
-            for address, (values, errors) in sorted(observation['registers'].items())
+            self.number(self.readings, self.run.readings, (address, *reading), check_reading)
+            for address, reading in sorted(observation['registers'].items())
         ]
         self.run.nodes[name] = Node(
             None,
-            self.number(self.facts, self.run.facts, facts),
+            self.number(self.facts, self.run.facts, facts, check_facts),
             fold_indexes(indexes),
             texts(equal),
             policy or [],
-            observation.get('deferred', []),
+            observation['deferred'],
         )
 
     def add_failure(self, name, kind, message, equal=None):
@@ -55,10 +59,11 @@ class Recorder:
         self.run.nodes[name] = Node({'kind': kind, 'message': message}, None, '', texts(equal), [])
 
     @staticmethod
-    def number(known, things, thing):
-        """Return the index of a thing in ``things``, where it is added if it is new."""
+    def number(known, things, thing, check):
+        """Return the index of a thing in ``things``, where it is added if it is new, and passes the check."""
         key = json.dumps(thing, sort_keys=True)
         if key not in known:
+            check(thing)
             known[key] = len(things)
             things.append(thing)
         return known[key]
@@ -121,14 +126,16 @@ def parse_content(content):
         for cpus in [*values.values(), *errors.values()]:
             parse_cpulist(cpus)
     nodes = {name: parse_node(node, len(readings), content['facts']) for name, node in content['nodes'].items()}
-    return Run(str(content['time']), readings, content['facts'], nodes, content['findings'], dict(content['counts']))
+    run = Run(str(content['time']), readings, content['facts'], nodes, content['findings'], dict(content['counts']))
+    moment_of(run)  # Raises where findings or counts are not those of an audit
+    return run
 
 
 def parse_node(node, readings, facts):
     parsed = Node(
         node.get('failure'),
         node.get('facts'),
-        node.get('registers', ''),
+        str(node.get('registers', '')),
         node.get('equal', {}),
         node.get('policy', []),
         [{key: str(each[key]) for key in ('what', 'why', 'since')} for each in node.get('deferred', [])],
@@ -137,5 +144,6 @@ def parse_node(node, readings, facts):
     if indexes and max(indexes) >= readings:
         raise ValueError('it has no reading %d' % max(indexes))
     if parsed.failure is None:
-        facts[parsed.facts]['cpu']['online']
+        cpus_of(facts[parsed.facts])
+        group_key(facts[parsed.facts], parsed.equal)
     return parsed

@@ -3,6 +3,7 @@
 """The summary of an audit in a terminal: how many, what, and what to do."""
 
 import collections
+import shlex
 import textwrap
 
 from .category import BY_NAME, RANKS, STATES
@@ -135,9 +136,13 @@ def repairs(comparison, files, options=''):
     """Return [(name of a playbook that brings nodes back, the command that says first what it would do)]."""
     if not files.get('limit'):
         return []
-    command = 'ansible-playbook hpc.msr_safe.%%s %s--limit @%s --check --diff' % (options, files['limit'])
+    limit = options + '--limit ' + shlex.quote('@' + files['limit'])
     helps = {'site': is_for_role, 'restore': is_for_restore}
-    return [(name, command % name) for name in REPAIRS if any(map(helps[name], comparison.findings))]
+    return [
+        (name, 'ansible-playbook hpc.msr_safe.%s %s --check --diff' % (name, limit))
+        for name in REPAIRS
+        if any(map(helps[name], comparison.findings))
+    ]
 
 
 def names_in(comparison, state):

@@ -3,6 +3,7 @@
 """The collection on the controller: the trees it sends to nodes and the lists it ships."""
 
 import collections
+import hashlib
 import os
 
 from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
@@ -244,7 +245,9 @@ def artifact(directory, observed, requirements):
     if directory is None:
         return None
     signed = '-signed-%.8s' % digest_way_to_sign(requirements['sign']) if requirements['sign'] else ''
-    name = '%s-%.12s%s' % (observed['kernel_release'], requirements['source_digest'], signed)
+    # Of two kernels with one name, each has its own
+    kernel = hashlib.sha256((observed['vermagic'] or '').encode('utf-8')).hexdigest()
+    name = '%s-%.8s-%.12s%s' % (observed['kernel_release'], kernel, requirements['source_digest'], signed)
     path = '%s/%s/msr-safe.ko' % (directory, name)
     has_own = any(
         is_wanted_module(observed['module'][place], observed, requirements) for place in ('installed', 'built')

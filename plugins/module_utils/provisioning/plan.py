@@ -19,7 +19,15 @@ from .load_plan import check_signature_policy, describe_loaded, plan_load
 from .others_plan import plan_others
 from .own_packages import require_packages
 from .policy_plan import plan_policy
-from .requirements import check_holders, check_links, check_majors, check_modes, check_modules_disabled, check_root
+from .requirements import (
+    check_group,
+    check_holders,
+    check_links,
+    check_majors,
+    check_modes,
+    check_modules_disabled,
+    check_root,
+)
 from .supply import DKMS, PACKAGE
 from .supply_plan import plan_former_supply, plan_supply, uninstall
 from .wanted_module import is_ours
@@ -43,6 +51,7 @@ def plan_present(observed, wanted):
     check_root(observed)
     check_age(observed['kernel_release'])
     check_majors(wanted['majors'], observed['majors_taken'])
+    check_group(wanted['group'])
     check_modes(wanted['modes'])
     check_links(observed)
     if wanted['supply'] == PACKAGE:

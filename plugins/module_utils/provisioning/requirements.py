@@ -12,6 +12,9 @@ from .change import due, unloads
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
 
+# What a string of udev(7) rules can hold, without substitutions, and udev does not take for the number of a group
+GROUP_NAME = re.compile(r'(?![-\s])(?![0-9]+\Z)[^"$%:\n]*[^"$%:\\\s]')
+
 
 def check_root(observed):
     """Raise MsrSafeError where Ansible is not root: a plan would promise what nobody carries out."""
@@ -71,6 +74,15 @@ def free_majors(taken):
     """Return four major numbers of the range for local use (Documentation/admin-guide/devices.txt) in words."""
     in_use = {int(major) for major in taken}
     return ', '.join(str(major) for major in range(240, 255) if major not in in_use)[:18]
+
+
+def check_group(name):
+    """Raise MsrSafeError where the name of a group is none, or means something else to udev."""
+    if not GROUP_NAME.fullmatch(name):
+        raise MsrSafeError(
+            '%r is not the name of a group that may have the devices: udev would read something else.' % name,
+            'Name another one in msr_safe_group, of letters, digits, - and _, such as msr.',
+        )
 
 
 def check_modes(modes):

@@ -73,8 +73,13 @@ def test_removal_wants_its_nodes_named(site):
     ran, _summary, output = site(playbook='remove')
     assert ran == []
     assert 'Name them: --limit n1' in output
-    ran, _summary, _output = site(playbook='remove', arguments=['--limit', 'n03'])
-    assert set(ran) == {'n03'}
+
+
+@pytest.mark.parametrize('limit', ['n02,n05', '@some', '~n0[25]'])
+def test_removal_is_for_the_nodes_that_a_limit_means(site, tmp_path, limit):
+    (tmp_path / 'some').write_text('n02\nn05\n')
+    ran, _summary, output = site(playbook='remove', arguments=['--limit', limit])
+    assert set(ran) == {'n02', 'n05'}, output
 
 
 def busy(converged):

@@ -135,3 +135,47 @@ def test_a_baseline_that_is_none_is_an_error_before_anything_is_written(settings
     with pytest.raises(MsrSafeError):
         run_audit(dict(settings, baseline=str(tmp_path / 'other.json')), fleet({}))
     assert not (tmp_path / 'out').exists()
+
+
+MISSING = object()
+
+
+def damaged(place, thing):
+    """Return an observation in which something is another thing, or is not there."""
+    observation = observed()
+    *way, key = place
+    holder = observation
+    for each in way:
+        holder = holder[each]
+    holder[key] = thing
+    if thing is MISSING:
+        del holder[key]
+    return observation
+
+
+@pytest.mark.parametrize(
+    'place, thing',
+    [
+        (['cpu'], None),
+        (['cpu'], MISSING),
+        (['module'], MISSING),
+        (['cpu', 'family'], '6'),
+        (['cpu', 'microcode'], 1),
+        (['cpu', 'online'], '0-x'),
+        (['packages'], [None]),
+        (['module', 'version'], []),
+        (['approved_list', 'registers'], None),
+        (['deferred'], [{'what': 'load'}]),
+        (['registers'], []),
+        (['registers', POWER_LIMIT], [{}]),
+        (['registers', POWER_LIMIT, 1], None),
+        (['registers', POWER_LIMIT, 0, 'many'], '0-3'),
+        (['registers', POWER_LIMIT, 0, WATTS_165], ['0-3']),
+        (['registers', 'here'], [{}, {}]),
+    ],
+)
+def test_a_node_with_a_malformed_answer_is_a_finding_and_no_end(settings, place, thing):
+    comparison, _run, _files = run_audit(settings, fleet({'odd': damaged(place, thing)}))
+    assert comparison.counts['ok'] == 3
+    (finding,) = comparison.findings
+    assert finding.nodes == ['odd'] and finding.text.startswith('could not be observed: ')

@@ -3,6 +3,7 @@
 
 import json
 
+import pytest
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils.fleet_summary import FleetSummary
 
 
@@ -70,9 +71,10 @@ def test_a_run_without_the_role_has_none():
     assert summary.as_text() == []
 
 
-def test_an_error_without_words_is_one():
+@pytest.mark.parametrize('message', [None, '', ' \n'])
+def test_an_error_without_words_is_one(message):
     summary = FleetSummary()
-    summary.fail('n1', 'plan', None)
+    summary.fail('n1', 'plan', message)
     assert summary.as_text()[-1] == '        1  plan: no reason was given  (n1)'
 
 

@@ -66,6 +66,12 @@ def test_a_dictionary_names_variables_and_their_values():
     ) == [0, 2]
 
 
+def test_a_variable_that_cannot_be_resolved_is_an_error_that_names_the_statement():
+    variables = {'partition': trusted('{{ nowhere }}')}
+    with pytest.raises(ActionFailure, match=r'policy, statement 1: when: .*nowhere'):
+        statements_for(Action(variables), [dict(TURBO, when={'partition': 'batch'})], variables)
+
+
 def test_a_condition_that_cannot_be_evaluated_is_an_error_that_names_the_statement():
     with pytest.raises(ActionFailure) as caught:
         chosen(None, trusted('nobody_set_this == 3'))
@@ -105,6 +111,11 @@ def test_the_filter_drift_says_what_the_audit_says():
 def test_the_filter_drift_refuses_what_is_no_observation():
     from ansible.errors import AnsibleFilterError
 
-    for wrong in ([], {'n1': 'text'}, {'n1': {'observation': {}, 'equal': {}}}):
+    for wrong in ([], {'n1': 'text'}):
         with pytest.raises(AnsibleFilterError):
             drift(wrong)
+
+
+def test_to_the_filter_drift_a_malformed_answer_is_a_finding():
+    (finding,) = drift({'n1': {'observation': {}, 'equal': {}}})
+    assert finding['nodes'] == 'n1' and finding['text'].startswith('could not be observed: ')

@@ -46,6 +46,17 @@ def test_the_variables_of_the_role_are_the_options():
     assert settings_of(wanted.options_of_role(role_defaults(), lambda value: value)) == settings_of({})
 
 
+@pytest.mark.parametrize('nothing', ['', None])
+def test_a_variable_without_a_value_leaves_the_default(nothing):
+    variables = dict.fromkeys(role_defaults(), nothing)
+    assert wanted.options_of_role(variables, lambda value: value) == {}
+
+
+def test_the_watchdog_is_off_as_yaml_reads_it():
+    variables = dict(role_defaults(), msr_safe_nmi_watchdog=False)
+    assert wanted.options_of_role(variables, lambda value: value)['nmi_watchdog'] == 'off'
+
+
 def test_modules_are_kept_on_the_controller_where_there_is_a_builder():
     variables = dict(role_defaults(), msr_safe_builder='{{ b }}', msr_safe_artifacts='/srv/modules')
     resolved = {'{{ b }}': 'builder'}

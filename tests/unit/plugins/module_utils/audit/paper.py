@@ -32,6 +32,7 @@ OBSERVATION = {
     'module': {'version': '2.0.0', 'ours': True},
     'policy': None,
     'approved_list': {'sha256': 'ab' * 32, 'registers': 98, 'writable': 41, 'installed': True},
+    'deferred': [],
     'registers': {
         '0x00000606': [{'0x00000000000a0e03': '0-3'}, {}],
         MISC_ENABLE: [{'0x0000000000850089': '0-3'}, {}],

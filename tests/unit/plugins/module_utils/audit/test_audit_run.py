@@ -42,6 +42,10 @@ def test_indexes_keep_their_order():
         (lambda text: text.replace('"version": 1', '"version": 2'), 'format version 2'),
         (lambda text: text.replace('"registers":"0-3"', '"registers":"0-9"'), 'is malformed'),
         (lambda text: text.replace('"0-3"},{}]', '"0-x"},{}]'), 'is malformed'),
+        (lambda text: text.replace('"counts": {', '"counts": {"ok": null'), 'is malformed'),
+        (lambda text: text.replace('"findings": [', '"findings": [{"category": "power"}'), 'is malformed'),
+        (lambda text: text.replace('"registers":"0-3"', '"registers":[]'), 'is malformed'),
+        (lambda text: text.replace('"vendor"', '"maker"'), 'is malformed'),
         (lambda text: json.dumps({'format': 'hpc.msr_safe audit', 'version': 1}), 'is malformed'),
     ],
 )

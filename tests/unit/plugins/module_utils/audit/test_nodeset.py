@@ -11,6 +11,10 @@ FOLDED = [
     (['n1', 'n2', 'n4', 'login'], 'login,n[1-2,4]'),
     (['n9', 'n10'], 'n10,n9'),  # of another width, so of another pattern
     (['rack1-n1.site', 'rack1-n2.site'], 'rack1-n[1-2].site'),
+    (['n1.hpc2.example', 'n2.hpc2.example'], 'n[1-2].hpc2.example'),
+    (['login.hpc1.example', 'login.hpc2.example'], 'login.hpc[1-2].example'),
+    (['10.0.0.1', '10.0.0.2'], '10.0.0.[1-2]'),
+    (['n\u0661', 'n\u0662', '\u00b2'], 'n\u0661,n\u0662,\u00b2'),  # are not numbers to all programs
     ([], ''),
 ]
 
@@ -22,4 +26,5 @@ def test_names_are_folded_and_unfolded(names, text):
 
 
 def test_names_sort_as_people_sort_them():
+    assert sorted(['2\u00b2', '\u00b2'], key=natural) == ['2\u00b2', '\u00b2']
     assert sorted(['n10', 'n2', 'n1', 'a', '7'], key=natural) == ['7', 'a', 'n1', 'n2', 'n10']

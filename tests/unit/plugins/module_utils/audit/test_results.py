@@ -53,6 +53,11 @@ def test_the_summary_ends_in_what_to_do(audited):
         assert words in end
 
 
+def test_the_commands_can_be_pasted_into_a_shell(audited):
+    text = summarize(*audited, dict(FILES, limit='/srv/all of 100%/drifted'), "-i '5% of it' ")
+    assert "hpc.msr_safe.site -i '5% of it' --limit '@/srv/all of 100%/drifted' --check --diff" in text
+
+
 def test_a_clean_fleet_has_nothing_to_do():
     run = record(fleet({}))
     assert summarize(compare(run), run, {'page': None, 'limit': None}).endswith('What to do\n  Nothing.')

@@ -295,6 +295,15 @@ def test_an_artifact_is_of_one_kernel_and_source(tmp_path, collection):
     assert changes_of_a_fresh_node(collection, settings, release='6.2')[1][0]['action'] == 'build_module'
 
 
+def test_two_kernels_with_one_name_have_an_artifact_each(tmp_path):
+    nothing = {'source_digest': 'd' * 64, 'sign': None}
+    nodes = [
+        {'kernel_release': '6.1', 'vermagic': vermagic, 'module': {'installed': None, 'built': None}}
+        for vermagic in ('6.1 SMP', '6.1 SMP preempt', None)
+    ]
+    assert len({artifact(str(tmp_path), node, nothing)['path'] for node in nodes * 2}) == 3
+
+
 def test_an_artifact_is_of_one_way_to_sign(tmp_path, collection):
     """Else a module that the wrong key signed would be delivered for as long as it lies there."""
     ways = [

@@ -438,6 +438,17 @@ def test_the_majors_of_two_devices_can_be_exchanged():
     assert due(observed, wanted) == ['install', 'load', 'approve']
 
 
+@pytest.mark.parametrize('group', ['', ' ', '-r', '1000', 'msr\n', 'msr", MODE="0666', '$name', 'a%k', 'msr\\'])
+def test_a_group_that_is_something_else_to_udev_is_refused(group):
+    assert repr(group) in refusal(make_fresh(), make_wanted(group=group))
+
+
+@pytest.mark.parametrize('group', ['m', 'msr_users-1', 'hpc@example.org', 'EXAMPLE\\hpc users', '4users'])
+def test_groups_of_directories_have_odd_names(group):
+    assert 'GROUP="%s"' % group in udev_text(group, MODES)
+    assert plan_present(make_fresh(), make_wanted(group=group))
+
+
 @pytest.mark.parametrize('mode', ['660', '432', 'rw-rw----', '', '06600', '0689', '0666', '0664', '0661'])
 def test_modes_that_are_none_or_let_everyone_in_are_refused(mode):
     said = refusal(make_converged(), make_wanted(modes=dict(MODES, msr_batch=mode)))
