@@ -52,7 +52,7 @@ options:
 notes:
   - Writes nothing in check mode.
   - Nodes that did not answer are findings. Set C(ignore_unreachable) and C(ignore_errors) where they are observed.
-  - Needs the strategy P(ansible.builtin.linear#strategy) in a play of your own. With others, C(run_once) is once for
+  - Needs the strategy V(linear) in a play of your own. With others, C(run_once) is once for
     each host, before the rest is observed.
 seealso:
   - module: hpc.msr_safe.msr_audit_info

@@ -22,7 +22,7 @@ def main():
     raise_on_signals()
     arguments = _parser().parse_args()
     try:
-        trials = [Trial(kernel, getattr(arguments, 'only', '')) for kernel in read_kernels(arguments.kernels)]
+        trials = [Trial(kernel, only=getattr(arguments, 'only', '')) for kernel in read_kernels(arguments.kernels)]
         arguments.run(trials, arguments)
     except (FleetError, OSError, subprocess.CalledProcessError) as error:
         print(f'kernels: {error}', file=sys.stderr)

@@ -26,12 +26,12 @@ class Trial:
     """only: str, which tests, as pytest's -k has it; problem: str, what kept it from coming to its end, or None."""
 
     kernel: Kernel
-    only: str = ''
     release: str = ''
     warnings: list[str] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
     problem: str | None = None
     seconds: float = 0
+    only: str = ''
 
     @property
     def is_good(self):
