@@ -11,8 +11,12 @@ MARK = '/a/path/that/no/other/process/names'
 
 @contextmanager
 def process_with(argument):
-    """A process that runs: before it says so, the kernel may not know its arguments yet."""
-    with subprocess.Popen(['sh', '-c', 'echo; sleep 60; true', 'sh', argument], stdout=subprocess.PIPE) as process:
+    """A process that runs: before it says so, the kernel may not know its arguments yet.
+
+    It waits without a child: between fork and exec a child has its parent's arguments, and may outlive it.
+    """
+    with subprocess.Popen(['sh', '-c', 'echo; read forever', 'sh', argument],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         yield process
 
