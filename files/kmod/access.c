@@ -13,7 +13,6 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -332,8 +331,8 @@ static bool carry_out_slice(struct msr_safe_call *call, struct msr_safe_budget *
 	struct msr_safe_op *op = segment->next, *end = segment->end;
 	const struct msr_safe_register *near;
 	const struct msr_safe_list *list;
+	int begun = msr_safe_list_begin();
 
-	rcu_read_lock();
 	list = msr_safe_list_in_force();
 	near = list->registers;
 	do {
@@ -346,7 +345,7 @@ static bool carry_out_slice(struct msr_safe_call *call, struct msr_safe_budget *
 			WRITE_ONCE(access->has_failed, true);
 		op++;
 	} while (msr_safe_budget_is_left(budget) && op < end);
-	rcu_read_unlock();
+	msr_safe_list_end(begun);
 	segment->next = op;
 	return op < end;
 }

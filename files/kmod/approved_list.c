@@ -3,13 +3,18 @@
 
 #include <linux/mutex.h>
 #include <linux/overflow.h>
-#include <linux/rcupdate.h>
+#include <linux/srcu.h>
 
 #include "approved_list.h"
 #include "memory.h"
 
 static struct msr_safe_list __rcu *active;
 static DEFINE_MUTEX(publish_lock);
+/*
+ * Of this module only: a grace period of the kernel's own takes tens of
+ * milliseconds, which each job would wait for, or interrupts all CPUs.
+ */
+DEFINE_STATIC_SRCU(readers);
 
 /**
  * msr_safe_list_alloc() - a list that nobody else knows yet
@@ -31,14 +36,45 @@ struct msr_safe_list *msr_safe_list_alloc(size_t count)
 }
 
 /**
+ * msr_safe_list_begin() - begin to read the list in force
+ *
+ * Context: Any but NMI. What is read from here to the end is read for as long.
+ * Return: for msr_safe_list_end().
+ */
+int msr_safe_list_begin(void)
+{
+	return srcu_read_lock(&readers);
+}
+
+/**
+ * msr_safe_list_end() - end to read the list in force
+ * @begun: as msr_safe_list_begin() said it
+ */
+void msr_safe_list_end(int begun)
+{
+	srcu_read_unlock(&readers, begun);
+}
+
+/**
+ * msr_safe_list_wait() - wait until all have ended to read that have begun
+ *
+ * Context: May sleep.
+ */
+void msr_safe_list_wait(void)
+{
+	synchronize_srcu_expedited(&readers);
+}
+
+/**
  * msr_safe_list_in_force() - the list that decides about what happens now
  *
- * Context: RCU readers' side. Whatever happens before its end under this list
- * has happened when the publisher of the next one is told that it is in force.
+ * Context: Between msr_safe_list_begin() and msr_safe_list_end(). Whatever
+ * happens before that end under this list has happened when the publisher of
+ * the next one is told that it is in force.
  */
 const struct msr_safe_list *msr_safe_list_in_force(void)
 {
-	return rcu_dereference(active);
+	return srcu_dereference(active, &readers);
 }
 
 /**
@@ -49,12 +85,12 @@ const struct msr_safe_list *msr_safe_list_in_force(void)
 const struct msr_safe_list *msr_safe_list_get(void)
 {
 	struct msr_safe_list *list;
+	int begun = msr_safe_list_begin();
 
-	rcu_read_lock();
 	do {
-		list = rcu_dereference(active);
+		list = srcu_dereference(active, &readers);
 	} while (!refcount_inc_not_zero(&list->users));
-	rcu_read_unlock();
+	msr_safe_list_end(begun);
 	return list;
 }
 
@@ -66,7 +102,7 @@ const struct msr_safe_list *msr_safe_list_get(void)
  */
 void msr_safe_list_put(const struct msr_safe_list *list)
 {
-	/* The publisher waits before it puts: no RCU reader can still find it. */
+	/* The publisher waits before it puts: no reader can still find it. */
 	if (list && refcount_dec_and_test((refcount_t *)&list->users))
 		msr_safe_free(list);
 }
@@ -76,7 +112,7 @@ void msr_safe_list_put(const struct msr_safe_list *list)
  * @list: by address, without duplicates; the caller gives it away
  *
  * When this returns no access takes place under the list before it any more:
- * each is looked up and carried out in one RCU readers' side.
+ * each is looked up and carried out between one begin and its end.
  *
  * Context: May sleep.
  */
@@ -87,7 +123,7 @@ void msr_safe_list_publish(struct msr_safe_list *list)
 	mutex_lock(&publish_lock);
 	old = rcu_replace_pointer(active, list, lockdep_is_held(&publish_lock));
 	mutex_unlock(&publish_lock);
-	synchronize_rcu();
+	msr_safe_list_wait();
 	msr_safe_list_put(old);
 }
 

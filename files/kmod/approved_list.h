@@ -24,6 +24,9 @@ void msr_safe_list_exit(void);
 struct msr_safe_list *msr_safe_list_alloc(size_t count);
 void msr_safe_list_publish(struct msr_safe_list *list);
 
+int msr_safe_list_begin(void);
+void msr_safe_list_end(int begun);
+void msr_safe_list_wait(void);
 const struct msr_safe_list *msr_safe_list_in_force(void);
 const struct msr_safe_list *msr_safe_list_get(void);
 void msr_safe_list_put(const struct msr_safe_list *list);

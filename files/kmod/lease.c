@@ -25,7 +25,6 @@
 #include <linux/overflow.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
-#include <linux/rcupdate.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -212,9 +211,9 @@ static void undo_entry(struct undoing *undoing, struct msr_safe_lease_entry *ent
 static bool undo_slice(struct msr_safe_call *call, struct msr_safe_budget *budget)
 {
 	struct undoing *undoing = container_of(call, struct undoing, call);
+	int begun = msr_safe_list_begin();
 	bool more = true;
 
-	rcu_read_lock();
 	while (undoing->next) {
 		struct msr_safe_lease_entry *entry = &undoing->lease->entries[undoing->next - 1];
 
@@ -228,7 +227,7 @@ static bool undo_slice(struct msr_safe_call *call, struct msr_safe_budget *budge
 		if (!msr_safe_budget_is_left(budget))
 			break;
 	}
-	rcu_read_unlock();
+	msr_safe_list_end(begun);
 	return more && undoing->next;
 }
 
@@ -326,7 +325,7 @@ static int end_all(struct notifier_block *block, unsigned long action, void *unu
 	list_for_each_entry(lease, &leases, all)
 		WRITE_ONCE(lease->over, true);
 	/* Whoever is writing under one has written, and made its entry. */
-	synchronize_rcu();
+	msr_safe_list_wait();
 	list_for_each_entry(lease, &leases, all) {
 		undo(lease);
 		count++;

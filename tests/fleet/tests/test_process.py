@@ -15,8 +15,9 @@ def process_with(argument):
 
     It waits without a child: between fork and exec a child has its parent's arguments, and may outlive it.
     """
-    with subprocess.Popen(['sh', '-c', 'echo; read forever', 'sh', argument],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        ['sh', '-c', 'echo; read forever', 'sh', argument], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         process.stdout.readline()
         yield process
 

@@ -67,12 +67,13 @@ struct mutex {
 #define lockdep_is_held(mutex) ((mutex)->locked)
 
 #define __rcu
-#define rcu_read_lock() ((void)0)
-#define rcu_read_unlock() ((void)0)
-#define rcu_dereference(pointer) (pointer)
+#define DEFINE_STATIC_SRCU(name) static int name
+#define srcu_read_lock(domain) (*(domain))
+#define srcu_read_unlock(domain, index) ((void)(domain), (void)(index))
+#define srcu_dereference(pointer, domain) (pointer)
 #define rcu_replace_pointer(pointer, new, condition) \
 	({ typeof(pointer) old_ = (pointer); (void)(condition); (pointer) = (new); old_; })
-#define synchronize_rcu() ((void)0)
+#define synchronize_srcu_expedited(domain) ((void)(domain))
 
 typedef struct {
 	unsigned int users;
