@@ -132,10 +132,11 @@ kmod: tools ## The kernel module: compiled with warnings as errors, and checkpat
 	@tests/tools/apt-install kmod
 	tests/tools/check-kmod
 
-spank: tools ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors
+spank: setup ## The SPANK plugin, for the Slurm whose headers are here, with warnings as errors; it asks who stands by
 	@tests/tools/apt-install spank
 	mkdir -p $(build)/spank
 	$(MAKE) -C files/spank OUT=$(build)/spank CFLAGS='-O2 -g -Werror'
+	PYTHONPATH=$(build)/collections python -m pytest --quiet -p no:cacheprovider tests/spank
 
 spank-matrix: setup ## The same for Slurm 20.11 to the newest in Debian's archive, by GCC 7, GCC 8 and this machine's compiler
 	python tests/tools/spank_matrix.py $(build)/spank-matrix

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Copyright (c) 2026 hpc.msr_safe contributors */
-/* A command: run in a clean environment, its output taken line by line. */
+/*
+ * A command: run in a clean environment, its output taken line by line. One that
+ * stands by is asked to before it is started.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "standby.h"
 
 #define MAX_PASSED 16
 
@@ -47,9 +51,9 @@ static void fill_environment(char *environment[FIXED + MAX_PASSED + 1],
 	environment[used] = NULL;
 }
 
-/* Start the program with its output and errors in a pipe; nothing to read. */
+/* Start the program with its output and errors in a descriptor; nothing to read. */
 static int spawn(pid_t *child, char *const argv[], char *const environment[],
-		 const int pipe[2])
+		 int output)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -65,9 +69,9 @@ static int spawn(pid_t *child, char *const argv[], char *const environment[],
 		goto destroy_files;
 	if ((error = posix_spawn_file_actions_addopen(&files, STDIN_FILENO,
 						      "/dev/null", O_RDONLY, 0)) ||
-	    (error = posix_spawn_file_actions_adddup2(&files, pipe[1],
+	    (error = posix_spawn_file_actions_adddup2(&files, output,
 						      STDOUT_FILENO)) ||
-	    (error = posix_spawn_file_actions_adddup2(&files, pipe[1],
+	    (error = posix_spawn_file_actions_adddup2(&files, output,
 						      STDERR_FILENO)) ||
 	    (error = posix_spawnattr_setsigmask(&attributes, &none)) ||
 	    (error = posix_spawnattr_setflags(&attributes,
@@ -107,31 +111,69 @@ static int wait_for(pid_t child)
 				     WEXITSTATUS(status);
 }
 
+static FILE *open_pipe(int *end)
+{
+	FILE *output;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return NULL;
+	output = fdopen(ends[0], "r");
+	if (!output) {
+		close(ends[0]);
+		close(ends[1]);
+	}
+	*end = ends[1];
+	return output;
+}
+
+static int run_program(char *const argv[], char *const environment[],
+		       line_taker *take, void *context)
+{
+	int end, status;
+	FILE *output = open_pipe(&end);
+	pid_t child;
+
+	if (!output)
+		return -errno;
+	status = spawn(&child, argv, environment, end);
+	close(end);
+	if (!status) {
+		take_lines(output, take, context);
+		status = wait_for(child);
+	}
+	fclose(output);
+	return status;
+}
+
+/* Its pipe is no other's: who does not answer keeps the end that it was sent. */
+static int run_on_standby(char *const argv[], char *const environment[],
+			  line_taker *take, void *context)
+{
+	int connection, end, status = -EAGAIN;
+	FILE *output = open_pipe(&end);
+
+	if (!output)
+		return -errno;
+	connection = begin_on_standby(argv, environment, end);
+	close(end);
+	if (connection >= 0) {
+		take_lines(output, take, context);
+		status = wait_for_standby(connection);
+	}
+	fclose(output);
+	return status;
+}
+
 int run_command(char *const argv[], const char *const passed[],
 		line_taker *take, void *context)
 {
 	char *environment[FIXED + MAX_PASSED + 1];
-	FILE *output;
-	pid_t child;
-	int ends[2];
-	int error;
+	int status;
 
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	output = fdopen(ends[0], "r");
-	if (!output) {
-		error = -errno;
-		close(ends[0]);
-		close(ends[1]);
-		return error;
-	}
 	fill_environment(environment, passed);
-	error = spawn(&child, argv, environment, ends);
-	close(ends[1]);
-	if (!error) {
-		take_lines(output, take, context);
-		error = wait_for(child);
-	}
-	fclose(output);
-	return error;
+	status = run_on_standby(argv, environment, take, context);
+	if (status == -EAGAIN)
+		status = run_program(argv, environment, take, context);
+	return status;
 }

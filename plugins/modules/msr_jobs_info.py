@@ -71,6 +71,10 @@ msr_jobs:
       description: The slurmd that runs, and which plugin it has loaded - V(current), V(old) or V(none).
       type: dict
       sample: {"pid": 811, "loaded": "current"}
+    standby:
+      description: Whether an C(msr-job) that stands by is enabled, and whether it answers.
+      type: dict
+      sample: {"enabled": true, "answers": true}
     files:
       description: The texts of the files of the role; null where there is none.
       type: dict

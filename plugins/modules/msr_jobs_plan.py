@@ -72,6 +72,10 @@ options:
     type: str
     choices: [none, accounting]
     default: none
+  standby:
+    description: Whether an C(msr-job) stands by on the node, so that a job's prolog and epilog need not start Python.
+    type: bool
+    default: true
   bindir:
     description: The directory of Slurm's commands, where they are at no usual place.
     type: str

@@ -70,6 +70,7 @@ def plan(observed, settings):
             rule in profile for profile in profiles.values() for rule in ('users', 'accounts', 'partitions')
         ),
         trusts_accounts=settings['trust_accounts'],
+        standby=settings['standby'] and settings['method'] == 'spank',
         artifact=artifact,
     )
     changes, more_warnings = plan_slurm(observed, wanted)

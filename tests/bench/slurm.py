@@ -28,19 +28,20 @@ TIMES = '/root/times'
 EMPTY = '#!/bin/sh\n'
 BARE = '#!/usr/bin/python3 -IS\n'
 # Each has its prolog and epilog in its own way; the last says how long they took, which takes time, too.
-WAYS = ('empty', 'bare', 'plugin', 'timed')
+WAYS = ('empty', 'bare', 'standby', 'started', 'timed')
 HEADING = """\
 <!-- SPDX-License-Identifier: GPL-3.0-or-later -->
 <!-- Written by `make bench-slurm` -->
 # What a job pays
 
 A job that does nothing (`srun true`), until its node is idle again: *empty*, with a prolog and an epilog that are empty
-scripts; *bare*, with the SPANK plugin, and a Python that is started and does nothing in the place of `msr-job`, so what
-Slurm takes for plugins, and what no Python goes below; *with msr-safe*, where both compare all registers that jobs can
-change with the baseline, in one batch each, and put the list of the profile `power`, or the node's own, in force. On
-virtual nodes (QEMU without KVM, two cores of the host for all of them), {date}: compare times with each other, they
-are not those of a real node. Medians of {jobs} jobs each, in turns; the times of prolog and epilog are of further jobs,
-since taking them takes time. Aimed at is 1.5 times an empty job.
+scripts; *bare*, with the SPANK plugin, and a Python that is started and does nothing in the place of `msr-job`; *with
+msr-safe*, where both compare all registers that jobs can change with the baseline, in one batch each, and put the list
+of the profile `power`, or the node's own, in force, done by the `msr-job` that stands by; *started*, the same with
+`slurm_msr_standby: false`, where a Python is started for each. On virtual nodes (QEMU without KVM, two cores of the
+host for all of them), {date}: compare times with each other, they are not those of a real node. Medians of {jobs} jobs
+each, in turns; the times of prolog and epilog are of further jobs, for which a Python was started, and a clock. Aimed
+at is 1.5 times an empty job.
 
 """
 
@@ -79,7 +80,9 @@ def use(way, slurm_conf):
     if way == 'empty':
         use_empty_scripts(slurm_conf)
     else:
-        use_plugin(slurm_conf, {'bare': 'bare', 'plugin': '', 'timed': 'timed-msr-job'}[way])
+        use_plugin(slurm_conf, {'bare': 'bare', 'timed': 'timed-msr-job'}.get(way, ''))
+        for node in NODES:
+            HOSTS[node].run(f'systemctl {"stop" if way == "started" else "start"} msr-safe-standby')
 
 
 def run_jobs(node):
@@ -111,13 +114,13 @@ def measure():
 def render(seconds):
     """Return the table."""
     lines = [
-        '| CPUs | empty | bare | with msr-safe | bare, times | times | prolog | epilog |',
-        '|---|---|---|---|---|---|---|---|',
+        '| CPUs | empty | bare | with msr-safe | started | bare, times | times | started, times | prolog | epilog |',
+        '|---|---|---|---|---|---|---|---|---|---|',
     ]
     for node, cpus in NODES.items():
         time_of = {what: statistics.median(values) for what, values in seconds[node].items()}
-        jobs = [f'{time_of[way]:.2f} s' for way in ('empty', 'bare', 'plugin')]
-        ratios = [f'{time_of[way] / time_of["empty"]:.1f}' for way in ('bare', 'plugin')]
+        jobs = [f'{time_of[way]:.2f} s' for way in ('empty', 'bare', 'standby', 'started')]
+        ratios = [f'{time_of[way] / time_of["empty"]:.1f}' for way in ('bare', 'standby', 'started')]
         parts = [f'{time_of[part]:.2f} s' for part in ('prolog', 'epilog')]
         lines.append(f'| {" | ".join([str(cpus), *jobs, *ratios, *parts])} |')
     return '\n'.join(lines) + '\n'

@@ -6,9 +6,11 @@ import json
 
 from ..jobs.counters import COUNTERS, read_counters
 from ..jobs.health import BAD, GOOD, NOT_CHECKED, Finding
-from ..provisioning.slurm_node import PLUGIN_STAMP, observe_slurmd
+from ..jobs.standby import stands_by
+from ..provisioning.slurm_node import PLUGIN_STAMP, STANDBY_UNIT, is_enabled, observe_slurmd
 from .table import render_table
 
+NOBODY_STANDS_BY = ', and starts a Python for each prolog and epilog: see systemctl status msr-safe-standby'
 STATES = {GOOD: 0, NOT_CHECKED: 1, BAD: 2}
 
 
@@ -22,8 +24,15 @@ def examine_plugin(machine):
             'plugin', NOT_CHECKED, 'slurmd does not run' if slurmd is None else 'its memory map is not to be read'
         )
     if slurmd['loaded'] == 'current':
-        return Finding('plugin', GOOD, 'slurmd has loaded it')
+        return Finding('plugin', GOOD, 'slurmd has loaded it' + said_of_standby(machine))
     return Finding('plugin', BAD, 'slurmd runs without it or with an old one: systemctl restart slurmd, between jobs')
+
+
+def said_of_standby(machine):
+    """Return what is to be said of the msr-job that stands by. Without it jobs are as well, only slower."""
+    if not is_enabled(machine, STANDBY_UNIT):
+        return ''
+    return ', and asks the msr-job that stands by' if stands_by(machine) else NOBODY_STANDS_BY
 
 
 def render(machine, findings, options):

@@ -143,12 +143,15 @@ def build_parser():
     forms.add_argument('--json', action='store_true', help='the same, for programs')
     forms.add_argument('--prometheus', action='store_true', help='the same and counters, for a textfile collector')
     add('status', status, 'say which jobs are on this node')
+    add('standby', standby, 'be ready for what the SPANK plugin asks for: run by msr-safe-standby.service')
     return parser
 
 
 def run(machine, options, environment):
     """Run a subcommand while no prolog or epilog of this node does."""
     overrides = {name: getattr(options, name) for name in CHOICES}
+    if options.run is standby:
+        return standby(machine)
     if options.run is check:
         return check(machine, options, read_settings_or_usual(machine, options.settings, overrides), environment)
     settings = read_settings(machine, options.settings, overrides)
@@ -436,6 +439,13 @@ def check(machine, options, settings, environment):
     findings.append(examine_plugin(machine))
     say(render(machine, findings, options))
     return 1 if any(finding.state == BAD for finding in findings) else 0
+
+
+def standby(machine):
+    """Do what the plugin asks for until the end, a child each."""
+    from .standby import stand_by
+
+    return stand_by(machine, main)
 
 
 def status(machine, options, settings, _manager):

@@ -7,12 +7,10 @@ import os
 from ..errors import MsrSafeError
 from ..jobs.record import read_records
 from .actions import ACTIONS, BUILT_MODULE, action
-from .slurm_node import PLUGIN_STAMP, UNIT_ENABLED, observe_slurmd
+from .slurm_node import PLUGIN_STAMP, observe_slurmd, wanted_at_boot
 
 # With those of the role msr_safe: {name: Action}
 ALL_ACTIONS = ACTIONS
-
-SERVICE = 'msr-safe-baseline.service'
 
 
 @action()
@@ -28,22 +26,24 @@ def deliver_plugin(machine, change, payload):
 
 
 @action()
-def enable_baseline(machine, change, _payload):
-    """Have the baseline brought back at each boot; take it now where the system runs."""
-    link = machine.path(UNIT_ENABLED)
+def enable_service_of_jobs(machine, change, _payload):
+    """Have a unit of ours, at ``path``, start at each boot. now: what systemctl does with it, if anything."""
+    link = machine.path(wanted_at_boot(change['path']))
     if not os.path.lexists(link):
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(change['path'], link)
-    if change['start']:
+    if change['systemd']:
         machine.command('systemctl', 'daemon-reload')
-        machine.command('systemctl', 'start', SERVICE)
+        machine.command('systemctl', change['now'], os.path.basename(change['path']))
 
 
 @action()
-def disable_baseline(machine, change, _payload):
-    """Not stopped: slurmd requires it, and would be stopped, too."""
-    machine.remove(UNIT_ENABLED)
-    if change['start']:
+def disable_service_of_jobs(machine, change, _payload):
+    """The other way round."""
+    machine.remove(wanted_at_boot(change['path']))
+    if change['systemd'] and change['now']:
+        machine.command('systemctl', change['now'], os.path.basename(change['path']))
+    if change['systemd']:
         machine.command('systemctl', 'daemon-reload')
 
 

@@ -15,11 +15,12 @@ from ..jobs.profile import DIRECTORY as PROFILES
 from ..jobs.record import read_records
 from ..jobs.settings import PATH as SETTINGS
 from ..jobs.slurm_conf import read_slurm_conf
+from ..jobs.standby import stands_by
 from ..layout import JOB_COMMAND, STATE
 from .deferred import DEFERRED_OF_SLURM, read_deferred
 
 UNIT = '/etc/systemd/system/msr-safe-baseline.service'
-UNIT_ENABLED = '/etc/systemd/system/multi-user.target.wants/msr-safe-baseline.service'
+STANDBY_UNIT = '/etc/systemd/system/msr-safe-standby.service'
 # Names what ran, by a link to nothing
 INVOCATION = '/run/systemd/units/invocation:msr-safe-baseline.service'
 DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
@@ -66,7 +67,7 @@ def observe_slurm_node(machine, submit_only, places):
     """
     slurm = observe_slurm(machine, places['bindir'], 'sbatch' if submit_only else 'slurmd')
     plugstack = places['plugstack'] or (slurm['plugstack'] if slurm else '')
-    paths = [SETTINGS, JOB_COMMAND, UNIT, DROP_IN, plugstack, places['prolog'], places['epilog']]
+    paths = [SETTINGS, JOB_COMMAND, UNIT, DROP_IN, STANDBY_UNIT, plugstack, places['prolog'], places['epilog']]
     profiles = ['%s/%s' % (PROFILES, name) for name in machine.list(PROFILES)]
     plugin = slurm and slurm['plugin_directory'] and '%s/%s' % (slurm['plugin_directory'], PLUGIN)
     content = plugin and machine.read(plugin)
@@ -82,8 +83,9 @@ def observe_slurm_node(machine, submit_only, places):
             'stamp': machine.read_text(PLUGIN_STAMP),
             'loads': observe_options(machine, slurm) if content else None,
         },
-        'service_enabled': os.path.lexists(machine.path(UNIT_ENABLED)),
+        'service_enabled': is_enabled(machine, UNIT),
         'service_ran': os.path.lexists(machine.path(INVOCATION)),
+        'standby': {'enabled': is_enabled(machine, STANDBY_UNIT), 'answers': stands_by(machine)},
         'systemd': machine.exists('/run/systemd/system'),
         'jobs': list(read_records(machine)),
         'deferred': read_deferred(machine, DEFERRED_OF_SLURM),
@@ -91,6 +93,15 @@ def observe_slurm_node(machine, submit_only, places):
         'writable': writable_registers(machine),
         'traces': [path for path in (*TRACES, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
     }
+
+
+def wanted_at_boot(unit):
+    """Return the path of the link that has systemd start a unit at boot."""
+    return '%s/multi-user.target.wants/%s' % os.path.split(unit)
+
+
+def is_enabled(machine, unit):
+    return os.path.lexists(machine.path(wanted_at_boot(unit)))
 
 
 def text_of(machine, path):

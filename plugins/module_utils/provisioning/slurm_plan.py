@@ -14,7 +14,7 @@ from ..jobs.slurm_conf import SlurmConf, advice_about, faults_of
 from ..layout import JOB_COMMAND, NOTICE, command_text
 from . import actions, slurm_actions
 from .change import build_change, defer_for_jobs
-from .slurm_node import CONFIGLESS, DROP_IN, UNIT
+from .slurm_node import CONFIGLESS, DROP_IN, STANDBY_UNIT, UNIT
 
 LINE = 'required msr_safe.so'
 LINE_OF_OURS = re.compile(r'^\s*(required|optional)\s+(\S*/)?msr_safe\.so\b')
@@ -48,6 +48,30 @@ DROP_IN_TEXT = (
 [Unit]
 After=msr-safe.service msr-safe-baseline.service
 Requires=msr-safe-baseline.service
+"""
+)
+STANDBY_TEXT = (
+    HEADING
+    + """
+[Unit]
+Description=An msr-job that stands by, for prologs and epilogs to ask
+Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
+Before=slurmd.service
+
+[Service]
+Type=notify
+Environment=LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=/usr/sbin/msr-job standby
+# As slurmd's, which would start them: a node is drained where a prolog is killed
+OOMScoreAdjust=-1000
+# It ends as its program is replaced, and once what it began has ended: a prolog takes at most 130 s
+Restart=always
+RestartSec=1
+KillMode=process
+TimeoutStopSec=140
+
+[Install]
+WantedBy=multi-user.target
 """
 )
 SCRIPT = '#!/bin/sh\n' + HEADING
@@ -91,7 +115,7 @@ def plan_slurm(observed, wanted):
         changes += plan_text(observed, 'slurm', wanted['epilog'], EPILOG_TEXT, slurm_actions.write_program)
         changes += plan_plugin_removal(observed)
     if not wanted['submit_only']:
-        changes += plan_service(observed)
+        changes += plan_baseline(observed) + plan_standby(observed, wanted['standby'])
         restarts, notes = plan_restart(observed, wanted, changes)
         warnings += notes
     return changes + restarts, warnings
@@ -107,15 +131,19 @@ def plan_slurm_absent(observed, wanted):
     changes = plan_plugin_removal(observed)
     restarts, _notes = plan_restart(observed, wanted, changes)
     changes += restarts
+    changes += plan_no_standby(observed, 'remove')
     if observed['service_enabled']:
+        # Not stopped: slurmd requires it, and would be stopped, too
         changes.append(
             build_change(
                 'remove',
-                slurm_actions.disable_baseline,
+                slurm_actions.disable_service_of_jobs,
                 'disable msr-safe-baseline.service',
                 'enabled\n',
                 None,
-                start=observed['systemd'],
+                path=UNIT,
+                now='',
+                systemd=observed['systemd'],
             )
         )
     files = [wanted['prolog'], wanted['epilog'], DROP_IN, UNIT, SETTINGS, JOB_COMMAND]
@@ -293,22 +321,64 @@ def look_at_plugin(observed, changes):
     return []
 
 
-def plan_service(observed):
+def plan_baseline(observed):
     changes = plan_text(observed, 'boot', UNIT, UNIT_TEXT) + plan_text(observed, 'boot', DROP_IN, DROP_IN_TEXT)
     starts = observed['systemd'] and not observed['service_ran']
     if changes or starts or not observed['service_enabled']:
         changes.append(
             build_change(
                 'boot',
-                slurm_actions.enable_baseline,
+                slurm_actions.enable_service_of_jobs,
                 'enable msr-safe-baseline.service, which brings registers back at boot',
                 'enabled\n' if observed['service_enabled'] else None,
                 'enabled\n',
                 path=UNIT,
-                start=observed['systemd'],
+                now='start',
+                systemd=observed['systemd'],
             )
         )
     return changes
+
+
+def plan_standby(observed, wanted):
+    """Return the changes that have an msr-job stand by, or none."""
+    if not wanted:
+        return plan_no_standby(observed, 'boot')
+    standby = observed['standby']
+    changes = plan_text(observed, 'boot', STANDBY_UNIT, STANDBY_TEXT)
+    if changes or not standby['enabled'] or (observed['systemd'] and not standby['answers']):
+        changes.append(
+            build_change(
+                'boot',
+                slurm_actions.enable_service_of_jobs,
+                'enable msr-safe-standby.service, which spares jobs the start of Python',
+                'enabled\n' if standby['enabled'] else None,
+                'enabled\n',
+                path=STANDBY_UNIT,
+                now='restart',
+                systemd=observed['systemd'],
+            )
+        )
+    return changes
+
+
+def plan_no_standby(observed, stage):
+    """Return the changes that stop and take away what stands by."""
+    changes = []
+    if observed['standby']['enabled']:
+        changes.append(
+            build_change(
+                stage,
+                slurm_actions.disable_service_of_jobs,
+                'disable msr-safe-standby.service',
+                'enabled\n',
+                None,
+                path=STANDBY_UNIT,
+                now='stop',
+                systemd=observed['systemd'],
+            )
+        )
+    return changes + plan_removal(observed, [STANDBY_UNIT], stage)
 
 
 def plan_restart(observed, wanted, changes):

@@ -36,6 +36,7 @@ def observed():
         'plugin': {'path': '/usr/lib/slurm/msr_safe.so', 'sha256': None, 'stamp': None, 'loads': None},
         'service_enabled': False,
         'service_ran': False,
+        'standby': {'enabled': False, 'answers': False},
         'systemd': True,
         'jobs': [],
         'slurmd': None,

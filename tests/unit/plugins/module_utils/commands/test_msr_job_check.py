@@ -107,6 +107,17 @@ def test_what_is_not_well_is_said_in_one_line(node, slurm, capsys, damage, words
     assert said.count('\n') == 1
 
 
+def test_jobs_are_as_well_where_nobody_stands_by(node, slurm, capsys):
+    node.put(STAMP, '22.05.8-abc\n')
+    node.put('/proc/811/comm', 'slurmd\n')
+    node.put('/proc/811/maps', '7f00 r-xp /usr/lib/slurm/msr_safe.so\n')
+    assert slurm.command('check', '--all') == 0
+    assert ' slurmd has loaded it\n' in capsys.readouterr().out
+    node.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    assert slurm.command('check', '--all') == 0
+    assert 'starts a Python for each prolog and epilog: see systemctl status msr-safe-' in capsys.readouterr().out
+
+
 def test_during_a_job_that_may_write_registers_are_not_checked(node, slurm, capsys):
     slurm.job('prolog', 42)
     slurm.step(42)

@@ -2,8 +2,10 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """Slurm is found where it is, and what cannot be seen is not taken for seen."""
 
+import os
+import socket
+
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import slurm_node
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_node import observe_slurm_node
 
 PLACES = {'bindir': '', 'plugstack': '', 'prolog': '/etc/slurm/prolog.d/50', 'epilog': '/etc/slurm/epilog.d/50'}
@@ -164,8 +166,18 @@ def test_profiles_that_are_there(slurm):
     assert observe(slurm)['files']['/etc/msr-safe/profiles/old'] == '0x10 0x0\n'
 
 
-def test_our_places_are_those_of_the_library():
-    assert slurm_node.UNIT.rpartition('/')[2] == slurm_node.UNIT_ENABLED.rpartition('/')[2]
+def test_who_stands_by_is_seen_where_it_listens(slurm):
+    assert observe(slurm)['standby'] == {'enabled': False, 'answers': False}
+    slurm.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    slurm.put('/run/msr-safe/standby', 'a file')
+    assert observe(slurm)['standby'] == {'enabled': True, 'answers': False}
+    os.unlink(slurm.path('/run/msr-safe/standby'))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(slurm.path('/run/msr-safe/standby'))
+        assert observe(slurm)['standby']['answers'] is False
+        listener.listen(1)
+        assert observe(slurm)['standby']['answers'] is True
+    assert observe(slurm)['standby']['answers'] is False
 
 
 def test_a_command_that_hangs_has_not_said_that_the_plugin_is_not_loaded(slurm):

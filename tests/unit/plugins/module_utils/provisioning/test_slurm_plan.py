@@ -34,6 +34,7 @@ WANTED = {
     'accounts': [],
     'restricted': False,
     'trusts_accounts': False,
+    'standby': True,
     'artifact': {'path': '/cache/msr_safe.so', 'stamp': '22.05.8-abc', 'sha256': 'f00'},
 }
 SLURM = {
@@ -51,11 +52,21 @@ FRESH = {
     'plugstack': PLUGSTACK,
     'plugstack_includes': {},
     'files': dict.fromkeys(
-        [PLUGSTACK, SETTINGS, '/usr/sbin/msr-job', slurm_plan.UNIT, slurm_plan.DROP_IN, PROLOG, EPILOG]
+        [
+            PLUGSTACK,
+            SETTINGS,
+            '/usr/sbin/msr-job',
+            slurm_plan.UNIT,
+            slurm_plan.DROP_IN,
+            slurm_plan.STANDBY_UNIT,
+            PROLOG,
+            EPILOG,
+        ]
     ),
     'plugin': {'path': PLUGIN, 'sha256': None, 'stamp': None, 'loads': None},
     'service_enabled': False,
     'service_ran': False,
+    'standby': {'enabled': False, 'answers': False},
     'systemd': True,
     'jobs': [],
     'slurmd': {'pid': 811, 'loaded': 'none'},
@@ -80,10 +91,12 @@ def converged():
             '/etc/msr-safe/profiles/monitor': '0x10 0x0\n',
             slurm_plan.UNIT: slurm_plan.UNIT_TEXT,
             slurm_plan.DROP_IN: slurm_plan.DROP_IN_TEXT,
+            slurm_plan.STANDBY_UNIT: slurm_plan.STANDBY_TEXT,
         }
     )
     fresh['plugin'].update(sha256='f00', stamp='22.05.8-abc', loads=True)
     fresh.update(service_enabled=True, service_ran=True, slurmd={'pid': 811, 'loaded': 'current'})
+    fresh['standby'] = {'enabled': True, 'answers': True}
     return fresh
 
 
@@ -106,6 +119,8 @@ def test_a_fresh_node_gets_lists_before_the_settings_that_name_them(fresh):
         'write /etc/systemd/system/msr-safe-baseline.service',
         'write /etc/systemd/system/slurmd.service.d/msr-safe.conf',
         'enable msr-safe-baseline.service, which brings registers back at boot',
+        'write /etc/systemd/system/msr-safe-standby.service',
+        'enable msr-safe-standby.service, which spares jobs the start of Python',
         'restart slurmd, which looks once whether a plugin has a prolog',
     ]
     assert due_stages(changes) == ['approve', 'jobs', 'slurm', 'boot', 'restart']
@@ -226,7 +241,7 @@ def test_a_configless_node_says_where_the_line_has_to_be(fresh):
 def test_an_image_is_started_nothing_in(fresh):
     fresh.update(systemd=False, slurmd=None)
     changes, _warnings = plan_slurm(fresh, WANTED)
-    assert [change['start'] for change in changes if 'start' in change] == [False]
+    assert [change['systemd'] for change in changes if 'systemd' in change] == [False, False]
     assert 'restart' not in due_stages(changes)
 
 
@@ -271,14 +286,34 @@ def test_a_host_that_jobs_are_submitted_from(fresh):
 
 def test_scripts_in_place_of_the_plugin(converged):
     converged['slurm'] = dict(SLURM, values=dict(SLURM['values'], prolog=PROLOG, epilog=EPILOG))
-    changes, _warnings = plan_slurm(converged, dict(WANTED, method='scripts'))
+    changes, _warnings = plan_slurm(converged, dict(WANTED, method='scripts', standby=False))
     assert titles(changes) == [
         'write ' + PROLOG,
         'write ' + EPILOG,
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
+        'disable msr-safe-standby.service',
+        'remove ' + slurm_plan.STANDBY_UNIT,
         'restart slurmd, which looks once whether a plugin has a prolog',
     ]
+
+
+def test_an_msr_job_that_should_stand_by_and_does_not(converged):
+    converged['standby']['answers'] = False
+    changes, _warnings = plan_slurm(converged, WANTED)
+    assert [(change['stage'], change['title'], change['now']) for change in changes] == [
+        ('boot', 'enable msr-safe-standby.service, which spares jobs the start of Python', 'restart')
+    ]
+    converged.update(systemd=False, slurmd=None)
+    assert plan_slurm(converged, WANTED)[0] == []
+
+
+def test_none_stands_by_where_none_is_wanted(converged):
+    changes, _warnings = plan_slurm(converged, dict(WANTED, standby=False))
+    assert titles(changes) == ['disable msr-safe-standby.service', 'remove ' + slurm_plan.STANDBY_UNIT]
+    converged['files'][slurm_plan.STANDBY_UNIT] = None
+    converged['standby'] = {'enabled': False, 'answers': False}
+    assert plan_slurm(converged, dict(WANTED, standby=False)) == ([], [])
 
 
 def test_all_of_it_goes(converged):
@@ -288,6 +323,8 @@ def test_all_of_it_goes(converged):
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
         'restart slurmd, which looks once whether a plugin has a prolog',
+        'disable msr-safe-standby.service',
+        'remove ' + slurm_plan.STANDBY_UNIT,
         'disable msr-safe-baseline.service',
         'remove ' + slurm_plan.DROP_IN,
         'remove ' + slurm_plan.UNIT,
