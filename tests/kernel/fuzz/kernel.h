@@ -54,7 +54,7 @@ extern unsigned int fuzz_logged;
 #define pr_err(format, ...) \
 	(fuzz_logged++, (void)snprintf(fuzz_log, sizeof(fuzz_log), pr_fmt(format), __VA_ARGS__))
 
-/* Locks and RCU: there is one thread. */
+/* Locks and SRCU: there is one thread. */
 #define cond_resched() ((void)0)
 
 struct mutex {
