@@ -58,7 +58,7 @@ Description=An msr-job that stands by, for prologs and epilogs to ask
 Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
 Before=slurmd.service
 # One that cannot start is given up
-StartLimitIntervalSec=120
+StartLimitIntervalSec=60
 StartLimitBurst=10
 
 [Service]
@@ -98,8 +98,8 @@ def plan_slurm(observed, wanted):
 
     wanted: ``{'submit_only', 'method', 'prolog', 'epilog', 'settings': text of jobs.conf, 'lists': {profile: text},
     'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'trusts_accounts',
-    'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError where Slurm is not as it has to be; nothing
-    has been changed then.
+    'standby': whether an msr-job stands by, 'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError
+    where Slurm is not as it has to be; nothing has been changed then.
     """
     slurm = require_slurm(observed, wanted)
     warnings = [] if wanted['submit_only'] else look_at_conf(observed, wanted)

@@ -326,11 +326,11 @@ def test_one_that_was_disabled_and_runs_on_is_stopped(converged):
 
 
 def test_one_that_cannot_start_is_not_started_for_ever():
-    """Also on a node that takes ten seconds for it; one that its program's replacement ended is."""
+    """Also on a node that takes five seconds for it; one that its program's replacement ended is."""
     unit = dict(line.split('=', 1) for line in slurm_plan.STANDBY_TEXT.splitlines() if '=' in line)
     starts, seconds = int(unit['StartLimitBurst']), int(unit['StartLimitIntervalSec'])
     assert starts >= 5
-    assert starts * (int(unit['RestartSec']) + 10) <= seconds
+    assert starts * (int(unit['RestartSec']) + 5) <= seconds
 
 
 def test_all_of_it_goes(converged):
