@@ -374,7 +374,7 @@ def plan_no_standby(observed, stage):
                 stage,
                 slurm_actions.disable_service_of_jobs,
                 'stop and disable msr-safe-standby.service',
-                'enabled\n',
+                'enabled\n' if standby['enabled'] else 'running\n',
                 None,
                 path=STANDBY_UNIT,
                 now='stop',
