@@ -23,6 +23,8 @@ UNIT = '/etc/systemd/system/msr-safe-baseline.service'
 STANDBY_UNIT = '/etc/systemd/system/msr-safe-standby.service'
 # Names what ran, by a link to nothing
 INVOCATION = '/run/systemd/units/invocation:msr-safe-baseline.service'
+# Seconds: systemd waits for one before it starts anew one that ended as its program was replaced
+STANDBY_PATIENCE = 5
 DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
 # Says which Slurm and which source the installed plugin is of.
 PLUGIN_STAMP = STATE + '/spank_plugin'
@@ -84,8 +86,8 @@ def observe_slurm_node(machine, submit_only, places):
             'loads': observe_options(machine, slurm) if content else None,
         },
         'service_enabled': is_enabled(machine, UNIT),
-        'service_ran': os.path.lexists(machine.path(INVOCATION)),
-        'standby': {'enabled': is_enabled(machine, STANDBY_UNIT), 'answers': stands_by(machine)},
+        'service_ran': has_run(machine),
+        'standby': observe_standby(machine),
         'systemd': machine.exists('/run/systemd/system'),
         'jobs': list(read_records(machine)),
         'deferred': read_deferred(machine, DEFERRED_OF_SLURM),
@@ -93,6 +95,19 @@ def observe_slurm_node(machine, submit_only, places):
         'writable': writable_registers(machine),
         'traces': [path for path in (*TRACES, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
     }
+
+
+def has_run(machine):
+    """Return whether the baseline was brought back since the boot."""
+    place = machine.place(INVOCATION, follow=False)
+    return place is not None and os.path.lexists(place)
+
+
+def observe_standby(machine):
+    """Return whether an msr-job that stands by is enabled, and whether it answers, if only in a moment."""
+    enabled = is_enabled(machine, STANDBY_UNIT)
+    is_coming = enabled and machine.exists('/run/systemd/system')
+    return {'enabled': enabled, 'answers': stands_by(machine, STANDBY_PATIENCE if is_coming else 0)}
 
 
 def wanted_at_boot(unit):

@@ -57,6 +57,9 @@ STANDBY_TEXT = (
 Description=An msr-job that stands by, for prologs and epilogs to ask
 Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
 Before=slurmd.service
+# One that cannot start is given up
+StartLimitIntervalSec=60
+StartLimitBurst=10
 
 [Service]
 Type=notify
@@ -64,7 +67,7 @@ Environment=LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ExecStart=/usr/sbin/msr-job standby
 # As slurmd's, which would start them: a node is drained where a prolog is killed
 OOMScoreAdjust=-1000
-# It ends as its program is replaced, and once what it began has ended: a prolog takes at most 130 s
+# It ends as its program is replaced. What it began goes on; a stop waits for that: a prolog takes at most 130 s
 Restart=always
 RestartSec=1
 KillMode=process
@@ -95,8 +98,8 @@ def plan_slurm(observed, wanted):
 
     wanted: ``{'submit_only', 'method', 'prolog', 'epilog', 'settings': text of jobs.conf, 'lists': {profile: text},
     'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'trusts_accounts',
-    'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError where Slurm is not as it has to be; nothing
-    has been changed then.
+    'standby': whether an msr-job stands by, 'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError
+    where Slurm is not as it has to be; nothing has been changed then.
     """
     slurm = require_slurm(observed, wanted)
     warnings = [] if wanted['submit_only'] else look_at_conf(observed, wanted)
@@ -364,14 +367,14 @@ def plan_standby(observed, wanted):
 
 def plan_no_standby(observed, stage):
     """Return the changes that stop and take away what stands by."""
-    changes = []
-    if observed['standby']['enabled']:
+    changes, standby = [], observed['standby']
+    if standby['enabled'] or (standby['answers'] and observed['files'].get(STANDBY_UNIT) is not None):
         changes.append(
             build_change(
                 stage,
                 slurm_actions.disable_service_of_jobs,
-                'disable msr-safe-standby.service',
-                'enabled\n',
+                'stop and disable msr-safe-standby.service',
+                'enabled\n' if standby['enabled'] else 'running\n',
                 None,
                 path=STANDBY_UNIT,
                 now='stop',

@@ -6,6 +6,8 @@ import os
 import socket
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import standby
+from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_node import observe_slurm_node
 
 PLACES = {'bindir': '', 'plugstack': '', 'prolog': '/etc/slurm/prolog.d/50', 'epilog': '/etc/slurm/epilog.d/50'}
@@ -177,7 +179,36 @@ def test_who_stands_by_is_seen_where_it_listens(slurm):
         assert observe(slurm)['standby']['answers'] is False
         listener.listen(1)
         assert observe(slurm)['standby']['answers'] is True
-    assert observe(slurm)['standby']['answers'] is False
+    slurm.remove('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service')
+    assert observe(slurm)['standby'] == {'enabled': False, 'answers': False}
+
+
+def test_who_stands_by_is_waited_for_while_systemd_starts_it_anew(slurm, monkeypatch):
+    """It ends where its program was replaced, which the role may just have done."""
+    slurm.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    slurm.put('/run/systemd/system/a', '')
+    slurm.put('/run/msr-safe/jobs/a', '')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(slurm.path('/run/msr-safe/standby'))
+        monkeypatch.setattr(standby.time, 'sleep', lambda _seconds: listener.listen(1))
+        assert observe(slurm)['standby'] == {'enabled': True, 'answers': True}
+
+
+def test_who_does_not_stand_by_is_not_waited_for_for_ever(slurm, monkeypatch):
+    slurm.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    slurm.put('/run/systemd/system/a', '')
+    now = [0]
+    monkeypatch.setattr(standby.time, 'monotonic', lambda: now[0])
+    monkeypatch.setattr(standby.time, 'sleep', lambda seconds: now.append(now.pop() + seconds))
+    assert observe(slurm)['standby'] == {'enabled': True, 'answers': False}
+
+
+def test_a_host_to_submit_jobs_from_that_does_not_run(slurm):
+    """A container, or the root of an image: what runs on the host around it is not looked at."""
+    slurm.put('/usr/bin/sbatch', '')
+    machine = Machine(slurm.path('/'), run=slurm.machine.run, runs=False)
+    observed = observe_slurm_node(machine, True, PLACES)
+    assert (observed['service_ran'], observed['standby']['answers'], observed['systemd']) == (False, False, False)
 
 
 def test_a_command_that_hangs_has_not_said_that_the_plugin_is_not_loaded(slurm):

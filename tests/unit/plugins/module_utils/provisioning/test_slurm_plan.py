@@ -292,7 +292,7 @@ def test_scripts_in_place_of_the_plugin(converged):
         'write ' + EPILOG,
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
-        'disable msr-safe-standby.service',
+        'stop and disable msr-safe-standby.service',
         'remove ' + slurm_plan.STANDBY_UNIT,
         'restart slurmd, which looks once whether a plugin has a prolog',
     ]
@@ -310,10 +310,27 @@ def test_an_msr_job_that_should_stand_by_and_does_not(converged):
 
 def test_none_stands_by_where_none_is_wanted(converged):
     changes, _warnings = plan_slurm(converged, dict(WANTED, standby=False))
-    assert titles(changes) == ['disable msr-safe-standby.service', 'remove ' + slurm_plan.STANDBY_UNIT]
+    assert titles(changes) == ['stop and disable msr-safe-standby.service', 'remove ' + slurm_plan.STANDBY_UNIT]
     converged['files'][slurm_plan.STANDBY_UNIT] = None
     converged['standby'] = {'enabled': False, 'answers': False}
     assert plan_slurm(converged, dict(WANTED, standby=False)) == ([], [])
+
+
+def test_one_that_was_disabled_and_runs_on_is_stopped(converged):
+    converged['standby']['enabled'] = False
+    changes, _warnings = plan_slurm(converged, dict(WANTED, standby=False))
+    assert [(change['title'], change.get('now')) for change in changes] == [
+        ('stop and disable msr-safe-standby.service', 'stop'),
+        ('remove ' + slurm_plan.STANDBY_UNIT, None),
+    ]
+
+
+def test_one_that_cannot_start_is_not_started_for_ever():
+    """Also on a node that takes five seconds for it; one that its program's replacement ended is."""
+    unit = dict(line.split('=', 1) for line in slurm_plan.STANDBY_TEXT.splitlines() if '=' in line)
+    starts, seconds = int(unit['StartLimitBurst']), int(unit['StartLimitIntervalSec'])
+    assert starts >= 5
+    assert starts * (int(unit['RestartSec']) + 5) <= seconds
 
 
 def test_all_of_it_goes(converged):
@@ -323,7 +340,7 @@ def test_all_of_it_goes(converged):
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
         'restart slurmd, which looks once whether a plugin has a prolog',
-        'disable msr-safe-standby.service',
+        'stop and disable msr-safe-standby.service',
         'remove ' + slurm_plan.STANDBY_UNIT,
         'disable msr-safe-baseline.service',
         'remove ' + slurm_plan.DROP_IN,
