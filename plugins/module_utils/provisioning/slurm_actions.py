@@ -33,8 +33,10 @@ def enable_service_of_jobs(machine, change, _payload):
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(change['path'], link)
     if change['systemd']:
+        name = os.path.basename(change['path'])
         machine.command('systemctl', 'daemon-reload')
-        machine.command('systemctl', change['now'], os.path.basename(change['path']))
+        machine.run(['systemctl', 'reset-failed', name])  # systemd starts none that it has given up
+        machine.command('systemctl', change['now'], name)
 
 
 @action()
