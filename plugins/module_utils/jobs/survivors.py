@@ -7,11 +7,18 @@ import os
 import stat
 import time
 
+from ..errors import MsrSafeError
 from ..hardware.devices import PARAMETERS, taken_majors
 
 # Seconds until what was killed has closed its descriptors.
 PATIENCE = 2
 REFERENCES = '/sys/module/msr_safe/refcnt'
+
+# File systems that hold device nodes, and say what they hold without asking anybody. A file server that is away, or a
+# user's own FUSE (also below an overlay), could keep whoever asks for ever; nobody but root puts a device there.
+OF_DEVICES = frozenset(
+    ('devtmpfs', 'tmpfs', 'ramfs', 'rootfs', 'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'squashfs', 'erofs')
+)
 
 
 def end_survivors(machine, records, kill):
@@ -59,9 +66,9 @@ def holders(machine):
     Devices are known by their numbers: in a container they have any path.
     """
     majors = {major: name for major, name in taken_majors(machine).items() if name in PARAMETERS}
-    found = []
+    found, mounts = [], Mounts(machine)
     for pid in machine.list('/proc') if majors else []:
-        device = pid.isdigit() and open_device_of(machine, pid, majors)
+        device = pid.isdigit() and open_device_of(machine, pid, majors, mounts)
         if device:
             found.append((int(pid), command_of(machine, pid), device))
     return found
@@ -69,21 +76,60 @@ def holders(machine):
 
 def command_of(machine, pid):
     """Return what a process calls itself, which may be anything, as a word of a line in a log."""
-    name = machine.read_text('/proc/%s/comm' % pid) or '?'
+    name = text_of(machine, pid, 'comm') or '?'
     return ''.join(each if each.isalnum() or each in ' -_.:/+@' else '?' for each in name)
 
 
-def open_device_of(machine, pid, majors):
+def open_device_of(machine, pid, majors, mounts):
     """Return the name of a device that a process has open, or None."""
     directory = '/proc/%s/fd' % pid
     for descriptor in machine.list(directory):
+        path = machine.path('%s/%s' % (directory, descriptor))
         try:
-            status = os.stat(machine.path('%s/%s' % (directory, descriptor)))
+            if not os.readlink(path).startswith('/') or mounts.type_of(pid, descriptor) not in OF_DEVICES:
+                continue
+            status = os.stat(path)
         except OSError:
             continue
         if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in majors:
             return majors[os.major(status.st_rdev)]
     return None
+
+
+class Mounts:
+    """The mounts of all processes' namespaces, as far as they were asked for. The kernel alone says them."""
+
+    def __init__(self, machine):
+        self.machine, self.types, self.namespaces = machine, {}, set()
+        self.read('self')
+
+    def type_of(self, pid, descriptor):
+        """Return the type of the file system that a descriptor is of; None where it is mounted nowhere any more."""
+        lines = text_of(self.machine, pid, 'fdinfo/' + descriptor).splitlines()
+        mount = next((line.split()[1] for line in lines if line.startswith('mnt_id:')), None)
+        if mount not in self.types:
+            self.read(pid)
+        return self.types.get(mount)
+
+    def read(self, pid):
+        """Learn the mounts that a process sees, unless they are known. As proc(5) has it: MOUNT … - TYPE SOURCE …"""
+        try:
+            namespace = os.readlink(self.machine.path('/proc/%s/ns/mnt' % pid))
+        except OSError:
+            return
+        if namespace not in self.namespaces:
+            self.namespaces.add(namespace)
+            for line in text_of(self.machine, pid, 'mountinfo').splitlines():
+                mount, _blank, rest = line.partition(' ')
+                self.types[mount] = rest.partition(' - ')[2].split(' ')[0]
+
+
+def text_of(machine, pid, name):
+    """Return what the kernel says about a process, '' where that is over: it can end at any time."""
+    try:
+        return machine.read_text('/proc/%s/%s' % (pid, name)) or ''
+    except MsrSafeError:
+        return ''
 
 
 def is_of_jobs(machine, holder, records):
@@ -93,14 +139,14 @@ def is_of_jobs(machine, holder, records):
         uids = uids_of(machine, pid)
     except OSError:
         return False
-    groups = (machine.read_text('/proc/%d/cgroup' % pid) or '').split('/')
+    groups = text_of(machine, pid, 'cgroup').split('/')
     groups = [part.strip() for line in groups for part in line.split('\n')]
     return any((record.uid and record.uid in uids) or 'job_' + record.job in groups for record in records)
 
 
 def uids_of(machine, pid):
     """Return the users that a process is of: also whose it was before it ran a program of root's. Raises OSError."""
-    lines = (machine.read_text('/proc/%d/status' % pid) or '').splitlines()
+    lines = text_of(machine, pid, 'status').splitlines()
     return {os.stat(machine.path('/proc/%d' % pid)).st_uid}.union(
         int(uid) for line in lines if line.startswith('Uid:') for uid in line.split()[1:]
     )
