@@ -129,7 +129,7 @@ def plan_slurm_absent(observed, wanted):
             'What they changed would stay.',
         )
     changes = plan_plugin_removal(observed)
-    restarts, _notes = plan_restart(observed, wanted, changes)
+    restarts, notes = plan_restart(observed, wanted, changes)
     changes += restarts
     changes += plan_no_standby(observed, 'remove')
     if observed['service_enabled']:
@@ -149,7 +149,7 @@ def plan_slurm_absent(observed, wanted):
     files = [wanted['prolog'], wanted['epilog'], DROP_IN, UNIT, SETTINGS, JOB_COMMAND]
     changes += plan_removal(observed, files)
     changes += [remove(path) for path in observed['traces']]
-    return changes, []
+    return changes, notes
 
 
 def require_slurm(observed, wanted):
@@ -382,16 +382,32 @@ def plan_no_standby(observed, stage):
 
 
 def plan_restart(observed, wanted, changes):
-    """Return (the restart of slurmd that is due, deferred where jobs are on the node; what was not looked at)."""
-    slurmd, plugin = observed['slurmd'], observed['plugin']
-    if slurmd is None or not observed['systemd']:
+    """Return (the restart of slurmd that is due, deferred where jobs are on the node; what has to be known).
+
+    Several slurmd can run on a host, each of a unit of its own.
+    """
+    plugin, notes = observed['plugin'], []
+    if not observed['systemd']:
         return [], []
     changed = any(change.get('path') in (plugin['path'], observed['plugstack']) for change in changes)
-    if slurmd['loaded'] is None and not changed:
-        return [], [NOT_CHECKED + 'whether slurmd has loaded the plugin: its memory map cannot be read.']
     usual = 'current' if wanted['state'] == 'present' and wanted['method'] == 'spank' else 'none'
-    if not changed and slurmd['loaded'] == usual:
-        return [], []
-    title = 'restart slurmd, which looks once whether a plugin has a prolog'
-    restart = build_change('restart', slurm_actions.restart_slurmd, title, None, None)
-    return [defer_for_jobs(restart, observed['jobs']) if observed['jobs'] else restart], []
+    due = [slurmd for slurmd in observed['slurmd'] if changed or slurmd['loaded'] not in (usual, None)]
+    if any(slurmd['loaded'] is None for slurmd in observed['slurmd'] if slurmd not in due):
+        notes.append(NOT_CHECKED + 'whether slurmd has loaded the plugin: its memory map cannot be read.')
+    notes += [NOTE_NO_UNIT % slurmd['pid'] for slurmd in due if not slurmd['unit']]
+    units = sorted({slurmd['unit'] for slurmd in due if slurmd['unit']})
+    if not units:
+        return [], notes
+    title = 'restart %s, which looks once whether a plugin has a prolog' % ', '.join(map(short_unit, units))
+    restart = build_change('restart', slurm_actions.restart_slurmd, title, None, None, units=units)
+    return [defer_for_jobs(restart, observed['jobs']) if observed['jobs'] else restart], notes
+
+
+NOTE_NO_UNIT = (
+    'slurmd (pid %d) has to be restarted, between jobs, and no unit of systemd named after slurmd started it: it looks '
+    'once whether a plugin has a prolog.'
+)
+
+
+def short_unit(unit):
+    return unit[: -len('.service')]

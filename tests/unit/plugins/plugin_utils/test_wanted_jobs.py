@@ -39,7 +39,7 @@ def observed():
         'standby': {'enabled': False, 'answers': False},
         'systemd': True,
         'jobs': [],
-        'slurmd': None,
+        'slurmd': [],
         'writable': 0,
         'traces': [],
     }
