@@ -69,6 +69,7 @@ def plan(observed, settings):
         restricted=any(
             rule in profile for profile in profiles.values() for rule in ('users', 'accounts', 'partitions')
         ),
+        shares=settings['shared'] == 'last',
         trusts_accounts=settings['trust_accounts'],
         standby=settings['standby'] and settings['method'] == 'spank',
         artifact=artifact,

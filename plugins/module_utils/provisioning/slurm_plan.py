@@ -94,7 +94,8 @@ def plan_slurm(observed, wanted):
     """Return (changes, warnings) that make a node of Slurm as wanted.
 
     wanted: ``{'submit_only', 'method', 'prolog', 'epilog', 'settings': text of jobs.conf, 'lists': {profile: text},
-    'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'trusts_accounts',
+    'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'shares': whether jobs
+    on a node have the list of the first, 'trusts_accounts',
     'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError where Slurm is not as it has to be; nothing
     has been changed then.
     """
@@ -173,9 +174,9 @@ def require_slurm(observed, wanted):
 
 def look_at_conf(observed, wanted):
     """Return what should be known about slurm.conf. Raises MsrSafeError where it has to be changed."""
-    slurm, warnings = observed['slurm'], []
+    slurm, warnings = observed['slurm'], [NOTE_SHARES] if wanted['restricted'] and wanted['shares'] else []
     if not slurm['conf']:
-        return [NOTE_CONF]
+        return [*warnings, NOTE_CONF]
     conf = SlurmConf(slurm['conf'], slurm['values'], slurm['partitions'])
     faults = faults_of(
         conf, wanted['method'], wanted['prolog'], wanted['epilog'], wanted['accounts'], wanted['trusts_accounts']
@@ -191,6 +192,10 @@ def look_at_conf(observed, wanted):
     return warnings + advice_about(conf)
 
 
+NOTE_SHARES = (
+    'With slurm_msr_shared: last, all on a node have the profile of its first job, also those that may not ask for it, '
+    'and what a job left there that was refused. Where profiles are for some only, leave it at refuse.'
+)
 NOTE_CONF = (
     NOT_CHECKED
     + 'slurm.conf is not on this node. No partition is taken for exclusive: jobs that ask for no profile can '

@@ -109,6 +109,12 @@ def test_what_would_hand_out_the_machine_cannot_be_set(planned):
         planned(profiles={'power': {'set': ['IA32_MISC_ENABLE.XD_DISABLE:0-1']}})
 
 
+@pytest.mark.parametrize(('shared', 'is_told'), [('last', True), ('refuse', False)])
+def test_jobs_that_share_a_node_share_its_profile(planned, shared, is_told):
+    _texts, warnings = planned(profiles={'power': {'users': ['alice']}}, shared=shared)
+    assert any('With slurm_msr_shared: last' in warning for warning in warnings) == is_told
+
+
 def test_a_control_that_a_cpu_lacks_is_said(planned, observed):
     observed['cpu'] = dict(SKYLAKE, vendor='AuthenticAMD', family=25, model=1)
     _texts, warnings = planned(profiles={'power': {'set': ['power_limit:100W-200W']}})

@@ -270,6 +270,20 @@ def test_where_slurm_does_not_say_so_a_job_is_not_alone(node, slurm):
     assert 'need a node of their own' in slurm.refusal(42)
 
 
+@pytest.mark.parametrize('shared', ['refuse', 'last'])
+def test_a_refused_job_adds_nothing_to_its_neighbour_s_list_and_keeps_nothing_of_it(node, slurm, shared):
+    """While the neighbour is here its list is in force for all on the node: there is one for a kernel."""
+    slurm.configure(shared=shared, exclusive='')
+    slurm.alone.add('42')
+    slurm.job('prolog', 42, '--profile=power')
+    power = node.active()
+    slurm.job('prolog', 43, '--profile=monitor')
+    assert slurm.refusal(43)
+    assert node.active() == {**dict.fromkeys(parse_list(LIST), 0), **power}
+    slurm.job('epilog', 42)
+    assert node.active() == dict.fromkeys(parse_list(LIST), 0)
+
+
 def test_who_reads_different_profiles_shares_a_node(node, slurm):
     slurm.job('prolog', 42, partition='shared')
     slurm.job('prolog', 43, '--profile=monitor', partition='shared')

@@ -34,6 +34,7 @@ WANTED = {
     'lists': {'monitor': '0x10 0x0\n'},
     'accounts': [],
     'restricted': False,
+    'shares': False,
     'trusts_accounts': False,
     'standby': True,
     'artifact': {'path': '/cache/msr_safe.so', 'stamp': '22.05.8-abc', 'sha256': 'f00'},
@@ -296,6 +297,12 @@ def test_slurm_that_is_not_found(fresh, slurm, words):
 def test_who_restricts_profiles_is_told_what_the_nodes_own_list_allows(converged):
     converged['writable'] = 270
     assert 'lets 270 registers be written' in plan_slurm(converged, dict(WANTED, restricted=True))[1][0]
+
+
+@pytest.mark.parametrize(('restricted', 'count'), [(True, 1), (False, 0)])
+def test_who_restricts_profiles_is_told_that_jobs_which_share_a_node_share_them(converged, restricted, count):
+    warnings = plan_slurm(converged, dict(WANTED, restricted=restricted, shares=True))[1]
+    assert len([each for each in warnings if 'all on a node have the profile of its first job' in each]) == count
 
 
 def test_a_host_that_jobs_are_submitted_from(fresh):
