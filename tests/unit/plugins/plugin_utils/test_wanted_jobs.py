@@ -72,12 +72,13 @@ def test_the_role_hands_on_every_variable():
     assert task == {name: '{{ slurm_msr_%s }}' % name for name in wanted_jobs.argument_spec()}
 
 
-def test_partitions_of_slurm_conf_and_profiles_become_the_settings(planned):
+def test_where_slurm_conf_is_and_profiles_become_the_settings(planned):
     texts, _warnings = planned(
         profiles={'monitor': {'tier': 'monitor', 'set': ['turbo']}}, default_profile='monitor', shared='last'
     )
     settings = parse_settings(texts['/etc/msr-safe/jobs.conf'], 'jobs.conf')
-    assert (settings.exclusive, settings.slurm_bin, settings.shared) == (['main'], '/opt/slurm/bin', 'last')
+    assert (settings.slurm_conf, settings.slurm_bin) == ('/etc/slurm/slurm.conf', '/opt/slurm/bin')
+    assert (settings.exclusive, settings.shared) == ([], 'last')
     assert settings.profiles['monitor'].sets == ['turbo']
     assert 'MSR_PLATFORM_INFO' in texts['/etc/msr-safe/profiles/monitor']
 
