@@ -215,8 +215,9 @@ def begin_job(machine, options, settings, job, manager):
     began = time.monotonic()
     try:
         lines = begin_patiently(machine, job, options, settings, manager)
-    except Refused:
-        tally(machine, began, 'prolog_seconds', refusals=1)
+    except Refused as refusal:
+        tally(machine, began, 'prolog_seconds', refusals=1, restores=restores_in(refusal.lines))
+        log(options, refusal.lines)
         raise
     except (MsrSafeError, OSError) as error:
         tally(machine, began, 'prolog_seconds', failures=1)

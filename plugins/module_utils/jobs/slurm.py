@@ -77,9 +77,17 @@ class Slurm:
     def states_of(self, records):
         """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.
 
-        A job with a step is here; of others Slurm is asked, one by one. What it does not answer for is here.
+        A job with a step is here; of others Slurm is asked, one by one. What it does not answer for in time is here, no
+        matter how many: the lock is held meanwhile.
         """
-        return {record.job: HERE if self.has_step(record) else self.ask_state(record) for record in records}
+        states, deadline = {record.job: HERE for record in records}, time.monotonic() + self.seconds
+        for record in records:
+            if not self.has_step(record):
+                state = self.ask_state(record)
+                states[record.job] = state or HERE
+                if state is None or time.monotonic() > deadline:
+                    break
+        return states
 
     def has_step(self, record):
         """Return whether a step of a job listens on this host."""
@@ -101,8 +109,9 @@ class Slurm:
         return stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid()
 
     def ask_state(self, record):
+        """Return what Slurm says about a job; None where it is silent."""
         state = self.ask(record.job, '%t', '--nodelist=' + record.node)
-        return HERE if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
+        return None if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
 
     def is_alone(self, job):
         """Return whether Slurm gave a job its nodes as a whole; False where it does not answer."""

@@ -50,7 +50,7 @@ def kill_process(pid):
 def find_hidden(machine):
     """Return a line about open descriptors that no process shows, as one in the queue of a socket."""
     count = machine.read_text(REFERENCES)
-    if count in (None, '0') or holders(machine):
+    if count in (None, '0') or any(holders(machine)):
         return []
     return ['a device is open (%s times) that no process shows' % count]
 
@@ -61,17 +61,16 @@ def has_users(machine):
 
 
 def holders(machine):
-    """Return who has one of the module's devices open, [(pid, command, device)].
+    """Yield who has one of the module's devices open, (pid, command, device).
 
     Devices are known by their numbers: in a container they have any path.
     """
     majors = {major: name for major, name in taken_majors(machine).items() if name in PARAMETERS}
-    found, mounts = [], Mounts(machine)
+    mounts = Mounts(machine)
     for pid in machine.list('/proc') if majors else []:
         device = pid.isdigit() and open_device_of(machine, pid, majors, mounts)
         if device:
-            found.append((int(pid), command_of(machine, pid), device))
-    return found
+            yield int(pid), command_of(machine, pid), device
 
 
 def command_of(machine, pid):
