@@ -60,5 +60,6 @@ def read_kept(machine, wanted):
         reader, stamps, names = marshal.loads(machine.read(PATH) or b'')
     except (MsrSafeError, EOFError, TypeError, ValueError):
         return None
-    is_current = all(stamp_of_file(machine.path(file)) == stamp for file, stamp in stamps.items())
-    return names if reader == wanted and is_current else None
+    if reader != wanted or any(stamp_of_file(machine.path(file)) != stamp for file, stamp in stamps.items()):
+        return None
+    return names

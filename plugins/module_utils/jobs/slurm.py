@@ -110,7 +110,7 @@ class Slurm:
 
     def ask_state(self, record):
         """Return what Slurm says about a job; None where it is silent."""
-        state = self.ask(record.job, '%t', '--nodelist=' + record.node)
+        state = self.ask(record.job, '%t', *(['--nodelist=' + record.node] if record.node else []))
         return None if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
 
     def is_alone(self, job):

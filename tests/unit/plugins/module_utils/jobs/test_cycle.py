@@ -486,6 +486,17 @@ def test_jobs_of_two_slurmd_on_a_host_are_neighbours(node, slurm):
     assert 'job 42 on this node may write registers' in slurm.refusal(43)
 
 
+def test_a_damaged_record_is_asked_about_without_its_node(node, slurm):
+    """squeue may refuse a list of nodes that is empty; then the node would refuse jobs for ever."""
+    slurm.job('prolog', 42)
+    node.put(RUN + '/42/job', 'nonsense')
+    slurm.jobs.clear()
+    assert slurm.job('prolog', 43, '--profile=power') == 0
+    assert slurm.saw('--jobs=42')
+    assert not slurm.saw('--nodelist')
+    assert slurm.refusal(43) is None
+
+
 def test_a_silent_slurm_is_asked_once_however_many_are_here(node, slurm):
     """Each question takes seconds, with the lock held that epilogs wait for."""
     for number in range(100, 120):

@@ -3,6 +3,7 @@
 """What slurm.conf says now counts, not what it said when the role was applied."""
 
 import fcntl
+import marshal
 import os
 
 import pytest
@@ -66,7 +67,7 @@ def test_it_is_read_once_while_it_stays_as_it_is(slurm, monkeypatch):
     assert may_write(slurm, 43)
 
 
-@pytest.mark.parametrize('content', [b'', b'nonsense', b'[\x00\x00', b'N'])
+@pytest.mark.parametrize('content', [b'', b'nonsense', b'[\x00\x00', b'N', marshal.dumps((None, None, None))])
 def test_what_is_kept_may_be_damaged(node, slurm, content):
     assert may_write(slurm)
     node.put(partitions.PATH, content)
