@@ -19,6 +19,9 @@ REFERENCES = '/sys/module/msr_safe/refcnt'
 OF_DEVICES = frozenset(
     ('devtmpfs', 'tmpfs', 'ramfs', 'rootfs', 'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'squashfs', 'erofs')
 )
+# A file on a mount that nobody shows: unmounted while it was open, or outside of what its process sees. It is not asked
+# what it is, and may be a device.
+UNSEEN = 'what no mount shows'
 
 
 def end_survivors(machine, records, kill):
@@ -50,7 +53,7 @@ def kill_process(pid):
 def find_hidden(machine):
     """Return a line about open descriptors that no process shows, as one in the queue of a socket."""
     count = machine.read_text(REFERENCES)
-    if count in (None, '0') or any(holders(machine)):
+    if count in (None, '0') or any(device != UNSEEN for _pid, _command, device in holders(machine)):
         return []
     return ['a device is open (%s times) that no process shows' % count]
 
@@ -61,7 +64,7 @@ def has_users(machine):
 
 
 def holders(machine):
-    """Yield who has one of the module's devices open, (pid, command, device).
+    """Yield who has one of the module's devices open, or perhaps (UNSEEN), (pid, command, device).
 
     Devices are known by their numbers: in a container they have any path.
     """
@@ -80,47 +83,45 @@ def command_of(machine, pid):
 
 
 def open_device_of(machine, pid, majors, mounts):
-    """Return the name of a device that a process has open, or None."""
-    directory = '/proc/%s/fd' % pid
+    """Return the name of a device that a process has open, UNSEEN if it may have one, or None."""
+    directory, found = '/proc/%s/fd' % pid, None
     for descriptor in machine.list(directory):
         path = machine.path('%s/%s' % (directory, descriptor))
         try:
-            if not os.readlink(path).startswith('/') or mounts.type_of(pid, descriptor) not in OF_DEVICES:
-                continue
-            status = os.stat(path)
+            link = os.readlink(path)
+            kind = mounts.type_of(pid, descriptor) if link.startswith('/') else None
+            if kind in OF_DEVICES:
+                status = os.stat(path)
+                if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in majors:
+                    return majors[os.major(status.st_rdev)]
         except OSError:
             continue
-        if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in majors:
-            return majors[os.major(status.st_rdev)]
-    return None
+        if kind == UNSEEN and not link.endswith(' (deleted)'):  # As memory that has a name only, on the kernel's mounts
+            found = UNSEEN
+    return found
 
 
 class Mounts:
-    """The mounts of all processes' namespaces, as far as they were asked for. The kernel alone says them."""
+    """The mounts that processes see, as far as they were asked for. The kernel alone says them."""
 
     def __init__(self, machine):
-        self.machine, self.types, self.namespaces = machine, {}, set()
+        self.machine, self.types, self.asked = machine, {}, set()
         self.read('self')
 
     def type_of(self, pid, descriptor):
-        """Return the type of the file system that a descriptor is of; None where it is mounted nowhere any more."""
+        """Return the type of the file system that a descriptor is of, or UNSEEN; None where it was closed meanwhile."""
         lines = text_of(self.machine, pid, 'fdinfo/' + descriptor).splitlines()
         mount = next((line.split()[1] for line in lines if line.startswith('mnt_id:')), None)
-        if mount not in self.types:
+        if mount not in self.types and pid not in self.asked:
             self.read(pid)
-        return self.types.get(mount)
+        return self.types.get(mount, UNSEEN) if mount else None
 
     def read(self, pid):
-        """Learn the mounts that a process sees, unless they are known. As proc(5) has it: MOUNT … - TYPE SOURCE …"""
-        try:
-            namespace = os.readlink(self.machine.path('/proc/%s/ns/mnt' % pid))
-        except OSError:
-            return
-        if namespace not in self.namespaces:
-            self.namespaces.add(namespace)
-            for line in text_of(self.machine, pid, 'mountinfo').splitlines():
-                mount, _blank, rest = line.partition(' ')
-                self.types[mount] = rest.partition(' - ')[2].split(' ')[0]
+        """Learn the mounts that a process sees, below its root. As proc(5) has it: MOUNT … - TYPE SOURCE …"""
+        self.asked.add(pid)
+        for line in text_of(self.machine, pid, 'mountinfo').splitlines():
+            mount, _blank, rest = line.partition(' ')
+            self.types[mount] = rest.partition(' - ')[2].split(' ')[0]
 
 
 def text_of(machine, pid, name):
