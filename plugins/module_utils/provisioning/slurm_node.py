@@ -261,15 +261,35 @@ def observe_options(machine, slurm):
 
 
 def observe_slurmd(machine):
-    """Return the slurmd that runs here: ``{'pid', 'loaded': whether it has our plugin in memory}``, or None.
+    """Return each slurmd that runs here, [{'pid', 'unit', 'loaded': whether it has our plugin in memory}].
 
-    It looks once, as it starts, which plugins have a prolog.
+    unit: as of unit_of; loaded: as of loaded_plugin, None where that cannot be seen. A slurmd looks once, as it starts,
+    which plugins have a prolog.
     """
+    found = []
     for pid in machine.list('/proc'):
-        if pid.isdigit() and (machine.read_text('/proc/%s/comm' % pid) or '') in ('slurmd', 'slurmd-wlm'):
-            maps = machine.read_text('/proc/%s/maps' % pid)
-            return {'pid': int(pid), 'loaded': None if maps is None else loaded_plugin(maps)}
-    return None
+        if pid.isdigit() and text_of_process(machine, pid, 'comm') in ('slurmd', 'slurmd-wlm'):
+            maps = text_of_process(machine, pid, 'maps')
+            found.append({'pid': int(pid), 'unit': unit_of(machine, pid), 'loaded': maps and loaded_plugin(maps)})
+    return found
+
+
+def text_of_process(machine, pid, name):
+    """Return what the kernel says about a process, None where it does not: it can have ended."""
+    try:
+        return machine.read_text('/proc/%s/%s' % (pid, name)) or None
+    except MsrSafeError:
+        return None
+
+
+def unit_of(machine, pid):
+    """Return the unit of slurmd's that started a process, '' where none did: by hand, or in a container."""
+    for line in (text_of_process(machine, pid, 'cgroup') or '').splitlines():
+        if line.startswith('0::') or ':name=systemd:' in line:
+            units = [part for part in line.split('/') if 'slurmd' in part and part.endswith('.service')]
+            if units:
+                return units[-1]
+    return ''
 
 
 def loaded_plugin(maps):
