@@ -10,9 +10,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from ..access.lease import Lease
-from ..access.write import carry_out_writes, render_problems, summarize_problems
+from ..access.write import carry_out_writes, describe_address, render_problems, summarize_problems
 from ..errors import MsrSafeError, for_all
 from ..hardware.cpu import SELECTIONS, read_cpu
 from ..registers.of_cpu import registers_of
@@ -42,6 +43,10 @@ exit status, as of env(1) and timeout(1):
 """
 
 SHELL = '/bin/sh'
+
+# Others may begin or end with other bits of the same registers at the same moment: then it is done once more.
+ATTEMPTS = 100
+PAUSE = 0.01
 
 CANNOT_SET, CANNOT_EXECUTE, NOT_FOUND = 125, 126, 127
 
@@ -108,17 +113,27 @@ def run_with_registers(machine, options):
         raise MsrSafeError('There is no command to run.', 'Name it behind --: msr-safe run --set … -- COMMAND')
     path = find_executable(program[0])
     settings = for_all(options.assignments, lambda text: parse_assignment(text, options.cpus))
-    plan = plan_settings(machine, settings, registers_of(read_cpu(machine)))
-    require_no_problems(plan.problems)
-    lease = Lease(machine, capacity=len(plan.writes))
-    try:
-        require_no_problems(carry_out_writes(machine, plan.writes, lease.write_registers))
-        if options.verbose:
-            say(render_changes(summarize_changes(plan), 'after'), sys.stderr)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # Inherited as ignored, the kernel keeps no exit status
-        return wait_for(start(path, program))
-    finally:
-        lease.close()
+    registers = registers_of(read_cpu(machine))
+    for _attempt in range(ATTEMPTS):
+        plan = plan_settings(machine, settings, registers)
+        require_no_problems(plan.problems)
+        lease = Lease(machine, capacity=len(plan.writes))
+        try:
+            problems = carry_out_writes(machine, plan.writes, lease.write_registers)
+            changed = lease.changed_meanwhile(plan.writes)
+            if not changed:
+                require_no_problems(problems)
+                if options.verbose:
+                    say(render_changes(summarize_changes(plan), 'after'), sys.stderr)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # Inherited as ignored, the kernel keeps no exit status
+                return wait_for(start(path, program))
+        finally:
+            lease.close()
+        time.sleep(PAUSE)
+    raise MsrSafeError(
+        'Not set: others change %s all the time.' % describe_address(changed[0].address, changed[0].name),
+        'The command was not started. Find out who does: the tracepoints of the kernel module tell (msr_safe_write).',
+    )
 
 
 def parse_assignment(text, cpus):
@@ -179,7 +194,7 @@ def start(path, program):
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
-            return execute(SHELL, [SHELL, path] + program[1:])  # As execvp(3) does: a script without #!
+            return execute(SHELL, [SHELL, path, *program[1:]])  # As execvp(3) does: a script without #!
     except OSError as error:
         if error.errno in OF_FORK:
             raise MsrSafeError('Cannot start %s: %s.' % (path, error.strerror)) from error

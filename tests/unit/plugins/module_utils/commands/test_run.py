@@ -128,6 +128,51 @@ def test_what_another_lease_has_changed_does_not_start_the_command(node, run):
     assert node.register(PREFETCHERS) == 0
 
 
+OTHER_BIT = 4
+
+
+def begin_other(node):
+    """Somebody else's lease changes another bit of the same register on all CPUs."""
+    node.leases['other'] = [((cpu, PREFETCHERS), node.register(PREFETCHERS, cpu), OTHER_BIT) for cpu in range(4)]
+    node.set_register(PREFETCHERS, node.register(PREFETCHERS) | OTHER_BIT)
+
+
+def right_before_it_is_written(node, function):
+    """Have a function run between the reading of registers and the writing under a lease."""
+    node.before_batch = [lambda: None, lambda: function(node)]
+
+
+def test_who_begins_with_other_bits_at_the_same_moment_is_not_in_the_way(node, run):
+    """It ended in EBUSY: what is written has all bits of the register, as they were read."""
+    right_before_it_is_written(node, begin_other)
+    status, err, seen = run('--set', '0x1A4=1/1', '--', 'true')
+    assert (status, err) == (0, '')
+    assert [seen[cpu, PREFETCHERS] for cpu in range(4)] == [OTHER_BIT | 1] * 4
+    assert [node.register(PREFETCHERS, cpu) for cpu in range(4)] == [OTHER_BIT] * 4
+
+
+def test_who_ends_with_other_bits_at_the_same_moment_has_them_back(node, run):
+    """They were set again, for as long as the command ran."""
+    begin_other(node)
+    right_before_it_is_written(node, lambda node: node.end_lease('other'))
+    status, err, seen = run('--set', '0x1A4=1/1', '--', 'true')
+    assert (status, err) == (0, '')
+    assert [seen[cpu, PREFETCHERS] for cpu in range(4)] == [1] * 4
+    assert [node.register(PREFETCHERS, cpu) for cpu in range(4)] == [0] * 4
+
+
+def test_bits_that_change_all_the_time_are_named(node, run, monkeypatch):
+    def change():
+        node.set_register(PREFETCHERS, node.register(PREFETCHERS) ^ OTHER_BIT)
+
+    monkeypatch.setattr(run_module, 'PAUSE', 0)
+    node.before_batch = [change] * 1000
+    status, err, seen = run('--set', '0x1A4=1/1', '--', 'true')
+    assert (status, seen) == (125, {})
+    assert 'others change 0x000001A4 MSR_MISC_FEATURE_CONTROL all the time' in err
+    assert not node.leases and not node.register(PREFETCHERS) & 1
+
+
 def test_a_module_without_leases_is_named(node, run):
     node.keeps_leases = False
     status, err, seen = run('--set', TURBO, '--', 'true')
