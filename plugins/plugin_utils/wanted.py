@@ -9,6 +9,7 @@ import os
 import re
 
 import yaml
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.provisioning.change import due_stages
@@ -17,6 +18,7 @@ from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
 from .failure import ActionFailure
 from .once import once
+from .types import require_types
 
 # Of what documentation says of an option, what an argument spec says, too
 SPECIFIED = ('type', 'elements', 'choices', 'default', 'required')
@@ -55,19 +57,45 @@ VARIABLES = {
 }
 
 
+# Those of which only its tasks know
+ROLE_ALONE = {
+    'msr_safe_builder': {'type': 'str'},
+    'msr_safe_builder_become': {'type': 'bool'},
+    'msr_safe_drain': {'type': 'bool'},
+    'msr_safe_drain_host': {'type': 'str'},
+    'msr_safe_drain_become': {'type': 'bool'},
+    'msr_safe_drain_node': {'type': 'str'},
+    'msr_safe_drain_timeout': {'type': 'int'},
+    'msr_safe_drain_interval': {'type': 'float'},
+    'msr_safe_drain_bindir': {'type': 'str'},
+}
+
+
 def options_of_role(variables, template):
-    """Return the options of msr_safe_plan that the variables of the role mean.
+    """Return the options of msr_safe_plan that the variables of the role mean. Raises ActionFailure, and MsrSafeError.
 
     variables: of the host, as Ansible has them; template: a function that resolves what Jinja there is in a value. As
     options of the task, each would be a template of its own, which every fork of Ansible would compile.
     """
+    # The node's name in Slurm is Jinja by default: to compile for each host, and of use to few
+    asked = [name for name in ROLE_ALONE if name != 'msr_safe_drain_node' or variables['msr_safe_drain']]
+    alone = {variable: resolved(variables, variable, template) for variable in asked}
+    require_valid({name: value for name, value in alone.items() if value is not None and value != ''}, ROLE_ALONE)
     names = dict(VARIABLES)
-    if not template(variables['msr_safe_builder']):
+    if not alone['msr_safe_builder']:
         names.pop('artifacts')
-    options = {option: template(variables[variable]) for option, variable in names.items()}
+    options = {option: resolved(variables, variable, template) for option, variable in names.items()}
     if options['nmi_watchdog'] is False:  # YAML reads off so
         options['nmi_watchdog'] = 'off'
     return {option: value for option, value in options.items() if value is not None and value != ''}
+
+
+def resolved(variables, name, template):
+    """Return the value of a variable. Raises ActionFailure, with its name, where Jinja finds none."""
+    try:
+        return template(variables[name])
+    except AnsibleError as error:
+        raise ActionFailure('%s: %s' % (name, error)) from None
 
 
 def specified(options):
@@ -86,14 +114,11 @@ ARGUMENT_SPEC = specified(yaml.safe_load(msr_safe_plan.DOCUMENTATION)['options']
 
 
 def wanted_settings(options, loader):
-    """Return the options of msr_safe_plan as its settings, checked and complete. Raises ActionFailure.
+    """Return the options of msr_safe_plan as its settings, checked and complete. Raises ActionFailure or MsrSafeError.
 
     loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
     """
-    result = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
-    if result.error_messages:
-        raise ActionFailure('\n'.join(map(with_variable, result.error_messages)))
-    settings = result.validated_parameters
+    settings = require_valid(options, ARGUMENT_SPEC, called, with_variable)
     settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
     if settings['artifacts']:
         settings['artifacts'] = loader.path_dwim(settings['artifacts'])
@@ -105,9 +130,27 @@ def wanted_settings(options, loader):
     return settings
 
 
-def with_variable(message):
-    """Return an error of an option with the variable of the role that it comes from."""
-    variables = [name for option, name in VARIABLES.items() if re.search(r'\b%s\b' % option, message)]
+def require_valid(options, spec, variable=str, message=str):
+    """Return options as an argument spec wants them, complete. Raises ActionFailure, and MsrSafeError.
+
+    variable: function from an option's name to what its users call it; message: one that makes an error of Ansible's
+    theirs.
+    """
+    require_types(options, spec, variable)
+    result = ArgumentSpecValidator(spec).validate(options)
+    if result.error_messages:
+        raise ActionFailure('\n'.join(map(message, result.error_messages)))
+    return result.validated_parameters
+
+
+def called(option):
+    """Return an option as users know it: by the variable of the role."""
+    return '%s (%s)' % (VARIABLES[option], option) if option in VARIABLES else option
+
+
+def with_variable(message, names=VARIABLES):
+    """Return an error of an option with the variable of the role that it comes from. names: {option: variable}."""
+    variables = [name for option, name in names.items() if re.search(r'\b%s\b' % option, message)]
     return '%s (%s)' % (message, ', '.join(variables)) if variables else message
 
 
