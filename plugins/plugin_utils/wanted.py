@@ -11,8 +11,11 @@ import re
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.kernel import check_name
+from ..module_utils.provisioning.observation import INSTALLED, RUNNING
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
 from .failure import ActionFailure
@@ -94,6 +97,8 @@ def wanted_settings(options, loader):
     if result.error_messages:
         raise ActionFailure('\n'.join(map(with_variable, result.error_messages)))
     settings = result.validated_parameters
+    require_directories(settings['directories'])
+    require_kernels(settings)
     settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
     if settings['artifacts']:
         settings['artifacts'] = loader.path_dwim(settings['artifacts'])
@@ -105,10 +110,40 @@ def wanted_settings(options, loader):
     return settings
 
 
+def require_directories(directories):
+    """Raise ActionFailure where a directory has no name: it would be the playbook's, and the site's lists not found."""
+    if not all(directory.strip() for directory in directories):
+        raise ActionFailure(
+            'directories: one of them has no name (msr_safe_approved_list_directories).\n'
+            'Is a variable in it empty? Name the directory, or take the entry out.'
+        )
+
+
+def require_kernels(settings):
+    """Raise ActionFailure where a kernel is none: nodes would be asked for it, and fail when all else is done."""
+    names = [name for name in settings['kernels'] if name not in (RUNNING, INSTALLED)]
+    try:
+        for name in names:
+            check_name(name, 'msr_safe_kernels')
+        if settings['kernel_release'] is not None:
+            check_name(settings['kernel_release'], 'msr_safe_kernel_release')
+    except MsrSafeError as error:
+        raise ActionFailure(str(error)) from None
+
+
+# Where an error of Ansible's names the option that it is about; of one within an option, that option
+NAMES_OPTION = (
+    re.compile(r"found in '?(\w+)"),
+    re.compile(r'\A(\w+)\.\w'),
+    re.compile(r"\A(?:value of|argument|Elements value for option|Value .* in the sub parameter field) '?(\w+)"),
+)
+
+
 def with_variable(message):
     """Return an error of an option with the variable of the role that it comes from."""
-    variables = [name for option, name in VARIABLES.items() if re.search(r'\b%s\b' % option, message)]
-    return '%s (%s)' % (message, ', '.join(variables)) if variables else message
+    found = [match.group(1) for match in (pattern.search(message) for pattern in NAMES_OPTION) if match]
+    variables = [VARIABLES[option] for option in found if option in VARIABLES]
+    return '%s (%s)' % (message, variables[0]) if variables else message
 
 
 def observation_options(settings):

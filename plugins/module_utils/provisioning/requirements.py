@@ -13,7 +13,8 @@ from .change import due, unloads
 MAX_MAJOR = 511
 
 # What a string of udev(7) rules can hold, without substitutions, and udev does not take for the number of a group
-GROUP_NAME = re.compile(r'(?![-\s])(?![0-9]+\Z)[^"$%:\n]*[^"$%:\\\s]')
+# and what is no list or dictionary that was taken for a text
+GROUP_NAME = re.compile(r'(?![-\s])(?![0-9]+\Z)[^]["$%:{}\n]*[^]["$%:{}\\\s]')
 
 
 def check_root(observed):

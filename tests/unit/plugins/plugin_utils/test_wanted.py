@@ -2,6 +2,7 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -92,6 +93,42 @@ def test_documentation_is_the_argument_spec():
 def test_a_wrong_option_is_said(options, words):
     with pytest.raises(wanted.ActionFailure, match=words):
         settings_of(options)
+
+
+@pytest.mark.parametrize(
+    'options, variable',
+    [
+        ({'tier': 'pwer'}, 'msr_safe_approved_list_tier'),  # whose choices have the name of another option
+        ({'overrides': [{'register': 'X', 'state': 'gone'}]}, 'msr_safe_approved_list_overrides'),
+        ({'overrides': [{'register': 'X', 'reason': 'x'}]}, 'msr_safe_approved_list_overrides'),
+        ({'majors': {'msr_safe': 'many'}}, 'msr_safe_majors'),
+        ({'modes': {'group': '0660'}}, 'msr_safe_modes'),
+        ({'shared': 'perhaps'}, 'msr_safe_shared'),
+        ({'overrides': [5]}, 'msr_safe_approved_list_overrides'),
+    ],
+)
+def test_the_variable_of_a_wrong_option_is_said_and_no_other(options, variable):
+    with pytest.raises(wanted.ActionFailure) as refused:
+        settings_of(options)
+    assert set(re.findall(r'\(msr_safe_\w+(?:, \w+)*\)', str(refused.value))) == {'(%s)' % variable}
+
+
+@pytest.mark.parametrize('name', ['instaled', 'all', '', '../../srv', '6.1.0-18-amd64 ', '/lib/modules/6.1.0'])
+def test_a_kernel_that_is_none_is_refused_before_a_node_is_asked(name):
+    for options in ({'kernels': ['running', name]}, {'kernel_release': name}):
+        with pytest.raises(wanted.ActionFailure, match='is not the release of a kernel'):
+            settings_of(options)
+
+
+@pytest.mark.parametrize('name', ['running', 'installed', '6.1.0-18-amd64', '5.14.0-427.13.1.el9_4.x86_64+rt', '7.2.0'])
+def test_a_kernel_is_a_word_or_a_release(name):
+    assert settings_of({'kernels': [name]})['kernels'] == [name]
+
+
+@pytest.mark.parametrize('directory', ['', ' '])
+def test_a_directory_without_a_name_is_not_that_of_the_playbook(directory):
+    with pytest.raises(wanted.ActionFailure, match='msr_safe_approved_list_directories'):
+        settings_of({'directories': ['/site/lists', directory]})
 
 
 def described(option):
