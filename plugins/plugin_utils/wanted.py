@@ -14,6 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.group import describe_group
 from ..module_utils.provisioning.kernel import check_name
 from ..module_utils.provisioning.observation import INSTALLED, RUNNING
 from ..module_utils.provisioning.plan import plan_absent, plan_present
@@ -170,6 +171,8 @@ def plan(observed, settings):
         approved_lists, warnings = approved_lists_of(settings)
         wanted = COLLECTION.wanted(observed, settings, None, approved_lists)
     changes = plan_present(observed, wanted)
+    if 'permissions' in due_stages(changes):
+        warnings += describe_group(settings['group'], observed['group_at_boot'])
     if observed['running'] and 'approve' in due_stages(changes):
         warnings += COLLECTION.watchdog_warnings(observed, wanted)
     return changes, wanted, warnings

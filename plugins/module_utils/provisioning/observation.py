@@ -2,7 +2,6 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 """A node as the role sees it: everything that is planned from, observed at once."""
 
-import grp
 import hashlib
 import os
 import re
@@ -35,6 +34,7 @@ from ..policy.application import observe_policy
 from .deferred import read_deferred
 from .dkms import built_by_dkms, observe_dkms
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED, VENDOR_UDEV, VENDOR_UNIT
+from .group import group_at_boot, group_exists
 from .others import is_ours, observe_others, resolved_module
 from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
@@ -103,6 +103,7 @@ def observe_node(
         'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
         'group_exists': group_exists(machine, group) if group else None,
+        'group_at_boot': group_at_boot(machine, group) if group else None,
         'commands_digest': observe_commands(machine),
         'policy': observe_policy(machine, policy) if policy and machine.runs else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
@@ -210,17 +211,6 @@ def observe_list(machine, path, with_text):
         'sha256': hashlib.sha256(content).hexdigest(),
         'text': content.decode('utf-8', 'replace') if with_text else None,
     }
-
-
-def group_exists(machine, name):
-    """Return whether a machine has a group: a node by whatever tells it its groups, an image by its file."""
-    if not machine.runs:
-        return any(line.startswith(name + ':') for line in (machine.read_text('/etc/group') or '').splitlines())
-    try:
-        grp.getgrnam(name)
-    except (KeyError, ValueError):  # Unknown, or no name: a disk that was full leaves zeros in files
-        return False
-    return True
 
 
 def created_groups(machine):

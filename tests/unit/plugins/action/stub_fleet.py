@@ -55,6 +55,7 @@ def observations():
         'lists': {},
         'files': dict.fromkeys(CONFIGURED),
         'group_exists': False,
+        'group_at_boot': None,
         'commands_digest': '',
         'service_enabled': False,
         'nmi_watchdog': None,
@@ -99,6 +100,7 @@ def observations():
             files.HOOKS['apt-get']: files.hook_text().strip(),
         },
         group_exists=True,
+        group_at_boot='of the system',
         commands_digest=wanted['commands_digest'],
         service_enabled=True,
     )

@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations
 
 ROLE = pathlib.Path(wanted.__file__).resolve().parents[2] / 'roles' / 'msr_safe'
 
@@ -129,6 +130,17 @@ def test_a_kernel_is_a_word_or_a_release(name):
 def test_a_directory_without_a_name_is_not_that_of_the_playbook(directory):
     with pytest.raises(wanted.ActionFailure, match='msr_safe_approved_list_directories'):
         settings_of({'directories': ['/site/lists', directory]})
+
+
+def test_a_group_that_udev_does_not_know_at_boot_is_said_where_the_devices_are_given_to_it():
+    fresh, converged = observations()
+    settings = dict(settings_of({'group': 'hpcusers'}), policy=None)
+    for observed in (fresh, converged):
+        observed.update(group_exists=True, group_at_boot='elsewhere')
+        _changes, _wanted, warnings = wanted.plan(observed, settings)
+        assert ['hpcusers is not in /etc/group' in warning for warning in warnings].count(True) == 1
+    _changes, _wanted, warnings = wanted.plan(converged, dict(settings, group='msr'))
+    assert not [warning for warning in warnings if '/etc/group' in warning]
 
 
 def described(option):

@@ -24,7 +24,6 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.observat
     CONFIGURED,
     commands_files,
     digest_commands,
-    group_exists,
     observe_node,
 )
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL, LIST, LIST_DEVICE
@@ -85,6 +84,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'files': dict.fromkeys(CONFIGURED),
         'policy': None,
         'group_exists': False,
+        'group_at_boot': None,
         'nmi_watchdog': None,
         'service_enabled': False,
         'permissions': {},
@@ -200,12 +200,6 @@ def test_holders_are_looked_for_only_where_the_module_is_in_use(node):
     assert [one['pid'] for one in observe_node(node.machine)['module']['holders']] == [42]
     node.put('/sys/module/msr_safe/refcnt', '0\n')
     assert observe_node(node.machine)['module']['holders'] == []
-
-
-def test_a_group_exists_or_not(node):
-    assert group_exists(node.machine, grp.getgrgid(os.getgid()).gr_name)
-    assert not group_exists(node.machine, 'no-such-group')
-    assert not group_exists(node.machine, 'zeros\0')
 
 
 def test_the_service_is_enabled_by_its_link(node):
