@@ -13,7 +13,7 @@ from ..module_utils.provisioning.deferred import is_remembered
 from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
-from ..plugin_utils.variables import unknown_variables
+from ..plugin_utils.variables import require_chosen, unknown_variables
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         options, warnings = dict(self._task.args), []
         if boolean(options.pop('of_role', False)):
-            warnings = said_of_variables(task_vars)
+            warnings = said_of_variables(task_vars, self._templar.template)
             options = dict(options_of_role(task_vars, self._templar.template), **options)
         settings = wanted_settings(options, self._loader)
         settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
@@ -79,8 +79,9 @@ class ActionModule(ActionBase):
         return answer['msr_safe']
 
 
-def said_of_variables(variables):
+def said_of_variables(variables, template):
     try:
+        require_chosen('msr_safe_hosts', template, variables)
         return unknown_variables(variables)
     except MsrSafeError as error:
         raise ActionFailure(str(error)) from None
