@@ -47,9 +47,7 @@ class ActionModule(ActionBase):
             task_vars,
         )
         if answer.get('failed') or answer.get('unreachable') or 'done' not in answer:
-            raise ActionFailure(
-                'The builder %s: %s' % (builder, answer.get('msg') or answer.get('module_stderr') or 'no answer')
-            )
+            raise ActionFailure('The builder %s: %s' % (builder, failure_of(answer)))
         if answer['module']:
             Machine().write(change['artifact'], base64.b64decode(answer['module']))
         return ['%s, on %s' % (line, builder) for line in answer['done']]
@@ -64,3 +62,9 @@ class ActionModule(ActionBase):
             )
         except AnsibleConnectionFailure as error:
             raise ActionFailure('The builder %s is unreachable: %s' % (builder, error)) from None
+
+
+def failure_of(answer):
+    """Return what an answer says of its failure: also what stands beside it where the module did not even begin."""
+    parts = (answer.get('msg'), answer.get('module_stderr'), answer.get('module_stdout'))
+    return '\n'.join(part.strip() for part in parts if part and part.strip()) or 'no answer'
