@@ -19,6 +19,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..plugin_utils.audit import audit, record
 from ..plugin_utils.failure import ActionFailure
+from ..plugin_utils.types import require_types_of_task
 from ..plugin_utils.variables import unknown_variables
 
 ARGUMENT_SPEC = {
@@ -38,6 +39,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
+        require_types_of_task(self, ARGUMENT_SPEC)
         _dummy, arguments = self.validate_argument_spec(ARGUMENT_SPEC)
         for name in ('keep', 'keep_days'):
             if arguments[name] < 0:

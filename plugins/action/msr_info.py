@@ -7,6 +7,9 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.register_definitions import definitions_of, items_of
+from ..plugin_utils.types import require_types_of_task
+
+TYPES = {'registers': {'type': 'list', 'elements': 'str'}, 'cpus': {'type': 'str'}}
 
 
 class ActionModule(ActionBase):
@@ -15,6 +18,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
+        require_types_of_task(self, TYPES)
         arguments = dict(self._task.args)
         arguments['_definitions'] = definitions_of(items_of(arguments.get('registers')))
         return self._execute_module(module_args=arguments, task_vars=task_vars)

@@ -9,7 +9,8 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..plugin_utils.failure import ActionFailure
-from ..plugin_utils.snapshot_file import snapshot_file
+from ..plugin_utils.snapshot_file import TYPES, snapshot_file
+from ..plugin_utils.types import require_types_of_task
 
 
 class ActionModule(ActionBase):
@@ -19,6 +20,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
+        require_types_of_task(self, TYPES)
         arguments = dict(self._task.args)
         if arguments.get('controller_directory'):
             path = snapshot_file(self, task_vars)

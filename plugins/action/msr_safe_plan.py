@@ -24,14 +24,15 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         options, warnings = dict(self._task.args), []
-        if boolean(options.pop('of_role', False)):
-            warnings = said_of_variables(task_vars, self._templar.template)
-            options = dict(options_of_role(task_vars, self._templar.template), **options)
-        settings = wanted_settings(options, self._loader)
-        settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
-        # Of the policy, what is for this host: conditions that came back with a result would not be trusted again
-        options['policy'] = settings['policy']['statements'] if settings['policy'] else []
         try:
+            if boolean(options.pop('of_role', False)):
+                require_chosen('msr_safe_hosts', self._templar.template, task_vars)
+                warnings = unknown_variables(task_vars)
+                options = dict(options_of_role(task_vars, self._templar.template), **options)
+            settings = wanted_settings(options, self._loader)
+            settings['policy'] = wanted_policy(self, settings['policy'], task_vars)
+            # Of the policy, what is for this host: conditions that came back with a result would not be trusted again
+            options['policy'] = settings['policy']['statements'] if settings['policy'] else []
             result.update(self.plan(settings, task_vars))
         except MsrSafeError as error:
             raise ActionFailure(str(error)) from None
@@ -77,14 +78,6 @@ class ActionModule(ActionBase):
         if 'msr_safe' not in answer:
             raise ActionFailure(answer.get('msg', 'The node could not be observed.'), result=answer)
         return answer['msr_safe']
-
-
-def said_of_variables(variables, template):
-    try:
-        require_chosen('msr_safe_hosts', template, variables)
-        return unknown_variables(variables)
-    except MsrSafeError as error:
-        raise ActionFailure(str(error)) from None
 
 
 def shown(change, with_texts):

@@ -15,7 +15,8 @@ from ..module_utils.snapshots.selection import EVERYTHING
 from ..module_utils.snapshots.snapshot import parse_snapshot
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.register_definitions import definitions_of_cpu
-from ..plugin_utils.snapshot_file import snapshot_file
+from ..plugin_utils.snapshot_file import TYPES, snapshot_file
+from ..plugin_utils.types import require_types_of_task
 
 
 class ActionModule(ActionBase):
@@ -25,6 +26,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
+        require_types_of_task(self, TYPES)
         result = self._execute_module(task_vars=task_vars)
         if 'needs_definitions' in result:
             definitions = definitions_of_cpu(result['needs_definitions'])

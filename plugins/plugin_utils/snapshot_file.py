@@ -6,6 +6,18 @@ from __future__ import annotations
 
 import os
 
+# The types of what msr_save and msr_restore take
+TYPES = {
+    'path': {'type': 'path'},
+    'controller_directory': {'type': 'path'},
+    'registers': {'type': 'list', 'elements': 'str'},
+    'kinds': {'type': 'list', 'elements': 'str'},
+    'cpus': {'type': 'str'},
+    'accept': {'type': 'list', 'elements': 'str'},
+    'backup': {'type': 'int'},
+    'lock_timeout': {'type': 'float'},
+}
+
 
 def snapshot_file(action, task_vars):
     """Return the path of the node's own file in the task's controller_directory."""

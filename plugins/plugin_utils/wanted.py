@@ -9,18 +9,20 @@ import os
 import re
 
 import yaml
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
-from ..module_utils.provisioning.group import describe_group
+from ..module_utils.provisioning.group_at_boot import describe_group
 from ..module_utils.provisioning.kernel import check_name
 from ..module_utils.provisioning.observation import INSTALLED, RUNNING
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..modules import msr_safe_plan
 from .failure import ActionFailure
 from .once import once
+from .types import require_types
 
 # Of what documentation says of an option, what an argument spec says, too
 SPECIFIED = ('type', 'elements', 'choices', 'default', 'required')
@@ -59,19 +61,43 @@ VARIABLES = {
 }
 
 
+# Those of which only its tasks know
+ROLE_ALONE = {
+    'msr_safe_builder': {'type': 'str'},
+    'msr_safe_builder_become': {'type': 'bool'},
+    'msr_safe_drain': {'type': 'bool'},
+    'msr_safe_drain_host': {'type': 'str'},
+    'msr_safe_drain_become': {'type': 'bool'},
+    'msr_safe_drain_node': {'type': 'str'},
+    'msr_safe_drain_timeout': {'type': 'int'},
+    'msr_safe_drain_interval': {'type': 'float'},
+    'msr_safe_drain_bindir': {'type': 'str'},
+}
+
+
 def options_of_role(variables, template):
-    """Return the options of msr_safe_plan that the variables of the role mean.
+    """Return the options of msr_safe_plan that the variables of the role mean. Raises ActionFailure, and MsrSafeError.
 
     variables: of the host, as Ansible has them; template: a function that resolves what Jinja there is in a value. As
     options of the task, each would be a template of its own, which every fork of Ansible would compile.
     """
+    alone = {variable: resolved(variables, variable, template) for variable in ROLE_ALONE}
+    require_valid({name: value for name, value in alone.items() if value is not None and value != ''}, ROLE_ALONE)
     names = dict(VARIABLES)
-    if not template(variables['msr_safe_builder']):
+    if not alone['msr_safe_builder']:
         names.pop('artifacts')
-    options = {option: template(variables[variable]) for option, variable in names.items()}
+    options = {option: resolved(variables, variable, template) for option, variable in names.items()}
     if options['nmi_watchdog'] is False:  # YAML reads off so
         options['nmi_watchdog'] = 'off'
     return {option: value for option, value in options.items() if value is not None and value != ''}
+
+
+def resolved(variables, name, template):
+    """Return the value of a variable. Raises ActionFailure, with its name, where Jinja finds none."""
+    try:
+        return template(variables[name])
+    except AnsibleError as error:
+        raise ActionFailure('%s: %s' % (name, error)) from None
 
 
 def specified(options):
@@ -90,14 +116,11 @@ ARGUMENT_SPEC = specified(yaml.safe_load(msr_safe_plan.DOCUMENTATION)['options']
 
 
 def wanted_settings(options, loader):
-    """Return the options of msr_safe_plan as its settings, checked and complete. Raises ActionFailure.
+    """Return the options of msr_safe_plan as its settings, checked and complete. Raises ActionFailure or MsrSafeError.
 
     loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
     """
-    result = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
-    if result.error_messages:
-        raise ActionFailure('\n'.join(map(with_variable, result.error_messages)))
-    settings = result.validated_parameters
+    settings = require_valid(options, ARGUMENT_SPEC, called, with_variable)
     require_directories(settings['directories'])
     require_kernels(settings)
     settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
@@ -112,24 +135,39 @@ def wanted_settings(options, loader):
 
 
 def require_directories(directories):
-    """Raise ActionFailure where a directory has no name: it would be the playbook's, and the site's lists not found."""
+    """Raise MsrSafeError where a directory has no name: it would be the playbook's, and the site's lists not found."""
     if not all(directory.strip() for directory in directories):
-        raise ActionFailure(
-            'directories: one of them has no name (msr_safe_approved_list_directories).\n'
-            'Is a variable in it empty? Name the directory, or take the entry out.'
+        raise MsrSafeError(
+            'directories: one of them has no name (msr_safe_approved_list_directories).',
+            'Is a variable in it empty? Name the directory, or take the entry out.',
         )
 
 
 def require_kernels(settings):
-    """Raise ActionFailure where a kernel is none: nodes would be asked for it, and fail when all else is done."""
-    names = [name for name in settings['kernels'] if name not in (RUNNING, INSTALLED)]
-    try:
-        for name in names:
+    """Raise MsrSafeError where a kernel is none: nodes would be asked for it, and fail when all else is done."""
+    for name in settings['kernels']:
+        if name not in (RUNNING, INSTALLED):
             check_name(name, 'msr_safe_kernels')
-        if settings['kernel_release'] is not None:
-            check_name(settings['kernel_release'], 'msr_safe_kernel_release')
-    except MsrSafeError as error:
-        raise ActionFailure(str(error)) from None
+    if settings['kernel_release'] is not None:
+        check_name(settings['kernel_release'], 'msr_safe_kernel_release')
+
+
+def require_valid(options, spec, variable=str, message=str):
+    """Return options as an argument spec wants them, complete. Raises ActionFailure, and MsrSafeError.
+
+    variable: function from an option's name to what its users call it; message: one that makes an error of Ansible's
+    theirs.
+    """
+    require_types(options, spec, variable)
+    result = ArgumentSpecValidator(spec).validate(options)
+    if result.error_messages:
+        raise ActionFailure('\n'.join(map(message, result.error_messages)))
+    return result.validated_parameters
+
+
+def called(option):
+    """Return an option as users know it: by the variable of the role."""
+    return '%s (%s)' % (VARIABLES[option], option) if option in VARIABLES else option
 
 
 # Where an error of Ansible's names the option that it is about; of one within an option, that option
@@ -140,10 +178,10 @@ NAMES_OPTION = (
 )
 
 
-def with_variable(message):
-    """Return an error of an option with the variable of the role that it comes from."""
+def with_variable(message, names=VARIABLES):
+    """Return an error of an option with the variable of the role that it comes from. names: {option: variable}."""
     found = [match.group(1) for match in (pattern.search(message) for pattern in NAMES_OPTION) if match]
-    variables = [VARIABLES[option] for option in found if option in VARIABLES]
+    variables = [names[option] for option in found if option in names]
     return '%s (%s)' % (message, variables[0]) if variables else message
 
 

@@ -8,7 +8,6 @@ import functools
 import hashlib
 
 import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.approved_lists.lint import require_safe
 from ..module_utils.jobs.controls import entries_of, fields_of, parse_bounds
@@ -22,10 +21,10 @@ from ..module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 from ..module_utils.provisioning.tree import digest_tree, read_tree
 from ..module_utils.registers.of_cpu import registers_of
 from ..modules import msr_jobs_plan
-from .failure import ActionFailure
-from .wanted import specified
+from .wanted import ARGUMENT_SPEC, require_valid, specified, with_variable
 
 PLACES = ('bindir', 'plugstack', 'prolog', 'epilog')
+LIST_SPEC = {name: ARGUMENT_SPEC[name] for name in ('tier', 'directories', 'overrides', 'allow_unsafe')}
 LIST_DEFAULTS = {'tier': 'power', 'directories': [], 'overrides': [], 'allow_unsafe': []}
 
 
@@ -36,13 +35,27 @@ def argument_spec():
 
 
 def wanted_settings(options):
-    """Return the options, checked and complete. Raises ActionFailure, and MsrSafeError for what means nothing."""
-    result = ArgumentSpecValidator(argument_spec()).validate(options)
-    if result.error_messages:
-        raise ActionFailure('\n'.join(result.error_messages))
-    settings = result.validated_parameters
+    """Return the options, checked and complete; without a value, they have their defaults.
+
+    Raises ActionFailure, and MsrSafeError for what means nothing.
+    """
+    options = {name: value for name, value in options.items() if value is not None and value != ''}
+    names = {option: 'slurm_msr_' + option for option in argument_spec()}
+    settings = require_valid(options, argument_spec(), names.get, lambda message: with_variable(message, names))
     settings_text(wishes_of(settings, []))
+    settings['profiles'] = {name: with_list(profile, name) for name, profile in settings['profiles'].items()}
     return settings
+
+
+def with_list(profile, name):
+    """Return a profile, with what chooses its list as valid as the same options of the node's own list.
+
+    Raises ActionFailure, and MsrSafeError.
+    """
+    chosen = {option: profile[option] for option in LIST_SPEC if option in profile}
+    where = 'slurm_msr_profiles: %s: ' % name
+    valid = require_valid(chosen, LIST_SPEC, lambda option: where + option, lambda message: where + message)
+    return dict(profile, **{option: valid[option] for option in chosen})
 
 
 def wishes_of(settings, exclusive, slurm_bin=''):

@@ -71,13 +71,26 @@ def test_turbo_is_on_again_whoever_is_killed(host, turbo_is_off, running, victim
 
 def test_what_a_user_may_not_write_does_not_start_the_command(host, turbo_is_off):
     said = host.run(f'sudo -u user {RUN} --set MISC_ENABLE.FAST_STRINGS_ENABLE=off -- touch /tmp/started')
-    assert said.rc == 1
+    assert said.rc == 125
     assert 'FAST_STRINGS_ENABLE' in said.stderr and 'cannot be written' in said.stderr
     assert not host.file('/tmp/started').exists
     assert turbo_is_off() == [False] * 4
 
 
+@pytest.mark.parametrize('command, status', [('/no/such', 127), ('frobnicate', 127), ('/etc/passwd', 126), ('/', 126)])
+def test_a_command_that_cannot_be_executed_ends_as_with_env(host, turbo_is_off, command, status):
+    assert host.run(f'env {command}').rc == status
+    assert host.run(f'sudo -u user {RUN} -- {command}').rc == status
+    assert turbo_is_off() == [False] * 4
+
+
+def test_runs_at_once_with_other_bits_of_one_register_are_not_in_the_way(host):
+    one = 'sudo -u user /usr/sbin/msr-safe run --set 0x1A4=$bit/$bit -- true'
+    loop = f'for bit in 1 2 4 8; do for time in $(seq 10); do {one} || echo failed; done & done; wait'
+    assert host.check_output(f"bash -c '{loop}' 2>&1") == ''
+
+
 def test_who_is_not_in_the_group_is_told_so(host):
     said = host.run(f'sudo -u nobody {RUN} -- true')
-    assert said.rc == 1
+    assert said.rc == 125
     assert "member of the device's group" in said.stderr

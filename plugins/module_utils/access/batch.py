@@ -10,7 +10,7 @@ from array import array
 
 from ..errors import MsrSafeError
 from ..hardware.devices import BATCH, open_device
-from .operations import READ, Results, pick, reads
+from .operations import READ, Results, directions, pick, reads
 
 # _IOWR('c', 0xA2, struct msr_batch_array) of a 64-bit caller.
 IOCTL = 0xC01063A2
@@ -98,7 +98,7 @@ def exchange(operations, size, send_array, masks=()):
     halves, words, longs = (memoryview(memory).cast(code) for code in 'HIQ')
     of_halves, of_words, of_longs = size // 2, size // 4, size // 8
     halves[0::of_halves] = operations.cpus
-    halves[1::of_halves] = array('H', [operations.direction]) * count
+    halves[1::of_halves] = directions(operations)
     words[2::of_words] = operations.addresses
     longs[2::of_longs] = operations.values
     if masks:

@@ -13,7 +13,10 @@ from array import array
 WRITE, READ = 0, 1
 
 Operations = collections.namedtuple('Operations', 'direction cpus addresses values')
-Operations.__doc__ = """Accesses in one direction: arrays of CPU ('H'), address ('I'), value to write ('Q')."""
+Operations.__doc__ = """Accesses: arrays of CPU ('H'), address ('I'), value to write ('Q').
+
+direction: of all of them, or an array ('H') of that of each.
+"""
 
 Results = collections.namedtuple('Results', 'errors values masks')
 Results.__doc__ = """What became of each operation.
@@ -37,9 +40,20 @@ def writes(triples):
     return Operations(WRITE, array('H', cpus), array('I', addresses), array('Q', values))
 
 
+def writes_after_reads(triples):
+    """Return the Operations that read each register, and write it: (cpu, address, value) each."""
+    _direction, *columns = writes([triple for triple in triples for _twice in range(2)])
+    return Operations(array('H', [READ, WRITE]) * len(triples), *columns)
+
+
+def directions(operations):
+    """Return the direction of each operation, as an array."""
+    if isinstance(operations.direction, array):
+        return operations.direction
+    return array('H', [operations.direction]) * len(operations.cpus)
+
+
 def pick(operations, indexes):
     """Return some of the operations."""
-    return Operations(
-        operations.direction,
-        *(array(column.typecode, [column[index] for index in indexes]) for column in operations[1:]),
-    )
+    columns = (directions(operations), *operations[1:])
+    return Operations(*(array(column.typecode, [column[index] for index in indexes]) for column in columns))

@@ -9,15 +9,18 @@ from ..errors import MsrSafeError
 from ..machine import root_remedy
 
 
-def exit_status(name, function, *arguments):
-    """Call a command's function and return its exit status, an error said in words on stderr."""
+def exit_status(name, function, *arguments, failure=1):
+    """Call a command's function and return its exit status, an error said in words on stderr.
+
+    failure: the exit status of an error.
+    """
     try:
         status = function(*arguments)
         sys.stdout.flush()
         return status
     except MsrSafeError as error:
         say('%s: %s\n' % (name, error), sys.stderr)
-        return 1
+        return failure
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -28,7 +31,7 @@ def exit_status(name, function, *arguments):
         what = 'cannot write the output' if error.filename is None else error.filename
         remedy = root_remedy(error)
         say('%s: %s: %s.%s\n' % (name, what, error.strerror, ' ' + remedy if remedy else ''), sys.stderr)
-        return 1
+        return failure
 
 
 def counted(number, noun):

@@ -50,9 +50,10 @@ examples:
 
 exit status:
   0  done, or nothing to say
-  1  refused, or an error: nothing was changed (run: the exit status of the command)
+  1  refused, or an error: nothing was changed
   2  the command line is wrong
   3  diff: the lists differ; policy: registers do
+  run has others: msr-safe run --help
 """
 
 
@@ -152,7 +153,9 @@ def add_allow_unsafe(command):
 def main(arguments=None, machine=None):
     """Run the command and return its exit status."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        getattr(options, 'refuse', parser.error)('unrecognized arguments: ' + ' '.join(unknown))
     machine = machine or Machine()
     if options.command is None:
         parser.print_help()

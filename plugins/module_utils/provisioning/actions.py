@@ -20,11 +20,12 @@ from ..errors import MsrSafeError
 from ..hardware import kernel_module
 from ..hardware.module_file import examine_module_file, has_vermagic, modinfo
 from ..hardware.watchdog import set_watchdog
-from ..layout import COMMANDS, CREATED_GROUP, PACKAGE, SETTINGS
+from ..layout import COMMANDS, PACKAGE, SETTINGS
 from ..machine import remove_leftovers
 from ..policy.application import make_policy_hold
+from . import groups
 from .files import APPROVED_LIST, APPROVED_LISTS, UNIT, UNIT_ENABLED
-from .observation import commands_files, created_groups
+from .observation import commands_files
 from .packages import install, observe_build, require_tools
 from .permissions import set_permissions
 from .sign import sign_module
@@ -258,22 +259,12 @@ def unload_module(machine, _change, _payload):
 
 @action()
 def add_group(machine, change, _payload):
-    machine.command('groupadd', '--system', change['group'])
-    remember_groups(machine, [*created_groups(machine), change['group']])
+    groups.add_group(machine, change['group'])
 
 
 @action()
 def remove_group(machine, change, _payload):
-    machine.command('groupdel', change['group'])
-    remember_groups(machine, [name for name in created_groups(machine) if name != change['group']])
-
-
-def remember_groups(machine, names):
-    """Keep the names of the groups that the role made: it takes away no others."""
-    if not names:
-        machine.remove(CREATED_GROUP)
-        return
-    machine.write(CREATED_GROUP, ''.join(name + '\n' for name in names).encode('utf-8'))
+    groups.remove_group(machine, change['group'])
 
 
 @action()

@@ -19,7 +19,6 @@ from ..hardware.watchdog import observe_watchdog
 from ..jobs.record import read_records
 from ..layout import (
     COMMANDS,
-    CREATED_GROUP,
     HELP,
     JOB_COMMAND,
     LIBRARY,
@@ -34,7 +33,8 @@ from ..policy.application import observe_policy
 from .deferred import read_deferred
 from .dkms import built_by_dkms, observe_dkms
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED, VENDOR_UDEV, VENDOR_UNIT
-from .group import group_at_boot, group_exists
+from .group_at_boot import group_at_boot
+from .groups import groups_of_ours, is_made
 from .others import is_ours, observe_others, resolved_module
 from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
@@ -102,7 +102,7 @@ def observe_node(
         'lists': {} if machine.runs else observe_lists(machine, with_lists),
         'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
-        'group_exists': group_exists(machine, group) if group else None,
+        'group_exists': is_made(machine, group) if group else None,
         'group_at_boot': group_at_boot(machine, group) if group else None,
         'commands_digest': observe_commands(machine),
         'policy': observe_policy(machine, policy) if policy and machine.runs else None,
@@ -213,11 +213,6 @@ def observe_list(machine, path, with_text):
     }
 
 
-def created_groups(machine):
-    """Return the names of the groups that the role made on a machine, former ones too."""
-    return (machine.read_text(CREATED_GROUP) or '').split()
-
-
 def observe_commands(machine):
     """Return the digest of the installed library and commands, as digest_commands gives it."""
     files = {path: machine.read(path) or b'' for path in [*COMMANDS, *HELP]}
@@ -285,6 +280,6 @@ def observe_traces(machine, build_directory, packages, dkms):
         'service': (UNIT in files or has_package) and os.path.lexists(machine.path(UNIT_ENABLED)),
         'kernel_releases': releases_with_module(machine, dkms),
         'paths': files + directories,
-        'groups': [name for name in created_groups(machine) if group_exists(machine, name)],
+        'groups': groups_of_ours(machine),
         'slurm': machine.exists(JOB_COMMAND),
     }

@@ -41,8 +41,6 @@ def test_a_misspelt_option_is_not_dropped(name, options):
     'name, options',
     [
         ('msr', {'settings': 5}),
-        ('msr', {'settings': {'register': 'MISC_ENABLE', 'value': 1}}),
-        ('msr_info', {'registers': {'MISC_ENABLE': 1}}),
         ('msr_info', {'registers': 0x1A0}),
     ],
 )

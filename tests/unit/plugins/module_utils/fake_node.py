@@ -52,7 +52,7 @@ class FakeNode:
         self.keeps_leases = True
         self.knows_operators = True
         self.may_operate = True  # whether who asks has CAP_SYS_RAWIO
-        self.leases = {}  # descriptor -> {(cpu, address): what it held}
+        self.leases = {}  # descriptor -> [((cpu, address), what it held, the bits that were changed)]
         self.before_batch = []  # functions that run before the next ioctls, one each
         self.describe_cpu(*SKYLAKE)
         self.set_online('0-3')
@@ -149,7 +149,7 @@ class FakeNode:
 
     def ioctl(self, descriptor, request, argument):
         if request == 0x63A4 and self.keeps_leases:
-            self.leases[descriptor] = {}
+            self.leases[descriptor] = []
             return 0
         if request == 0x63A3 and self.knows_operators:
             struct.pack_into('<Q', argument, 8, 0x17)
@@ -214,11 +214,29 @@ class FakeNode:
                 operation.set_value(self.registers.get(key, 0))
             elif operation.address not in self.stuck:
                 mask = operation.approved(self.active())[operation.address]
+                old = self.registers.get(key, 0)
+                new = (old & ~mask) | (operation.value & mask)
+                if lease is not None and (old ^ new) & self.leased_bits(key, lease):
+                    operation.set_error(errno.EBUSY)
+                    first = first or errno.EBUSY
+                    continue
                 if lease is not None:
-                    lease.setdefault(key, self.registers.get(key, 0))
-                self.registers[key] = (self.registers.get(key, 0) & ~mask) | (operation.value & mask)
+                    lease.append((key, old, old ^ new))
+                self.registers[key] = new
             operation.set_error(0)
         return first
+
+    def leased_bits(self, key, but):
+        """Return the bits of a register that leases have changed, but one."""
+        bits = 0
+        for lease in self.leases.values():
+            for one, _old, changed in lease if lease is not but else ():
+                bits |= changed if one == key else 0
+        return bits
+
+    def end_lease(self, descriptor):
+        for key, old, bits in reversed(self.leases.pop(descriptor, [])):
+            self.registers[key] = (self.registers[key] & ~bits) | (old & bits)
 
 
 class FakeLeaseOs:
@@ -231,7 +249,7 @@ class FakeLeaseOs:
         return getattr(os, name)
 
     def close(self, descriptor):
-        self.node.registers.update(self.node.leases.pop(descriptor, {}))
+        self.node.end_lease(descriptor)
         os.close(descriptor)
 
 

@@ -10,6 +10,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafe
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.settings import parse_settings
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.collection import COLLECTION
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted_jobs
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.failure import ActionFailure
 
 ROLE = pathlib.Path(COLLECTION.root) / 'roles' / 'slurm'
 SKYLAKE = {'vendor': 'GenuineIntel', 'family': 6, 'model': 85, 'stepping': 7, 'online': '0-3'}
@@ -100,7 +101,7 @@ def test_what_means_nothing_is_said_before_a_node_is_asked(options, words):
 
 @pytest.mark.parametrize('options', [{'shared': 'maybe'}, {'profile': {}}, {'trust_accounts': 'perhaps'}])
 def test_a_wrong_option_is_said(options):
-    with pytest.raises(wanted_jobs.ActionFailure):
+    with pytest.raises((ActionFailure, MsrSafeError), match=next(iter(options))):
         wanted_jobs.wanted_settings(dict(options, artifacts='/x'))
 
 

@@ -5,22 +5,15 @@ import grp
 import os
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.group import (
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.group_at_boot import (
     ELSEWHERE,
     OF_SYSTEM,
     OF_USERS,
     describe_group,
     group_at_boot,
-    group_exists,
 )
 
 HERE = grp.getgrgid(os.getgid()).gr_name
-
-
-def test_a_group_exists_or_not(node):
-    assert group_exists(node.machine, HERE)
-    assert not group_exists(node.machine, 'no-such-group')
-    assert not group_exists(node.machine, 'zeros\0')
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
-"""The Unix group that may use the devices: whether there is one, and what udev makes of it when the node boots."""
+"""The group that may use the devices as a boot finds it, which knows only those in a file."""
 
-import grp
+from .groups import entry_of, group_exists
 
 # What udev takes it for, that early: one of the system, one of users, or nothing
 OF_SYSTEM, OF_USERS, ELSEWHERE = 'of the system', 'of users', 'elsewhere'
@@ -11,32 +11,12 @@ OF_SYSTEM, OF_USERS, ELSEWHERE = 'of the system', 'of users', 'elsewhere'
 LAST_OF_SYSTEM = 999
 
 
-def group_exists(machine, name):
-    """Return whether a machine has a group: a node by whatever tells it its groups, an image by its file."""
-    if not machine.runs:
-        return local_number(machine, name) is not None
-    try:
-        grp.getgrnam(name)
-    except (KeyError, ValueError):  # Unknown, or no name: a disk that was full leaves zeros in files
-        return False
-    return True
-
-
 def group_at_boot(machine, name):
     """Return what a group is to udev at boot, which then knows only those in a file; None where there is none."""
-    number = local_number(machine, name)
-    if number is None:
+    number = ''.join(entry_of(machine, name)[2:3])
+    if not number.isdigit():
         return ELSEWHERE if group_exists(machine, name) else None
-    return OF_SYSTEM if number <= LAST_OF_SYSTEM else OF_USERS
-
-
-def local_number(machine, name):
-    """Return the number of a group in the machine's file of groups, or None."""
-    for line in (machine.read_text('/etc/group') or '').splitlines():
-        fields = line.split(':')
-        if fields[0] == name and fields[2:3] and fields[2].isdigit():
-            return int(fields[2])
-    return None
+    return OF_SYSTEM if int(number) <= LAST_OF_SYSTEM else OF_USERS
 
 
 def describe_group(name, at_boot):
