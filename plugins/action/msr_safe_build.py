@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         builder = self._task.delegate_to or task_vars['inventory_hostname']
         answer = self.execute(
             builder,
-            {'change': change, 'install_packages': install_packages},
+            {'_change': change, 'install_packages': install_packages},
             COLLECTION.payload(change),
             task_vars,
         )
