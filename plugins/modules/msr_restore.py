@@ -12,6 +12,7 @@ description:
   - Compares the registers with a snapshot, and writes back those that differ, in one batch.
   - Reads back what it wrote. What could not be restored is named with its CPUs, and the module fails after the rest.
   - Counters and status registers are left alone, unless O(kinds) names them.
+  - The snapshot of another host with the same CPU model is restored, with a warning that names both.
   - Registers that the kernel itself rewrites while it manages frequencies (V(governed)) are written, and that they hold
     something else afterwards is no failure, but RV(overruled). What it changed since is written at the next run, too;
     O(kinds=configuration) leaves these registers to it.
@@ -112,7 +113,15 @@ from ..module_utils.access.write import render_problems, render_values, summariz
 from ..module_utils.approved_lists.approved_list import KINDS
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
-from ..module_utils.snapshots.restore import ACCEPTABLE, foresee, plan_restore, read_snapshot, restore, summarize
+from ..module_utils.snapshots.restore import (
+    ACCEPTABLE,
+    doubts,
+    foresee,
+    plan_restore,
+    read_snapshot,
+    restore,
+    summarize,
+)
 from ..module_utils.snapshots.selection import Selection
 from ..module_utils.snapshots.snapshot import parse_snapshot, require_place
 
@@ -144,11 +153,11 @@ def main():
     try:
         require_place(module.params['path'], module.params['controller_directory'])
         with locked(machine, 'msr_restore', module.params['lock_timeout']):
-            warning = slowness(machine)
-            restored = restore_registers(machine, module.params, module.check_mode)
+            slow = slowness(machine)
+            restored, warnings = restore_registers(machine, module.params, module.check_mode)
     except MsrSafeError as error:
         module.fail_json(msg=str(error), restored=[], problems=[])
-    if warning:
+    for warning in ([slow] if slow else []) + warnings:
         module.warn(warning)
     result = {
         'changed': bool(restored.writes),
@@ -169,7 +178,7 @@ def main():
 
 
 def restore_registers(machine, options, check_mode):
-    """Plan, carry out unless in check mode, and return what there is to say of it."""
+    """Plan, carry out unless in check mode, and return (what there is to say of it, warnings)."""
     if options['path']:
         snapshot = read_snapshot(machine, options['path'], options['accept'])
     else:
@@ -177,7 +186,8 @@ def restore_registers(machine, options, check_mode):
         snapshot = parse_snapshot(options['_content'], where, 'edited_file' in options['accept'])
     selection = Selection(options['registers'], options['kinds'], options['cpus'], read_only=False)
     restored = plan_restore(machine, snapshot, options['accept'], selection)
-    return foresee(machine, restored) if check_mode else restore(machine, restored)
+    restored = foresee(machine, restored) if check_mode else restore(machine, restored)
+    return restored, doubts(machine, snapshot)
 
 
 if __name__ == '__main__':

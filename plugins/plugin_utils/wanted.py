@@ -81,7 +81,9 @@ def options_of_role(variables, template):
     variables: of the host, as Ansible has them; template: a function that resolves what Jinja there is in a value. As
     options of the task, each would be a template of its own, which every fork of Ansible would compile.
     """
-    alone = {variable: resolved(variables, variable, template) for variable in ROLE_ALONE}
+    # The node's name in Slurm is Jinja by default: to compile for each host, and of use to few
+    asked = [name for name in ROLE_ALONE if name != 'msr_safe_drain_node' or variables['msr_safe_drain']]
+    alone = {variable: resolved(variables, variable, template) for variable in asked}
     require_valid({name: value for name, value in alone.items() if value is not None and value != ''}, ROLE_ALONE)
     names = dict(VARIABLES)
     if not alone['msr_safe_builder']:

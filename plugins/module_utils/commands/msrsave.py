@@ -12,7 +12,7 @@ from ..access.write import describe_row, render_problems, summarize_problems, su
 from ..approved_lists.approved_list import KINDS
 from ..hardware.cpu import SELECTIONS
 from ..machine import Machine
-from ..snapshots.restore import ACCEPTABLE, foresee, plan_restore, read_snapshot, restore, summarize
+from ..snapshots.restore import ACCEPTABLE, doubts, foresee, plan_restore, read_snapshot, restore, summarize
 from ..snapshots.save import plan_save, save, take_snapshot
 from ..snapshots.selection import CONFIGURATION, EVERYTHING
 from ..snapshots.snapshot import summarize_unreadable
@@ -147,6 +147,8 @@ def restore_from(machine, options):
     accept = [word.replace('-', '_') for word in options.accept]
     snapshot = read_snapshot(machine, options.file, accept)
     restored = plan_restore(machine, snapshot, accept, selection(options, CONFIGURATION))
+    for doubt in doubts(machine, snapshot):
+        say('msrsave: warning: %s\n' % doubt, sys.stderr)
     restored = foresee(machine, restored) if options.dry_run else restore(machine, restored)
     rows, problems = summarize_writes(restored.writes), summarize_problems(restored.problems)
     overruled = summarize_problems(restored.overruled)

@@ -16,7 +16,7 @@ from ..hardware.cpulist import format_cpulist, parse_cpulist
 from ..hardware.frequency import frequency_driver, owned_by
 from ..words import join_some
 from .selection import CONFIGURATION, select_entries
-from .snapshot import parse_snapshot, snapshot_errors, snapshot_values
+from .snapshot import UNKNOWN, describe_node, parse_snapshot, snapshot_errors, snapshot_values
 
 # What a restore refuses unless it is told to accept it.
 ACCEPTABLE = ('other_cpu', 'edited_file', 'narrower_list')
@@ -122,6 +122,22 @@ def check_cpu(snapshot, cpu, accept):
             % (describe_cpu(saved), snapshot.get('host'), describe_cpu(cpu)),
             "Restore this node's own snapshot, or accept it knowingly: other_cpu.",
         )
+
+
+def doubts(machine, snapshot):
+    """Return what is to be known of a snapshot that is restored all the same, [] where there is nothing."""
+    saved, here = str(snapshot.get('host', UNKNOWN)), describe_node(machine, None)['host']
+    if is_same_host(saved, here) or UNKNOWN in (saved, here):
+        return []
+    return [
+        'The snapshot is of host %s, and this is %s. Settings for all nodes alike may be meant so; what belongs to a '
+        'single node, such as a power limit that was measured for it, is that of %s.' % (saved, here, saved)
+    ]
+
+
+def is_same_host(name, other):
+    """Return whether two names can be those of one host: one may have its domain, the other not."""
+    return name == other or name.startswith(other + '.') or other.startswith(name + '.')
 
 
 def saved_registers(snapshot):

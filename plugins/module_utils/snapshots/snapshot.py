@@ -16,6 +16,9 @@ from ..hexadecimal import format_address, format_value
 FORMAT = 'hpc.msr_safe snapshot'
 VERSION = 1
 
+# What a node does not tell of itself
+UNKNOWN = 'unknown'
+
 
 def build_snapshot(node, entries, cpus, readings):
     """Return a snapshot: a dictionary, as it stands in the file without its checksum.
@@ -50,9 +53,9 @@ def describe_node(machine, cpu):
     """Return the part of a snapshot's header that says when and where it was taken."""
     return {
         'created': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
-        'host': machine.read_text('/proc/sys/kernel/hostname') or 'unknown',
-        'boot_id': machine.read_text('/proc/sys/kernel/random/boot_id') or 'unknown',
-        'kernel_release': machine.read_text('/proc/sys/kernel/osrelease') or 'unknown',
+        'host': machine.read_text('/proc/sys/kernel/hostname') or UNKNOWN,
+        'boot_id': machine.read_text('/proc/sys/kernel/random/boot_id') or UNKNOWN,
+        'kernel_release': machine.read_text('/proc/sys/kernel/osrelease') or UNKNOWN,
         'cpu': cpu,
     }
 

@@ -102,6 +102,18 @@ def test_nodes_are_drained_changed_and_resumed(site):
         assert site.runs(name) == 3
 
 
+@pytest.mark.parametrize('nothing', [None, ''])
+def test_variables_without_a_value_have_their_defaults(site, nothing):
+    site.to_be_changed('n1')
+    site.slurm.node('n1', 'MIXED', jobs=['42'])
+    empty = {'msr_safe_drain_' + name: nothing for name in ('timeout', 'interval', 'node')}
+    summary, output, code = site.run(**empty)
+    assert code == 0, output
+    assert 'wait up to 3600 s' in output
+    assert summary['outcomes']['changed']['nodes'] == ['n1']
+    assert orders(site, 'n1') == ['drain', 'resume']
+
+
 def test_all_of_a_wave_are_drained_before_the_first_is_waited_for(site):
     for name in ('n1', 'n2', 'n3'):
         site.to_be_changed(name)

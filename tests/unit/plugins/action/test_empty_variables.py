@@ -5,14 +5,12 @@
 import json
 
 import pytest
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import VARIABLES
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.wanted import ROLE_ALONE, VARIABLES
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import (
     observations,
     run_playbook,
     write_stub,
 )
-
-BUILDER = 'msr_safe_builder'
 
 
 @pytest.mark.parametrize('nothing', [None, ''])
@@ -22,7 +20,7 @@ def test_a_fresh_node_is_given_what_the_defaults_say(tmp_path, nothing):
     line = 'n1 ansible_connection=local ansible_become=false ansible_python_interpreter=%s\n'
     (tmp_path / 'hosts').write_text(line % script)
     outputs = []
-    for variables in ({}, dict.fromkeys([*VARIABLES.values(), BUILDER], nothing)):
+    for variables in ({}, dict.fromkeys([*VARIABLES.values(), *ROLE_ALONE], nothing)):
         process = run_playbook(tmp_path, 'hpc.msr_safe.site', '--check', '--diff', '-e', json.dumps(variables))
         assert process.returncode == 0, process.stdout
         outputs.append([each for each in process.stdout.splitlines() if each[:1] in '+-'])

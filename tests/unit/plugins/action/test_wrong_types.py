@@ -93,7 +93,8 @@ def plan_jobs(variables):
 
 def given(name, value):
     """Return the variables that give one a value, and have it count."""
-    return {name: copy.deepcopy(value), **({'msr_safe_builder': 'b'} if name == 'msr_safe_artifacts' else {})}
+    needed = {'msr_safe_artifacts': {'msr_safe_builder': 'b'}, 'msr_safe_drain_node': {'msr_safe_drain': True}}
+    return {**needed.get(name, {}), name: copy.deepcopy(value)}
 
 
 JOBS_OPTIONS = [name[len('slurm_msr_') :] for name in spec_of('slurm') if not name.endswith(('_builder', '_packages'))]

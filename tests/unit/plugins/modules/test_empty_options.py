@@ -11,7 +11,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.hardware.cpu import l
 from ansible_collections.hpc.msr_safe.plugins.module_utils.registers.of_cpu import registers_of
 from ansible_collections.hpc.msr_safe.plugins.module_utils.settings.definitions import pack
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.conftest import wired
-from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import PREFETCHERS, FakeNode
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, PREFETCHERS, FakeNode
 
 MODULES = 'ansible_collections.hpc.msr_safe.plugins.modules.'
 SETTING = {'register': 'MISC_FEATURE_CONTROL', 'field': 'L2_HW_PREFETCHER_DISABLE', 'value': '1'}
@@ -96,3 +96,16 @@ def test_a_list_that_is_empty_is_no_list(node, option):
     assert answer['failed'] and 'The list is empty.' in answer['msg']
     assert node.active() == active
     assert run('msr_approved_list', state='absent')['changed'] and not node.active()
+
+
+VALUES = ['word', 7, 2.5, True, False, {}, {'a': 1}, [], ['word'], [None], [[1]], [{'a': 1}], [True]]
+
+
+@pytest.mark.parametrize('option', ['content', 'src', 'allow_unsafe', 'persist', 'for_this_cpu_anyway', 'state'])
+def test_an_option_of_any_type_leaves_the_list_or_means_what_it_says(node, option):
+    """What goes to the node by no action plugin is converted there."""
+    active, rest = node.active(), {} if option in ('content', 'src') else {'content': LIST}
+    for value in VALUES:
+        answer = run('msr_approved_list', **dict(rest, **{option: value}))
+        assert answer['failed'] or isinstance(value, bool) or value == [] or (option, value) == ('allow_unsafe', 7)
+        assert node.active() == active

@@ -116,6 +116,27 @@ def test_a_dry_run_restores_nothing(saved, msrsave):
     assert saved.register(MISC_ENABLE) == TURBO_OFF
 
 
+@pytest.mark.parametrize('dry', [[], ['-n'], ['--json']])
+def test_the_snapshot_of_another_host_is_said_to_be(saved, msrsave, dry):
+    saved.set_register(MISC_ENABLE, TURBO_OFF, cpus=[0])
+    saved.put('/proc/sys/kernel/hostname', 'n2\n')
+    status, out, err = msrsave('-r', *dry, FILE)
+    assert status == 0 and 'IA32_MISC_ENABLE' in out
+    assert err.startswith('msrsave: warning: The snapshot is of host n1, and this is n2.')
+    assert saved.register(MISC_ENABLE) == (TURBO_OFF if dry == ['-n'] else 0)
+
+
+@pytest.mark.parametrize('name', ['n1', 'n1.cluster.example', ''])
+def test_a_name_with_or_without_its_domain_is_the_same(saved, msrsave, name):
+    saved.put('/proc/sys/kernel/hostname', name + '\n')
+    assert msrsave('-r', FILE)[2] == ''
+
+
+def test_another_host_whose_name_begins_so_is_another(saved, msrsave):
+    saved.put('/proc/sys/kernel/hostname', 'n10\n')
+    assert 'of host n1, and this is n10' in msrsave('-r', FILE)[2]
+
+
 def test_counters_are_restored_when_asked(saved, msrsave):
     saved.set_register(COUNTER, 5)
     assert 'every register holds' in msrsave('-r', FILE)[1]
