@@ -190,6 +190,10 @@ msr_safe:
     links:
       description: Symbolic links where files of the role belong, and their targets.
       type: dict
+    read_only:
+      description: Those of the directories that the role writes to that are read only.
+      type: list
+      elements: str
     packages:
       description: The packages of this collection on the node, and their versions.
       type: dict

@@ -19,6 +19,7 @@ from ..module_utils.provisioning.group_at_boot import describe_group
 from ..module_utils.provisioning.kernel import check_name
 from ..module_utils.provisioning.observation import INSTALLED, RUNNING
 from ..module_utils.provisioning.plan import plan_absent, plan_present
+from ..module_utils.provisioning.requirements import describe_read_only
 from ..modules import msr_safe_plan
 from .failure import ActionFailure
 from .once import once
@@ -203,7 +204,8 @@ def plan(observed, settings):
     Raises MsrSafeError, and ActionFailure where there is no list to approve.
     """
     if settings['state'] == 'absent':
-        return plan_absent(observed), None, []
+        changes = plan_absent(observed)
+        return changes, None, describe_read_only(observed, changes)
     if observed['running']:
         approved_list, warnings = approved_list_of(observed['cpu'], settings)
         wanted = COLLECTION.wanted(observed, settings, approved_list)
@@ -211,6 +213,7 @@ def plan(observed, settings):
         approved_lists, warnings = approved_lists_of(settings)
         wanted = COLLECTION.wanted(observed, settings, None, approved_lists)
     changes = plan_present(observed, wanted)
+    warnings += describe_read_only(observed, changes)
     if 'permissions' in due_stages(changes):
         warnings += describe_group(settings['group'], observed['group_at_boot'])
     if observed['running'] and 'approve' in due_stages(changes):

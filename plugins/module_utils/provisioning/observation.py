@@ -39,6 +39,7 @@ from .others import is_ours, observe_others, resolved_module
 from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
 from .permissions import observe_permissions
+from .read_only import observe_read_only
 from .tree import digest_tree, read_tree
 
 # Files whose texts the plan compares
@@ -109,6 +110,7 @@ def observe_node(
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
+        'read_only': observe_read_only(machine),
         'packages': packages,
         'dkms': dkms,
         'others': observe_others(machine, [release, *others], packages, dkms),

@@ -62,6 +62,7 @@ def observations():
         'policy': None,
         'permissions': {},
         'links': {},
+        'read_only': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],

@@ -254,6 +254,7 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'read_only': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],

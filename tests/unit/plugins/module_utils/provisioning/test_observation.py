@@ -89,6 +89,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'read_only': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
