@@ -38,7 +38,7 @@ struct msr_safe_list *msr_safe_list_alloc(size_t count)
 /**
  * msr_safe_list_begin() - begin to read the list in force
  *
- * Context: Any but NMI. What is read from here to the end is read for as long.
+ * Context: Any but NMI. A list that is found from here on stays until the end.
  * Return: for msr_safe_list_end().
  */
 int msr_safe_list_begin(void)

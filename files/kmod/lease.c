@@ -124,7 +124,7 @@ static struct hlist_head *entries_of(u32 msr)
  * @entry: that is made, if one is
  *
  * Context: Interrupts are off, from before the register was read until it is
- * written, and RCU readers' side.
+ * written; between msr_safe_list_begin() and msr_safe_list_end().
  * Return: 0, -EBUSY, -ENOSPC or -ESHUTDOWN, see struct msr_safe_lease in the
  * header for users.
  */

@@ -25,7 +25,7 @@ find_near(const struct msr_safe_list *list, const struct msr_safe_register *near
 /**
  * msr_safe_op_approve() - whether a list allows an operation
  * @op: its wmask is filled in
- * @list: which stays while this runs: a reference to it, or RCU
+ * @list: which stays while this runs: a reference to it, or msr_safe_list_begin()
  * @near: where in the list to look first, list->registers at first; moves on
  *
  * Context: Any.

@@ -68,9 +68,12 @@ msr_jobs:
           options; null where there is no command to ask.
       type: dict
     slurmd:
-      description: The slurmd that runs, and which plugin it has loaded - V(current), V(old) or V(none).
-      type: dict
-      sample: {"pid": 811, "loaded": "current"}
+      description:
+        - Each slurmd that runs, the unit of systemd that started it, and which plugin it has loaded - V(current),
+          V(old) or V(none); null where that cannot be seen.
+      type: list
+      elements: dict
+      sample: [{"pid": 811, "unit": "slurmd.service", "loaded": "current"}]
     standby:
       description: Whether an C(msr-job) that stands by is enabled, and whether it answers.
       type: dict

@@ -13,7 +13,6 @@ from ..module_utils.approved_lists.lint import require_safe
 from ..module_utils.jobs.controls import entries_of, fields_of, parse_bounds
 from ..module_utils.jobs.settings import CHOICES
 from ..module_utils.jobs.site import settings_text
-from ..module_utils.jobs.slurm_conf import SlurmConf, exclusive_partitions
 from ..module_utils.machine import Machine
 from ..module_utils.numbers import MAX_ADDRESS, parse_literal
 from ..module_utils.provisioning.collection import COLLECTION
@@ -42,7 +41,7 @@ def wanted_settings(options):
     options = {name: value for name, value in options.items() if value is not None and value != ''}
     names = {option: 'slurm_msr_' + option for option in argument_spec()}
     settings = require_valid(options, argument_spec(), names.get, lambda message: with_variable(message, names))
-    settings_text(wishes_of(settings, []))
+    settings_text(wishes_of(settings))
     settings['profiles'] = {name: with_list(profile, name) for name, profile in settings['profiles'].items()}
     return settings
 
@@ -58,11 +57,11 @@ def with_list(profile, name):
     return dict(profile, **{option: valid[option] for option in chosen})
 
 
-def wishes_of(settings, exclusive, slurm_bin=''):
+def wishes_of(settings, slurm_conf='', slurm_bin=''):
     """Return what jobs.conf is made of."""
     wishes = {name: settings[name] for name in CHOICES if name in settings}
     wishes.update(profiles=settings['profiles'], partition_defaults=settings['partition_defaults'])
-    return dict(wishes, exclusive=exclusive, slurm_bin=slurm_bin)
+    return dict(wishes, slurm_conf=slurm_conf, slurm_bin=slurm_bin)
 
 
 def plan(observed, settings):
@@ -71,17 +70,16 @@ def plan(observed, settings):
     if settings['state'] == 'absent':
         return (*plan_slurm_absent(observed, wanted), None)
     slurm, profiles = observed['slurm'], settings['profiles']
-    conf = slurm and SlurmConf(slurm['conf'], slurm['values'], slurm['partitions'])
-    exclusive = exclusive_partitions(conf) if conf else []
     artifact = artifact_of(settings['artifacts'], slurm['version']) if slurm else None
     lists, warnings = ({}, []) if settings['submit_only'] else lists_of(observed['cpu'], settings)
     wanted.update(
-        settings=settings_text(wishes_of(settings, exclusive, slurm['bindir'] if slurm else '')),
+        settings=settings_text(wishes_of(settings, *([slurm['conf'] or '', slurm['bindir']] if slurm else []))),
         lists=lists,
         accounts=sorted(name for name, profile in profiles.items() if 'accounts' in profile),
         restricted=any(
             rule in profile for profile in profiles.values() for rule in ('users', 'accounts', 'partitions')
         ),
+        shares=settings['shared'] == 'last',
         trusts_accounts=settings['trust_accounts'],
         standby=settings['standby'] and settings['method'] == 'spank',
         artifact=artifact,

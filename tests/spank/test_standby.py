@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.standby import stands_by
+from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / 'files/spank'
@@ -53,7 +55,7 @@ class Node:
 
     def stand_by(self):
         self.server = subprocess.Popen([sys.executable, HERE / 'program.py', self.root])
-        wait_until(self.socket.exists)
+        wait_until(lambda: stands_by(Machine(str(self.root))))
 
     def start(self, *arguments, program=None):
         environment = {'SLURM_JOB_ID': '42', 'SECRET': 'of slurmd', 'PATH': os.environ['PATH']}
@@ -205,18 +207,45 @@ def test_it_stops_once_what_was_begun_has_ended(ready):
     assert ready.notes() == ['x begins', 'x ends']
 
 
-@pytest.mark.parametrize('path', ['usr/sbin/msr-job', 'usr/lib/msr-safe/hpc_msr_safe'])
-def test_a_program_that_was_replaced_is_not_the_one_that_stood_by(ready, path):
-    place = ready.root / path
+def replace(place):
     aside = place.with_name('old')
     place.rename(aside)
     if aside.is_dir():
         shutil.copytree(aside, place)
     else:
         shutil.copy(aside, place)
+
+
+@pytest.mark.parametrize('path', ['usr/sbin/msr-job', 'usr/lib/msr-safe/hpc_msr_safe'])
+def test_a_program_that_was_replaced_is_not_the_one_that_stood_by(ready, path):
+    replace(ready.root / path)
     assert ready.ask('note', 'x') == STARTED
     assert ready.server.wait(LIMIT) == 0
     assert ready.notes() == []
+
+
+def test_a_program_that_was_replaced_leaves_what_was_begun_to_its_end(ready):
+    """So the next one is there at once, and a role that has just been applied finds it."""
+    asking = ready.start('note-slowly', 'x')
+    wait_until(ready.notes)
+    replace(ready.program)
+    assert ready.ask('note', 'x') == STARTED
+    assert ready.server.wait(LIMIT) == 0
+    ready.stand_by()
+    assert ready.ask('note', 'y') == (0, [])
+    ready.go_on()
+    assert asking.communicate(timeout=LIMIT) == ('', None)
+    assert asking.returncode == 0
+    assert ready.notes() == ['x begins', 'y', 'x ends']
+
+
+def test_a_second_one_leaves_the_first_where_it_is(ready):
+    second = subprocess.run(
+        [sys.executable, HERE / 'program.py', ready.root], stderr=subprocess.PIPE, text=True, timeout=LIMIT
+    )
+    assert second.returncode == 1
+    assert 'An msr-job stands by here already' in second.stderr
+    assert ready.ask('note', 'x') == (0, [])
 
 
 def test_only_its_owner_may_ask(ready):

@@ -6,7 +6,8 @@ from cluster import wait_until
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = 'sacctmgr salloc sbatch scancel scontrol sinfo squeue srun'
+SETTINGS = '/etc/msr-safe/jobs.conf'
+COMMANDS = 'sacct sacctmgr salloc sbatch scancel scontrol sinfo squeue srun'
 DROP_IN = '/etc/systemd/system/slurmd.service.d/opt.conf'
 UNIT = """\
 [Unit]
@@ -39,6 +40,7 @@ def moved(cluster, slurm_conf):
     slurm_conf(lambda text: text + 'SlurmctldParameters=enable_configless\n')
     cluster.run('systemctl restart slurmctld')
     node = cluster.nodes['c2']
+    settings = node.read(SETTINGS)
     node.run(MOVE)
     node.write(DROP_IN, UNIT)
     node.run('systemctl daemon-reload; systemctl start slurmd')
@@ -46,6 +48,7 @@ def moved(cluster, slurm_conf):
     yield node
     cluster.run('scancel --user=user')
     node.run(BACK)
+    node.write(SETTINGS, settings)  # They name the place of Slurm's commands
     wait_until(lambda: cluster.idle('c2'))
 
 

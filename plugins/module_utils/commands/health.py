@@ -15,17 +15,23 @@ STATES = {GOOD: 0, NOT_CHECKED: 1, BAD: 2}
 
 
 def examine_plugin(machine):
-    """Return the Finding about the SPANK plugin in the slurmd that runs, if the role installed one."""
+    """Return the Finding about the SPANK plugin in each slurmd that runs, if the role installed one."""
     if not machine.exists(PLUGIN_STAMP):
         return Finding('plugin', GOOD, 'none is installed: scripts or another manager call msr-job')
-    slurmd = observe_slurmd(machine)
-    if slurmd is None or slurmd['loaded'] is None:
-        return Finding(
-            'plugin', NOT_CHECKED, 'slurmd does not run' if slurmd is None else 'its memory map is not to be read'
-        )
-    if slurmd['loaded'] == 'current':
-        return Finding('plugin', GOOD, 'slurmd has loaded it' + said_of_standby(machine))
-    return Finding('plugin', BAD, 'slurmd runs without it or with an old one: systemctl restart slurmd, between jobs')
+    slurmds = observe_slurmd(machine)
+    wrong = [slurmd for slurmd in slurmds if slurmd['loaded'] not in ('current', None)]
+    if wrong:
+        return Finding('plugin', BAD, said_of_slurmds(wrong, len(slurmds)))
+    if not slurmds or any(slurmd['loaded'] is None for slurmd in slurmds):
+        return Finding('plugin', NOT_CHECKED, 'its memory map is not to be read' if slurmds else 'slurmd does not run')
+    return Finding('plugin', GOOD, 'slurmd has loaded it' + said_of_standby(machine))
+
+
+def said_of_slurmds(wrong, count):
+    """Return what is to be said of each slurmd without the plugin, of so many."""
+    units = ' '.join(sorted({slurmd['unit'] or 'slurmd' for slurmd in wrong}))
+    which = '' if count == 1 else ' (pid %s)' % ', '.join(str(slurmd['pid']) for slurmd in wrong)
+    return 'slurmd%s runs without it or with an old one: systemctl restart %s, between jobs' % (which, units)
 
 
 def said_of_standby(machine):

@@ -10,6 +10,7 @@ from ..errors import MsrSafeError
 from ..jobs.counters import count
 from ..jobs.cycle import Ending, Refused, begin, end, renew_baseline, report, reset
 from ..jobs.job import Job
+from ..jobs.partitions import with_partitions
 from ..jobs.record import is_name, jobs_locked, read_record, read_records, write_refusal
 from ..jobs.settings import CHOICES, PATH, read_settings, read_settings_or_usual, usual_settings
 from ..jobs.slurm import Slurm, job_of, node_name
@@ -185,6 +186,9 @@ def settings_of(machine, options):
 def prolog(machine, options, environment):
     """Begin a job of Slurm's. A job that is refused is no failure of the node."""
     settings, job = settings_of(machine, options), job_of(environment)
+    if not job.alone:
+        settings, notes = with_partitions(machine, settings)
+        log(options, notes)
     manager = Slurm(machine, job.node, settings.slurm_bin)
     try:
         return begin_job(machine, options, settings, job, manager)
@@ -211,8 +215,9 @@ def begin_job(machine, options, settings, job, manager):
     began = time.monotonic()
     try:
         lines = begin_patiently(machine, job, options, settings, manager)
-    except Refused:
-        tally(machine, began, 'prolog_seconds', refusals=1)
+    except Refused as refusal:
+        tally(machine, began, 'prolog_seconds', refusals=1, restores=restores_in(refusal.lines))
+        log(options, refusal.lines)
         raise
     except (MsrSafeError, OSError) as error:
         tally(machine, began, 'prolog_seconds', failures=1)
@@ -427,13 +432,14 @@ class Patient:
 
 def check(machine, options, settings, environment):
     """Say whether the node is as it should be; exit status 1 where it is not. Waits for nobody for long."""
-    from ..jobs.health import BAD, NOT_CHECKED, Finding, examine
+    from ..jobs.health import BAD, NOT_CHECKED, Finding, examine, examine_settings
     from .health import examine_plugin, render
 
     manager = Slurm(machine, node_name(environment), settings.slurm_bin, CHECK_TIME)
     try:
+        findings = [examine_settings(machine, settings)]
         with jobs_locked(machine, CHECK_TIME):
-            findings = examine(machine, settings, manager)
+            findings += examine(machine, settings, manager)
     except MsrSafeError as error:
         findings = [Finding('node', NOT_CHECKED, one_line(error))]
     findings.append(examine_plugin(machine))

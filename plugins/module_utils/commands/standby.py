@@ -17,8 +17,9 @@ import socket
 import struct
 import sys
 
+from ..errors import MsrSafeError
 from ..jobs.record import make_directory
-from ..jobs.standby import PATH
+from ..jobs.standby import PATH, stands_by
 from ..layout import JOB_COMMAND, PACKAGE
 
 # Seconds for who asks to say the next word.
@@ -31,17 +32,17 @@ WAITING = 64
 def stand_by(machine, main):
     """Have main(arguments, machine, environment) do what is asked, until the program here is another one.
 
-    Ends once all that was begun has ended.
+    Told to stop (SIGTERM), it waits for what was begun; else that goes on without it. Raises MsrSafeError.
     """
-    preload()
     program = identity(machine)
+    preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel buries children
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
     try:
         with listen(machine) as listener:
             tell_systemd('READY=1')
             serve_all(listener, lambda: identity(machine) == program, machine, main)
-    finally:
+    except SystemExit:
         wait_for_children()
     return 0
 
@@ -69,20 +70,26 @@ def preload():
 
 
 def identity(machine):
-    """Return what tells whether the library or Python were replaced: this is of the ones that it began with."""
-    paths = [machine.path(PACKAGE), machine.path(JOB_COMMAND), os.path.realpath(sys.executable)]
-    return [(status.st_ino, status.st_ctime_ns) for status in map(stat_of, paths) if status]
+    """Return what tells whether the library or Python were replaced: this is of the ones that it began with.
+
+    Not by inode: a directory on an overlay has another one each time that the kernel has to look for it (in the
+    kernel's overlayfs.rst, "Inode properties": without xino, across file systems).
+    """
+    return [changed(path) for path in (machine.path(PACKAGE), machine.path(JOB_COMMAND), sys.executable)]
 
 
-def stat_of(path):
+def changed(path):
+    """Return when a file or directory was changed last, None where there is none."""
     try:
-        return os.stat(path)
+        return os.stat(path).st_ctime_ns
     except OSError:
         return None
 
 
 def listen(machine):
-    """Return the socket that is asked: in root's own directory, and for root only."""
+    """Return the socket that is asked: in root's own directory, and for root only. Raises MsrSafeError."""
+    if stands_by(machine):
+        raise MsrSafeError('An msr-job stands by here already.', 'See: systemctl status msr-safe-standby')
     make_directory(machine)
     machine.remove(PATH)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -14,7 +14,14 @@ Admission.__doc__ = """The profile that a job gets ('': the node's own list), it
 
 
 class Refused(MsrSafeError):
-    """The job may not have what it asked for: its user's affair, not the node's."""
+    """The job may not have what it asked for: its user's affair, not the node's.
+
+    lines: what is to be logged of the node all the same.
+    """
+
+    def __init__(self, problem, remedy=None):
+        super().__init__(problem, remedy)
+        self.lines = []
 
 
 def admit(job, asked, settings, lists, is_alone):

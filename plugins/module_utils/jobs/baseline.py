@@ -88,13 +88,14 @@ def whose_baseline(machine, baseline):
     return None if same else '%(model_name)s (stepping %(stepping)s)' % dict({'stepping': '?'}, **baseline['cpu'])
 
 
-def compare_with_baseline(machine, baseline, entries, policy, adopts=False):
+def compare_with_baseline(machine, baseline, entries, policy, adopts=False, stuck=()):
     """Return the Difference between what the registers of a list hold and the baseline, or a policy.
 
     Only what jobs can change is looked at: bits that the list lets be written, of configuration, or of what a driver
     would rewrite where the policy says that there is none. CPUs that are offline are left out: nothing runs on them.
     adopts: what the baseline does not know becomes part of it, as nobody could have changed it yet, and so does what
-    the kernel writes; otherwise the former is a problem.
+    the kernel writes; otherwise the former is a problem. stuck: addresses, as texts, of registers that may hold what a
+    job wrote, whoever else does.
     """
     entries = [named(entry, baseline) for entry in entries if entry.mask]
     entries = [entry for entry in entries if entry.kind == 'configuration' or entry.address in policy]
@@ -110,7 +111,7 @@ def compare_with_baseline(machine, baseline, entries, policy, adopts=False):
         if register and not (fails or of_policy) and covers(register) and now == expected(register, len(cpus)):
             continue
         reading = build_reading(cpus, now, results.errors[index::width])
-        if adopts and register and is_of_the_kernel(entry.address):
+        if adopts and register and is_of_the_kernel(entry.address) and format_address(entry.address) not in stuck:
             register = baseline['registers'][format_address(entry.address)] = build_register(entry, reading)
             adopted = True
         if entry.kind != 'configuration':

@@ -34,9 +34,9 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
 
     asked: the profile that the job asks for, '' if none; values: what it wants set, as of controls.py. Where it was
     done before, as slurmd was restarted, the list is put in force, if it is not. A job that was here before under the
-    same number, and was started again, is undone first. Raises Refused, then the job has a record all the same, and
-    nothing to write; Ending, if it waits for that; and MsrSafeError where the registers are not ready for a job. Then
-    no job can write them.
+    same number, and was started again, is undone first. Raises Refused, with ``lines`` to be logged: then the job has a
+    record all the same, and nothing to write; Ending, if it waits for that; and MsrSafeError where the registers are
+    not ready for a job. Then no job can write them.
     """
     if records.has_ended(machine, job.id, job.run):
         return ['job %s has ended here: its prolog comes too late' % job.id]
@@ -59,15 +59,15 @@ def begin(machine, job, asked, settings, manager, waits=False, values=''):
     stay = [record for record in present.values() if record.job not in gone]
     records.remove_record(machine, job.id)  # A refusal of a run before this one, if anything
     try:
-        if refusal:
-            raise refusal
-        if stay:
+        if stay and not refusal:
             admission = admit_beside(machine, asked, admission, stay, settings, bool(wanted))
-    except Refused:
-        enter(machine, job, '', reading(lists.own()[0]), stay, lists)
-        raise
-    if not stay:
+    except Refused as error:
+        refusal = error
+    if not stay:  # Also before a job that is refused: those that come while it is here rely on it
         lines += prepare(machine, job, settings, lists, image)
+    if refusal:
+        refusal.lines += lines + enter(machine, job, '', reading(lists.own()[0]), stay, lists)
+        raise refusal
     set_text = ''
     if wanted:
         set_lines, set_text = set_wanted(machine, job, wanted, admission, settings, lists)
@@ -204,7 +204,10 @@ def end_of_record(machine, job, own, present, settings, manager):
 
 
 def leave(machine, gone, settings, lists, image):
-    """Have jobs leave the node ({job: Record}); undo what they did where nobody stays that may write."""
+    """Have jobs leave the node ({job: Record}); undo what they did where nobody stays that may write.
+
+    Raises MsrSafeError where that cannot even be tried; they keep their records then, and are undone before the next.
+    """
     if not gone:
         return []
     stay = [record for job, record in records.read_records(machine).items() if job not in gone]
@@ -214,9 +217,9 @@ def leave(machine, gone, settings, lists, image):
         if wrote and not any(record.writes for record in stay):
             lines = end_survivors(machine, wrote, settings.survivors == 'kill') + find_hidden(machine)
             restored = undo(machine, settings, lists, image)
-    finally:
         for job in gone:
             records.remove_record(machine, job)
+    finally:
         have_in_force(machine, [record.job for record in stay], lists)
     lines = ['job %s: %s' % (wrote[-1].job, line) for line in lines]
     return lines + account_for(machine, wrote[-1].job, restored, settings.epilog_failure) if restored else lines

@@ -14,6 +14,7 @@ from .baseline import BASELINE, compare_with_baseline, read_baseline, whose_base
 from .job import GONE
 from .list_in_force import is_in_force
 from .lists import Lists
+from .partitions import with_partitions
 from .record import read_list_of, read_records
 from .restoration import describe_problems, describe_writes, known_problems
 
@@ -26,20 +27,24 @@ GOOD, BAD, NOT_CHECKED = 'good', 'bad', 'not checked'
 def examine(machine, settings, manager):
     """Return the Findings about a node. settings: as of read_settings_or_usual. The lock of the records is held."""
     records = list(read_records(machine).values())
-    findings = [Finding('settings', BAD if settings.broken else GOOD, settings.broken or 'they are read')]
     try:
         approved_list_device(machine)
     except MsrSafeError as error:
-        return [*findings, Finding('module', BAD, one_line(error))]
+        return [Finding('module', BAD, one_line(error))]
     lists = Lists(machine, settings)
-    findings += [
+    return [
         examine_lists(lists),
         examine_list_in_force(machine, lists, records),
         examine_registers(machine, lists, records),
         examine_stuck(machine),
         examine_records(records, manager),
     ]
-    return findings
+
+
+def examine_settings(machine, settings):
+    """Return whether the settings mean something, and the slurm.conf can be read that they name."""
+    notes = [settings.broken] if settings.broken else with_partitions(machine, settings)[1]
+    return Finding('settings', BAD if notes else GOOD, '; '.join(notes) or 'they are read')
 
 
 def examine_lists(lists):

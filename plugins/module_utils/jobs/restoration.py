@@ -95,9 +95,10 @@ def bring_back(machine, baseline, entries, policy, adopts=False):
     be. Leaves them closed to users. adopts: as of compare_with_baseline.
     """
     done, problems = [], []
+    stuck_before = {row['address'] for row in known_problems(machine)}
     for number in range(ROUNDS + 1):
         close_to_users(machine, bare(entries))
-        difference = compare_with_baseline(machine, baseline, entries, policy, adopts)
+        difference = compare_with_baseline(machine, baseline, entries, policy, adopts, stuck_before)
         stuck = {(problem.address, problem.cpu) for problem in problems}
         due = [write for write in difference.writes if (write.address, write.cpu) not in stuck]
         problems = problems or difference.problems

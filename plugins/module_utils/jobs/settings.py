@@ -20,6 +20,7 @@ CHOICES = collections.OrderedDict(
         ('survivors', ('kill', 'report')),
         ('admin_comment', ('none', 'accounting')),
         ('exclusive', None),
+        ('slurm_conf', None),
         ('slurm_bin', None),
     ]
 )
@@ -27,8 +28,9 @@ CHOICES = collections.OrderedDict(
 JobSettings = collections.namedtuple('JobSettings', [*CHOICES, 'partition_defaults', 'profiles', 'broken'])
 JobSettings.__doc__ = """The value of each of CHOICES, {partition: name of a profile}, {name: Profile}, and broken.
 
-exclusive: the partitions whose jobs have their nodes for themselves, a list; slurm_bin: the directory of Slurm's
-commands, '' where they are in the PATH; broken: why the settings could not be read, '' if they could.
+exclusive: the partitions whose jobs have their nodes for themselves, a list; slurm_conf: the slurm.conf that says more
+of them (partitions.py), '' for none; slurm_bin: the directory of Slurm's commands, '' where they are in the PATH;
+broken: why the settings could not be read, '' if they could.
 """
 
 

@@ -22,13 +22,11 @@ WORD = re.compile(r'[^\s,=#\[\]]+\Z')
 def settings_text(wishes):
     """Return the text of jobs.conf for the role's variables. Raises MsrSafeError, with the variable.
 
-    wishes: ``{'profiles': {name: profile}, 'partition_defaults': {partition: profile}}`` and any of CHOICES, where
-    exclusive is a list.
+    wishes: ``{'profiles': {name: profile}, 'partition_defaults': {partition: profile}}`` and any of CHOICES.
     """
     wishes = dict(wishes)
     profiles = require(wishes.pop('profiles', {}), dict, 'slurm_msr_profiles')
     defaults = require(wishes.pop('partition_defaults', {}), dict, 'slurm_msr_partition_defaults')
-    wishes['exclusive'] = ', '.join(require_words(wishes.get('exclusive', []), 'the partitions of slurm.conf'))
     lines = ['# ' + NOTICE, '', '[job]']
     for name in CHOICES:
         lines += ['%s = %s' % (name, require(wishes[name], str, 'slurm_msr_' + name))] if name in wishes else []

@@ -18,6 +18,10 @@ COMMENT_LENGTH = 1000
 COMMENT_PAUSES = (1, 2, 4)
 # Seconds for one command: slurmctld may be away, and a command would wait for it.
 COMMAND_TIME = 5
+# Seconds for one of the accounting's, which waits for slurmdbd and its database, and for all of a comment: nobody waits
+# for that, but Slurm for the epilog.
+ACCOUNTING_TIME = 20
+COMMENT_TIME = 45
 
 # The sockets of this kernel on which processes listen: those of steps are <SlurmdSpoolDir>/<node>_<job>.<step>
 SOCKETS = '/proc/net/unix'
@@ -56,25 +60,34 @@ class Slurm:
     def __init__(self, machine, node, directory='', seconds=COMMAND_TIME):
         self.machine, self.node, self.directory, self.seconds = machine, node, directory, seconds
 
-    def command(self, name, *arguments):
+    def command(self, name, *arguments, seconds=None):
         """Run a command of Slurm's; return its output. Raises MsrSafeError."""
-        code, output = self.try_command(name, *arguments)
+        seconds = seconds or self.seconds
+        code, output = self.try_command(name, *arguments, seconds=seconds)
         if code != 0:
-            reason = 'no answer within %d s' % self.seconds if code == 124 else output.strip()
+            reason = 'no answer within %d s' % seconds if code == 124 else output.strip()
             raise MsrSafeError('%s failed (exit %d): %s' % (' '.join([name, *arguments]), code, reason))
         return output
 
-    def try_command(self, name, *arguments):
+    def try_command(self, name, *arguments, seconds=None):
         program = '%s/%s' % (self.directory, name) if self.directory else name
-        bounded = ['timeout', '--kill-after=1', str(self.seconds), *without_habits(os.environ)]
+        bounded = ['timeout', '--kill-after=1', str(seconds or self.seconds), *without_habits(os.environ)]
         return self.machine.run([*bounded, program, *arguments])
 
     def states_of(self, records):
         """Return {job: HERE, ENDING or GONE} of jobs that have a record on this host.
 
-        A job with a step is here; of others Slurm is asked, one by one. What it does not answer for is here.
+        A job with a step is here; of others Slurm is asked, one by one. What it does not answer for in time is here, no
+        matter how many: the lock is held meanwhile.
         """
-        return {record.job: HERE if self.has_step(record) else self.ask_state(record) for record in records}
+        states, deadline = {record.job: HERE for record in records}, time.monotonic() + self.seconds
+        for record in records:
+            if not self.has_step(record):
+                state = self.ask_state(record)
+                states[record.job] = state or HERE
+                if state is None or time.monotonic() > deadline:
+                    break
+        return states
 
     def has_step(self, record):
         """Return whether a step of a job listens on this host."""
@@ -96,8 +109,9 @@ class Slurm:
         return stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid()
 
     def ask_state(self, record):
-        state = self.ask(record.job, '%t', '--nodelist=' + record.node)
-        return HERE if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
+        """Return what Slurm says about a job; None where it is silent."""
+        state = self.ask(record.job, '%t', *(['--nodelist=' + record.node] if record.node else []))
+        return None if state is None else GONE if state in GONE_STATES else ENDING if state == 'CG' else HERE
 
     def is_alone(self, job):
         """Return whether Slurm gave a job its nodes as a whole; False where it does not answer."""
@@ -127,14 +141,16 @@ class Slurm:
         does not add to it: of several nodes that do so at once, one after the other looks whether its text is there.
         """
         text = shorten(as_sacctmgr_keeps(text), COMMENT_LENGTH)
+        deadline = time.monotonic() + COMMENT_TIME
         for pause in COMMENT_PAUSES:
-            shown, nodes, said = self.accounted(job)
+            shown, nodes, said = self.accounted(job, deadline)
             if said != as_sacctmgr_keeps(said):
                 raise MsrSafeError('it has a text that sacctmgr would spoil: ' + shorten(said))
             whole = '; '.join(filter(None, [said, text]))
             if text in said or len(whole) > COMMENT_LENGTH:
                 return
-            self.command(
+            self.account(
+                deadline,
                 *('sacctmgr', '--immediate', 'modify', 'job', 'where', 'jobid=' + shown),
                 *('set', 'admincomment=' + whole),
             )
@@ -142,10 +158,17 @@ class Slurm:
                 return
             # Neighbours' names differ in their last digit
             time.sleep(pause * (1 + sum(self.node.encode()) % 10 / 10))
-        if text not in self.accounted(job)[2]:
+        if text not in self.accounted(job, deadline)[2]:
             raise MsrSafeError('other nodes wrote over it.')
 
-    def accounted(self, job):
+    def account(self, deadline, *command):
+        """Run a command of the accounting's; return its output. Raises MsrSafeError, also where it is too late."""
+        left = int(deadline - time.monotonic())
+        if left < 1:
+            raise MsrSafeError('the accounting took more than %d s in all.' % COMMENT_TIME)
+        return self.command(*command, seconds=min(left, ACCOUNTING_TIME))
+
+    def accounted(self, job, deadline):
         """Return how the accounting shows a job, its number of nodes (a text), and its AdminComment there.
 
         By its number sacctmgr would change all tasks of an array that has the same, and so with heterogeneous jobs;
@@ -154,7 +177,7 @@ class Slurm:
         import re  # Prologs, and epilogs that brought nothing back, need none
 
         options = ('--allocations', '--noheader', '--parsable2', '--format=JobIDRaw,JobID,NNodes,AdminComment')
-        output = self.command('sacct', *options, '--jobs=' + job)
+        output = self.account(deadline, 'sacct', *options, '--jobs=' + job)
         rows = re.split(r'^([0-9]+)\|([^|\n]*)\|([0-9]*)\|', output, flags=re.MULTILINE)[1:]
         for number, shown, nodes, said in zip(rows[0::4], rows[1::4], rows[2::4], rows[3::4]):
             if number == job:

@@ -27,12 +27,16 @@ SlurmConf.__doc__ = (
 )
 
 
-def read_slurm_conf(machine, path):
-    """Return the SlurmConf of a file and of those that it includes; None where there is no file."""
+def read_slurm_conf(machine, path, look=lambda _file: None):
+    """Return the SlurmConf of a file and of those that it includes; None where there is no file.
+
+    look: function that is told each of these files before it is read.
+    """
+    look(path)
     if not path or machine.read(path) is None:
         return None
     values, partitions, usual = {}, collections.OrderedDict(), {}
-    for line in lines_of(machine, path):
+    for line in lines_of(machine, path, look):
         pairs = [(key_of(name), value.strip('"')) for name, value in ASSIGNMENT.findall(line)]
         if not pairs:
             continue
@@ -52,9 +56,10 @@ def key_of(name):
     return {'shared': 'oversubscribe'}.get(name.lower(), name.lower())
 
 
-def lines_of(machine, path, depth=0, above=()):
+def lines_of(machine, path, look, depth=0, above=()):
     """Return the lines of a file without comments, those of included files where they are included.
 
+    look: as of read_slurm_conf;
     above: the lines before, which say the name of the cluster: names of files may contain it, as ``%c``.
     """
     lines = []
@@ -63,7 +68,8 @@ def lines_of(machine, path, depth=0, above=()):
         if len(words) > 1 and words[0].lower() == 'include' and depth < DEPTH:
             name = words[1].replace('%c', cluster_of([*above, *lines]))
             path_of_it = os.path.join(os.path.dirname(path), name)
-            lines += lines_of(machine, path_of_it, depth + 1, [*above, *lines])
+            look(path_of_it)
+            lines += lines_of(machine, path_of_it, look, depth + 1, [*above, *lines])
         elif line:
             lines.append(line)
     return lines

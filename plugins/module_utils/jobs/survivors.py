@@ -7,11 +7,21 @@ import os
 import stat
 import time
 
+from ..errors import MsrSafeError
 from ..hardware.devices import PARAMETERS, taken_majors
 
 # Seconds until what was killed has closed its descriptors.
 PATIENCE = 2
 REFERENCES = '/sys/module/msr_safe/refcnt'
+
+# File systems that hold device nodes, and say what they hold without asking anybody. A file server that is away, or a
+# user's own FUSE (also below an overlay), could keep whoever asks for ever; nobody but root puts a device there.
+OF_DEVICES = frozenset(
+    ('devtmpfs', 'tmpfs', 'ramfs', 'rootfs', 'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'squashfs', 'erofs')
+)
+# A file on a mount that nobody shows: unmounted while it was open, or outside of what its process sees. It is not asked
+# what it is, and may be a device.
+UNSEEN = 'what no mount shows'
 
 
 def end_survivors(machine, records, kill):
@@ -43,7 +53,7 @@ def kill_process(pid):
 def find_hidden(machine):
     """Return a line about open descriptors that no process shows, as one in the queue of a socket."""
     count = machine.read_text(REFERENCES)
-    if count in (None, '0') or holders(machine):
+    if count in (None, '0') or any(device != UNSEEN for _pid, _command, device in holders(machine)):
         return []
     return ['a device is open (%s times) that no process shows' % count]
 
@@ -54,36 +64,72 @@ def has_users(machine):
 
 
 def holders(machine):
-    """Return who has one of the module's devices open, [(pid, command, device)].
+    """Yield who has one of the module's devices open, or perhaps (UNSEEN), (pid, command, device).
 
     Devices are known by their numbers: in a container they have any path.
     """
     majors = {major: name for major, name in taken_majors(machine).items() if name in PARAMETERS}
-    found = []
+    mounts = Mounts(machine)
     for pid in machine.list('/proc') if majors else []:
-        device = pid.isdigit() and open_device_of(machine, pid, majors)
+        device = pid.isdigit() and open_device_of(machine, pid, majors, mounts)
         if device:
-            found.append((int(pid), command_of(machine, pid), device))
-    return found
+            yield int(pid), command_of(machine, pid), device
 
 
 def command_of(machine, pid):
     """Return what a process calls itself, which may be anything, as a word of a line in a log."""
-    name = machine.read_text('/proc/%s/comm' % pid) or '?'
+    name = text_of(machine, pid, 'comm') or '?'
     return ''.join(each if each.isalnum() or each in ' -_.:/+@' else '?' for each in name)
 
 
-def open_device_of(machine, pid, majors):
-    """Return the name of a device that a process has open, or None."""
-    directory = '/proc/%s/fd' % pid
+def open_device_of(machine, pid, majors, mounts):
+    """Return the name of a device that a process has open, UNSEEN if it may have one, or None."""
+    directory, found = '/proc/%s/fd' % pid, None
     for descriptor in machine.list(directory):
+        path = machine.path('%s/%s' % (directory, descriptor))
         try:
-            status = os.stat(machine.path('%s/%s' % (directory, descriptor)))
+            link = os.readlink(path)
+            kind = mounts.type_of(pid, descriptor) if link.startswith('/') else None
+            if kind in OF_DEVICES:
+                status = os.stat(path)
+                if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in majors:
+                    return majors[os.major(status.st_rdev)]
         except OSError:
             continue
-        if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in majors:
-            return majors[os.major(status.st_rdev)]
-    return None
+        if kind == UNSEEN and not link.endswith(' (deleted)'):  # As memory that has a name only, on the kernel's mounts
+            found = UNSEEN
+    return found
+
+
+class Mounts:
+    """The mounts that processes see, as far as they were asked for. The kernel alone says them."""
+
+    def __init__(self, machine):
+        self.machine, self.types, self.asked = machine, {}, set()
+        self.read('self')
+
+    def type_of(self, pid, descriptor):
+        """Return the type of the file system that a descriptor is of, or UNSEEN; None where it was closed meanwhile."""
+        lines = text_of(self.machine, pid, 'fdinfo/' + descriptor).splitlines()
+        mount = next((line.split()[1] for line in lines if line.startswith('mnt_id:')), None)
+        if mount not in self.types and pid not in self.asked:
+            self.read(pid)
+        return self.types.get(mount, UNSEEN) if mount else None
+
+    def read(self, pid):
+        """Learn the mounts that a process sees, below its root. As proc(5) has it: MOUNT … - TYPE SOURCE …"""
+        self.asked.add(pid)
+        for line in text_of(self.machine, pid, 'mountinfo').splitlines():
+            mount, _blank, rest = line.partition(' ')
+            self.types[mount] = rest.partition(' - ')[2].split(' ')[0]
+
+
+def text_of(machine, pid, name):
+    """Return what the kernel says about a process, '' where that is over: it can end at any time."""
+    try:
+        return machine.read_text('/proc/%s/%s' % (pid, name)) or ''
+    except MsrSafeError:
+        return ''
 
 
 def is_of_jobs(machine, holder, records):
@@ -93,14 +139,14 @@ def is_of_jobs(machine, holder, records):
         uids = uids_of(machine, pid)
     except OSError:
         return False
-    groups = (machine.read_text('/proc/%d/cgroup' % pid) or '').split('/')
+    groups = text_of(machine, pid, 'cgroup').split('/')
     groups = [part.strip() for line in groups for part in line.split('\n')]
     return any((record.uid and record.uid in uids) or 'job_' + record.job in groups for record in records)
 
 
 def uids_of(machine, pid):
     """Return the users that a process is of: also whose it was before it ran a program of root's. Raises OSError."""
-    lines = (machine.read_text('/proc/%d/status' % pid) or '').splitlines()
+    lines = text_of(machine, pid, 'status').splitlines()
     return {os.stat(machine.path('/proc/%d' % pid)).st_uid}.union(
         int(uid) for line in lines if line.startswith('Uid:') for uid in line.split()[1:]
     )

@@ -7,7 +7,7 @@ import os
 from ..errors import MsrSafeError
 from ..jobs.record import read_records
 from .actions import ACTIONS, BUILT_MODULE, action
-from .slurm_node import PLUGIN_STAMP, observe_slurmd, wanted_at_boot
+from .slurm_node import PLUGIN_STAMP, wanted_at_boot
 
 # With those of the role msr_safe: {name: Action}
 ALL_ACTIONS = ACTIONS
@@ -33,8 +33,10 @@ def enable_service_of_jobs(machine, change, _payload):
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(change['path'], link)
     if change['systemd']:
+        name = os.path.basename(change['path'])
         machine.command('systemctl', 'daemon-reload')
-        machine.command('systemctl', change['now'], os.path.basename(change['path']))
+        machine.run(['systemctl', 'reset-failed', name])  # systemd starts none that it has given up
+        machine.command('systemctl', change['now'], name)
 
 
 @action()
@@ -48,10 +50,12 @@ def disable_service_of_jobs(machine, change, _payload):
 
 
 @action()
-def restart_slurmd(machine, _change, _payload):
-    """Have slurmd see the plugin: it looks once whether one has a prolog. Where it was stopped, it stays so."""
+def restart_slurmd(machine, change, _payload):
+    """Have each slurmd of these ``units`` see the plugin: it looks once whether one has a prolog.
+
+    Where it was stopped, it stays so.
+    """
     jobs = list(read_records(machine))
     if jobs:
         raise MsrSafeError('Job %s began meanwhile: slurmd is not restarted.' % jobs[0], 'Apply the role again.')
-    if observe_slurmd(machine):
-        machine.command('systemctl', 'try-restart', 'slurmd.service')
+    machine.command('systemctl', 'try-restart', *change['units'])

@@ -23,6 +23,8 @@ UNIT = '/etc/systemd/system/msr-safe-baseline.service'
 STANDBY_UNIT = '/etc/systemd/system/msr-safe-standby.service'
 # Names what ran, by a link to nothing
 INVOCATION = '/run/systemd/units/invocation:msr-safe-baseline.service'
+# Seconds: systemd waits for one before it starts anew one that ended as its program was replaced
+STANDBY_PATIENCE = 5
 DROP_IN = '/etc/systemd/system/slurmd.service.d/msr-safe.conf'
 # Says which Slurm and which source the installed plugin is of.
 PLUGIN_STAMP = STATE + '/spank_plugin'
@@ -84,8 +86,8 @@ def observe_slurm_node(machine, submit_only, places):
             'loads': observe_options(machine, slurm) if content else None,
         },
         'service_enabled': is_enabled(machine, UNIT),
-        'service_ran': os.path.lexists(machine.path(INVOCATION)),
-        'standby': {'enabled': is_enabled(machine, STANDBY_UNIT), 'answers': stands_by(machine)},
+        'service_ran': has_run(machine),
+        'standby': observe_standby(machine),
         'systemd': machine.exists('/run/systemd/system'),
         'jobs': list(read_records(machine)),
         'deferred': read_deferred(machine, DEFERRED_OF_SLURM),
@@ -93,6 +95,19 @@ def observe_slurm_node(machine, submit_only, places):
         'writable': writable_registers(machine),
         'traces': [path for path in (*TRACES, PROFILES, PLUGIN_STAMP) if machine.exists(path)],
     }
+
+
+def has_run(machine):
+    """Return whether the baseline was brought back since the boot."""
+    place = machine.place(INVOCATION, follow=False)
+    return place is not None and os.path.lexists(place)
+
+
+def observe_standby(machine):
+    """Return whether an msr-job that stands by is enabled, and whether it answers, if only in a moment."""
+    enabled = is_enabled(machine, STANDBY_UNIT)
+    is_coming = enabled and machine.exists('/run/systemd/system')
+    return {'enabled': enabled, 'answers': stands_by(machine, STANDBY_PATIENCE if is_coming else 0)}
 
 
 def wanted_at_boot(unit):
@@ -246,15 +261,35 @@ def observe_options(machine, slurm):
 
 
 def observe_slurmd(machine):
-    """Return the slurmd that runs here: ``{'pid', 'loaded': whether it has our plugin in memory}``, or None.
+    """Return each slurmd that runs here, [{'pid', 'unit', 'loaded': whether it has our plugin in memory}].
 
-    It looks once, as it starts, which plugins have a prolog.
+    unit: as of unit_of; loaded: as of loaded_plugin, None where that cannot be seen. A slurmd looks once, as it starts,
+    which plugins have a prolog.
     """
+    found = []
     for pid in machine.list('/proc'):
-        if pid.isdigit() and (machine.read_text('/proc/%s/comm' % pid) or '') in ('slurmd', 'slurmd-wlm'):
-            maps = machine.read_text('/proc/%s/maps' % pid)
-            return {'pid': int(pid), 'loaded': None if maps is None else loaded_plugin(maps)}
-    return None
+        if pid.isdigit() and text_of_process(machine, pid, 'comm') in ('slurmd', 'slurmd-wlm'):
+            maps = text_of_process(machine, pid, 'maps')
+            found.append({'pid': int(pid), 'unit': unit_of(machine, pid), 'loaded': maps and loaded_plugin(maps)})
+    return found
+
+
+def text_of_process(machine, pid, name):
+    """Return what the kernel says about a process, None where it does not: it can have ended."""
+    try:
+        return machine.read_text('/proc/%s/%s' % (pid, name)) or None
+    except MsrSafeError:
+        return None
+
+
+def unit_of(machine, pid):
+    """Return the unit of slurmd's that started a process, '' where none did: by hand, or in a container."""
+    for line in (text_of_process(machine, pid, 'cgroup') or '').splitlines():
+        if line.startswith('0::') or ':name=systemd:' in line:
+            units = [part for part in line.split('/') if 'slurmd' in part and part.endswith('.service')]
+            if units:
+                return units[-1]
+    return ''
 
 
 def loaded_plugin(maps):

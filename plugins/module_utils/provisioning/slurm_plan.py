@@ -57,6 +57,9 @@ STANDBY_TEXT = (
 Description=An msr-job that stands by, for prologs and epilogs to ask
 Documentation=https://github.com/hpc-msr-safe/hpc.msr_safe
 Before=slurmd.service
+# One that cannot start is given up
+StartLimitIntervalSec=60
+StartLimitBurst=10
 
 [Service]
 Type=notify
@@ -64,7 +67,7 @@ Environment=LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ExecStart=/usr/sbin/msr-job standby
 # As slurmd's, which would start them: a node is drained where a prolog is killed
 OOMScoreAdjust=-1000
-# It ends as its program is replaced, and once what it began has ended: a prolog takes at most 130 s
+# It ends as its program is replaced. What it began goes on; a stop waits for that: a prolog takes at most 130 s
 Restart=always
 RestartSec=1
 KillMode=process
@@ -94,7 +97,8 @@ def plan_slurm(observed, wanted):
     """Return (changes, warnings) that make a node of Slurm as wanted.
 
     wanted: ``{'submit_only', 'method', 'prolog', 'epilog', 'settings': text of jobs.conf, 'lists': {profile: text},
-    'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'trusts_accounts',
+    'accounts': profiles that are for accounts, 'restricted': whether some are not for everybody, 'shares': whether jobs
+    on a node have the list of the first, 'trusts_accounts', 'standby': whether an msr-job stands by,
     'artifact': {'path', 'stamp', 'sha256' or None}}``. Raises MsrSafeError where Slurm is not as it has to be; nothing
     has been changed then.
     """
@@ -129,7 +133,7 @@ def plan_slurm_absent(observed, wanted):
             'What they changed would stay.',
         )
     changes = plan_plugin_removal(observed)
-    restarts, _notes = plan_restart(observed, wanted, changes)
+    restarts, notes = plan_restart(observed, wanted, changes)
     changes += restarts
     changes += plan_no_standby(observed, 'remove')
     if observed['service_enabled']:
@@ -149,7 +153,7 @@ def plan_slurm_absent(observed, wanted):
     files = [wanted['prolog'], wanted['epilog'], DROP_IN, UNIT, SETTINGS, JOB_COMMAND]
     changes += plan_removal(observed, files)
     changes += [remove(path) for path in observed['traces']]
-    return changes, []
+    return changes, notes
 
 
 def require_slurm(observed, wanted):
@@ -173,9 +177,9 @@ def require_slurm(observed, wanted):
 
 def look_at_conf(observed, wanted):
     """Return what should be known about slurm.conf. Raises MsrSafeError where it has to be changed."""
-    slurm, warnings = observed['slurm'], []
+    slurm, warnings = observed['slurm'], [NOTE_SHARES] if wanted['restricted'] and wanted['shares'] else []
     if not slurm['conf']:
-        return [NOTE_CONF]
+        return [*warnings, NOTE_CONF]
     conf = SlurmConf(slurm['conf'], slurm['values'], slurm['partitions'])
     faults = faults_of(
         conf, wanted['method'], wanted['prolog'], wanted['epilog'], wanted['accounts'], wanted['trusts_accounts']
@@ -191,6 +195,10 @@ def look_at_conf(observed, wanted):
     return warnings + advice_about(conf)
 
 
+NOTE_SHARES = (
+    'With slurm_msr_shared: last, all on a node have the profile of its first job, also those that may not ask for it, '
+    'and what a job left there that was refused. Where profiles are for some only, leave it at refuse.'
+)
 NOTE_CONF = (
     NOT_CHECKED
     + 'slurm.conf is not on this node. No partition is taken for exclusive: jobs that ask for no profile can '
@@ -364,14 +372,14 @@ def plan_standby(observed, wanted):
 
 def plan_no_standby(observed, stage):
     """Return the changes that stop and take away what stands by."""
-    changes = []
-    if observed['standby']['enabled']:
+    changes, standby = [], observed['standby']
+    if standby['enabled'] or (standby['answers'] and observed['files'].get(STANDBY_UNIT) is not None):
         changes.append(
             build_change(
                 stage,
                 slurm_actions.disable_service_of_jobs,
-                'disable msr-safe-standby.service',
-                'enabled\n',
+                'stop and disable msr-safe-standby.service',
+                'enabled\n' if standby['enabled'] else 'running\n',
                 None,
                 path=STANDBY_UNIT,
                 now='stop',
@@ -382,16 +390,32 @@ def plan_no_standby(observed, stage):
 
 
 def plan_restart(observed, wanted, changes):
-    """Return (the restart of slurmd that is due, deferred where jobs are on the node; what was not looked at)."""
-    slurmd, plugin = observed['slurmd'], observed['plugin']
-    if slurmd is None or not observed['systemd']:
+    """Return (the restart of slurmd that is due, deferred where jobs are on the node; what has to be known).
+
+    Several slurmd can run on a host, each of a unit of its own.
+    """
+    plugin, notes = observed['plugin'], []
+    if not observed['systemd']:
         return [], []
     changed = any(change.get('path') in (plugin['path'], observed['plugstack']) for change in changes)
-    if slurmd['loaded'] is None and not changed:
-        return [], [NOT_CHECKED + 'whether slurmd has loaded the plugin: its memory map cannot be read.']
     usual = 'current' if wanted['state'] == 'present' and wanted['method'] == 'spank' else 'none'
-    if not changed and slurmd['loaded'] == usual:
-        return [], []
-    title = 'restart slurmd, which looks once whether a plugin has a prolog'
-    restart = build_change('restart', slurm_actions.restart_slurmd, title, None, None)
-    return [defer_for_jobs(restart, observed['jobs']) if observed['jobs'] else restart], []
+    due = [slurmd for slurmd in observed['slurmd'] if changed or slurmd['loaded'] not in (usual, None)]
+    if any(slurmd['loaded'] is None for slurmd in observed['slurmd'] if slurmd not in due):
+        notes.append(NOT_CHECKED + 'whether slurmd has loaded the plugin: its memory map cannot be read.')
+    notes += [NOTE_NO_UNIT % slurmd['pid'] for slurmd in due if not slurmd['unit']]
+    units = sorted({slurmd['unit'] for slurmd in due if slurmd['unit']})
+    if not units:
+        return [], notes
+    title = 'restart %s, which looks once whether a plugin has a prolog' % ', '.join(map(short_unit, units))
+    restart = build_change('restart', slurm_actions.restart_slurmd, title, None, None, units=units)
+    return [defer_for_jobs(restart, observed['jobs']) if observed['jobs'] else restart], notes
+
+
+NOTE_NO_UNIT = (
+    'slurmd (pid %d) has to be restarted, between jobs, and no unit of systemd named after slurmd started it: it looks '
+    'once whether a plugin has a prolog.'
+)
+
+
+def short_unit(unit):
+    return unit[: -len('.service')]

@@ -51,7 +51,7 @@ static int deliver(struct text text, struct chunks chunks)
 {
 	struct msr_safe_draft draft;
 	size_t published;
-	int err = 0, publish_err;
+	int err = 0, publish_err, begun;
 	size_t length;
 
 	msr_safe_draft_start(&draft);
@@ -65,7 +65,9 @@ static int deliver(struct text text, struct chunks chunks)
 	}
 	publish_err = msr_safe_draft_publish(&draft, &published);
 	CLAIM(!err || publish_err == err);
+	begun = msr_safe_list_begin();
 	CLAIM(publish_err || published == msr_safe_list_in_force()->count);
+	msr_safe_list_end(begun);
 	return publish_err;
 }
 

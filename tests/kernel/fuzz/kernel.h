@@ -9,6 +9,7 @@
  * is the kernel's own.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -54,7 +55,7 @@ extern unsigned int fuzz_logged;
 #define pr_err(format, ...) \
 	(fuzz_logged++, (void)snprintf(fuzz_log, sizeof(fuzz_log), pr_fmt(format), __VA_ARGS__))
 
-/* Locks and RCU: there is one thread. */
+/* Locks and SRCU: there is one thread. */
 #define cond_resched() ((void)0)
 
 struct mutex {
@@ -67,13 +68,13 @@ struct mutex {
 #define lockdep_is_held(mutex) ((mutex)->locked)
 
 #define __rcu
-#define DEFINE_STATIC_SRCU(name) static int name
-#define srcu_read_lock(domain) (*(domain))
-#define srcu_read_unlock(domain, index) ((void)(domain), (void)(index))
-#define srcu_dereference(pointer, domain) (pointer)
+#define DEFINE_STATIC_SRCU(name) static int name /* How many read */
+#define srcu_read_lock(domain) ((*(domain))++)
+#define srcu_read_unlock(domain, before) ((void)(*(domain) = (before)))
+#define srcu_dereference(pointer, domain) (assert(*(domain)), (pointer))
 #define rcu_replace_pointer(pointer, new, condition) \
 	({ typeof(pointer) old_ = (pointer); (void)(condition); (pointer) = (new); old_; })
-#define synchronize_srcu_expedited(domain) ((void)(domain))
+#define synchronize_srcu_expedited(domain) assert(!*(domain))
 
 typedef struct {
 	unsigned int users;

@@ -40,6 +40,7 @@ class FakeSlurm:
         self.shown_as = {}  # job -> as the accounting shows it, where that is not its number: {'44': '42_1'}
         self.answers = {}  # name of a command -> (exit code, output)
         self.asked = []
+        self.limits = []  # seconds that each of these commands was given
         node.machine.run = self.run
         self.configure()
         for name, text in PROFILES.items():
@@ -53,14 +54,16 @@ class FakeSlurm:
     def run(self, arguments):
         if arguments[0] == 'modprobe':
             return self.node.run(arguments)
-        assert arguments[:2] == BOUNDED and int(arguments[2]) <= 5, 'a command without a time limit: %s' % arguments
-        name, arguments = arguments[3], arguments[4:]
+        assert arguments[:2] == BOUNDED, 'a command without a time limit: %s' % arguments
+        limit, name, arguments = int(arguments[2]), arguments[3], arguments[4:]
         environment = dict(os.environ)
         while name == 'env':
             option, name, arguments = arguments[0], arguments[1], arguments[2:]
             environment.pop(option.partition('=')[2])
             if name.startswith('--unset='):
                 name, arguments = 'env', [name, *arguments]
+        assert 0 < limit <= (20 if name.startswith('sacct') else 5), '%d s for %s' % (limit, name)
+        self.limits.append(limit)
         self.states_wanted = environment.get('SQUEUE_STATES')
         self.asked.append(' '.join([name, *arguments]))
         if name in self.answers:

@@ -40,7 +40,7 @@ def observed():
         'standby': {'enabled': False, 'answers': False},
         'systemd': True,
         'jobs': [],
-        'slurmd': None,
+        'slurmd': [],
         'writable': 0,
         'traces': [],
     }
@@ -73,12 +73,13 @@ def test_the_role_hands_on_every_variable():
     assert task == {name: '{{ slurm_msr_%s }}' % name for name in wanted_jobs.argument_spec()}
 
 
-def test_partitions_of_slurm_conf_and_profiles_become_the_settings(planned):
+def test_where_slurm_conf_is_and_profiles_become_the_settings(planned):
     texts, _warnings = planned(
         profiles={'monitor': {'tier': 'monitor', 'set': ['turbo']}}, default_profile='monitor', shared='last'
     )
     settings = parse_settings(texts['/etc/msr-safe/jobs.conf'], 'jobs.conf')
-    assert (settings.exclusive, settings.slurm_bin, settings.shared) == (['main'], '/opt/slurm/bin', 'last')
+    assert (settings.slurm_conf, settings.slurm_bin) == ('/etc/slurm/slurm.conf', '/opt/slurm/bin')
+    assert (settings.exclusive, settings.shared) == ([], 'last')
     assert settings.profiles['monitor'].sets == ['turbo']
     assert 'MSR_PLATFORM_INFO' in texts['/etc/msr-safe/profiles/monitor']
 
@@ -108,6 +109,12 @@ def test_a_wrong_option_is_said(options):
 def test_what_would_hand_out_the_machine_cannot_be_set(planned):
     with pytest.raises(MsrSafeError, match='set of profile power would hand out the machine'):
         planned(profiles={'power': {'set': ['IA32_MISC_ENABLE.XD_DISABLE:0-1']}})
+
+
+@pytest.mark.parametrize(('shared', 'is_told'), [('last', True), ('refuse', False)])
+def test_jobs_that_share_a_node_share_its_profile(planned, shared, is_told):
+    _texts, warnings = planned(profiles={'power': {'users': ['alice']}}, shared=shared)
+    assert any('With slurm_msr_shared: last' in warning for warning in warnings) == is_told
 
 
 def test_a_control_that_a_cpu_lacks_is_said(planned, observed):

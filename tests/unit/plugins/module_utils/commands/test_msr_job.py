@@ -6,7 +6,11 @@ import os
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.commands import msr_job
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import record as records
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import survivors
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import jobs_locked
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm import COMMAND_TIME
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.slurm_conf import LONGEST
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import LIST, MISC_ENABLE, TURBO_OFF
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import parse as parse_list
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_slurm import FakeSlurm
@@ -331,6 +335,30 @@ def test_where_the_accounting_is_away_the_registers_come_back_all_the_same(node,
     assert change_registers(node, job) == 0
     assert node.register(MISC_ENABLE) == 0
     assert 'its AdminComment does not say so' in capsys.readouterr().out
+
+
+def test_the_accounting_of_a_busy_node_has_more_time_than_a_question_about_a_job(node, slurm, accounting, job):
+    change_registers(node, job)
+    assert slurm.limits == [20, 20]
+
+
+def test_all_that_an_epilog_may_wait_for_is_what_slurm_is_to_allow(node, slurm, accounting, job, monkeypatch, capsys):
+    """Each command takes all the time that it has, and other nodes write over the text."""
+    now, run = [0.0], slurm.run
+    monkeypatch.setattr(msr_job.time, 'monotonic', lambda: now[0])
+    monkeypatch.setattr(msr_job.time, 'sleep', lambda seconds: now.append(now.pop() + seconds))
+
+    def take_long(arguments):
+        answer = run(arguments)
+        now[0] += slurm.limits[-1]
+        return answer
+
+    node.machine.run = take_long
+    slurm.written_meanwhile = ['msr-safe: restored on n2: x'] * 9
+    assert change_registers(node, job) == 0
+    assert 'its AdminComment does not say so: the accounting took more than 45 s' in capsys.readouterr().out
+    others = records.PATIENCE + COMMAND_TIME + survivors.PATIENCE + msr_job.TALLY_TIME
+    assert now[0] + others <= LONGEST
 
 
 # Failures

@@ -79,6 +79,14 @@ def run_slurmd_without_the_plugin(node, slurm):
     node.put('/proc/811/maps', '7f00 r-xp /usr/lib/libc.so\n')
 
 
+def run_a_second_slurmd_without_the_plugin(node, slurm):
+    node.put(STAMP, '22.05.8-abc\n')
+    for pid, maps in (('811', 'msr_safe.so'), ('97', 'libc.so')):
+        node.put('/proc/%s/comm' % pid, 'slurmd\n')
+        node.put('/proc/%s/maps' % pid, '7f00 r-xp /usr/lib/slurm/%s\n' % maps)
+        node.put('/proc/%s/cgroup' % pid, '0::/system.slice/slurmd@n%s.service\n' % pid)
+
+
 def unload_the_module(node, slurm):
     node.remove('/dev/cpu/msr_approved_list')
 
@@ -95,6 +103,10 @@ def unload_the_module(node, slurm):
         (damage_the_baseline, 'registers: /var/lib/msr-safe/baseline is damaged'),
         (clone_the_image, 'registers: the baseline is of host n1'),
         (run_slurmd_without_the_plugin, 'plugin: slurmd runs without it'),
+        (
+            run_a_second_slurmd_without_the_plugin,
+            'plugin: slurmd (pid 97) runs without it or with an old one: systemctl restart slurmd@n97.service, between',
+        ),
         (unload_the_module, 'module: /dev/cpu/msr_approved_list is missing'),
     ],
 )

@@ -78,6 +78,16 @@ def test_a_refusal_that_syslog_has_no_letters_for_drains_nothing(node, slurm):
     assert not slurm.saw('drain')
 
 
+def test_beside_a_job_that_was_refused_others_begin_with_the_baseline_too(node, slurm, capsys):
+    """Between jobs the node's own list may let registers be written: by who comes by ssh, then holds the node so."""
+    slurm.command('baseline')
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    slurm.job('prolog', 42, '--profile=nope', partition='shared')
+    slurm.job('prolog', 43, partition='shared')
+    assert node.register(MISC_ENABLE) == 0
+    assert '0x000001A0 IA32_MISC_ENABLE  0x0000004000000000 -> 0x0000000000000000' in capsys.readouterr().out
+
+
 # 2. A job does not inherit the registers of its own former run
 
 
@@ -268,6 +278,20 @@ def test_where_slurm_does_not_say_so_a_job_is_not_alone(node, slurm):
     slurm.answers['scontrol'] = (124, '')
     assert slurm.job('prolog', 42, '--profile=power', partition='shared') == 0
     assert 'need a node of their own' in slurm.refusal(42)
+
+
+@pytest.mark.parametrize('shared', ['refuse', 'last'])
+def test_a_refused_job_adds_nothing_to_its_neighbour_s_list_and_keeps_nothing_of_it(node, slurm, shared):
+    """While the neighbour is here its list is in force for all on the node: there is one for a kernel."""
+    slurm.configure(shared=shared, exclusive='')
+    slurm.alone.add('42')
+    slurm.job('prolog', 42, '--profile=power')
+    power = node.active()
+    slurm.job('prolog', 43, '--profile=monitor')
+    assert slurm.refusal(43)
+    assert node.active() == {**dict.fromkeys(parse_list(LIST), 0), **power}
+    slurm.job('epilog', 42)
+    assert node.active() == dict.fromkeys(parse_list(LIST), 0)
 
 
 def test_who_reads_different_profiles_shares_a_node(node, slurm):
@@ -462,6 +486,42 @@ def test_jobs_of_two_slurmd_on_a_host_are_neighbours(node, slurm):
     assert 'job 42 on this node may write registers' in slurm.refusal(43)
 
 
+def test_a_damaged_record_is_asked_about_without_its_node(node, slurm):
+    """squeue may refuse a list of nodes that is empty; then the node would refuse jobs for ever."""
+    slurm.job('prolog', 42)
+    node.put(RUN + '/42/job', 'nonsense')
+    slurm.jobs.clear()
+    assert slurm.job('prolog', 43, '--profile=power') == 0
+    assert slurm.saw('--jobs=42')
+    assert not slurm.saw('--nodelist')
+    assert slurm.refusal(43) is None
+
+
+def test_a_silent_slurm_is_asked_once_however_many_are_here(node, slurm):
+    """Each question takes seconds, with the lock held that epilogs wait for."""
+    for number in range(100, 120):
+        slurm.job('prolog', number, partition='shared')
+    slurm.answers['squeue'] = (124, '')
+    assert slurm.job('prolog', 42, '--profile=power') == 0
+    assert 'job 100 is on this node' in slurm.refusal(42)
+    assert len(slurm.asked) == 1
+
+
+def test_so_is_a_slow_one(node, slurm, monkeypatch):
+    for number in range(100, 120):
+        slurm.job('prolog', number, partition='shared')
+    now, run = [0.0], slurm.run
+    monkeypatch.setattr(msr_job.time, 'monotonic', lambda: now[0])
+
+    def take_long(arguments):
+        now[0] += COMMAND_TIME - 1
+        return run(arguments)
+
+    node.machine.run = take_long
+    assert slurm.job('prolog', 42, '--profile=power') == 0
+    assert now[0] <= 2 * COMMAND_TIME
+
+
 def test_a_job_with_a_step_is_here_without_a_question(node, slurm):
     slurm.job('prolog', 42)
     slurm.step(42)
@@ -601,6 +661,52 @@ def test_what_the_kernel_writes_between_jobs_is_its_own(node, slurm, address):
     node.set_register(address, 0x0A00)
     assert slurm.job('epilog', 42) == 0
     assert node.register(address) == 0x1800
+
+
+@pytest.mark.parametrize('address', [0x186, 0x774])
+def test_what_a_job_wrote_and_no_epilog_could_bring_back_is_not_the_kernel_s(node, slurm, address):
+    slurm.configure(prolog_failure='tolerate', epilog_failure='tolerate')
+    node.put('/etc/msr-safe/profiles/power', '0x%X 0xFFFF\n' % address)
+    slurm.command('baseline')
+    node.set_register(address, 0x1800)
+    slurm.job('prolog', 42, '--profile=power')
+    node.set_register(address, 0x0A00)
+    node.stuck.add(address)
+    slurm.job('epilog', 42)
+    slurm.job('prolog', 43)
+    slurm.job('epilog', 43)
+    node.stuck.clear()
+    slurm.job('prolog', 44)
+    assert node.register(address) == 0x1800
+
+
+def test_without_the_baseline_of_its_prolog_a_job_s_registers_become_none(node, slurm, capsys):
+    """Somebody removed it meanwhile."""
+    slurm.job('prolog', 42, '--profile=power')
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    baseline = node.get(BASELINE)
+    node.remove(BASELINE)
+    assert slurm.job('epilog', 42) == 1
+    assert not any(node.active()[address] for address in node.active() if address == POWER_LIMIT)
+    slurm.jobs.clear()
+    assert slurm.job('prolog', 43) == 1
+    assert 'There is no baseline' in capsys.readouterr().out
+    assert not node.has(BASELINE)
+    node.put(BASELINE, baseline)
+    assert slurm.job('prolog', 44) == 0
+    assert node.register(MISC_ENABLE) == 0
+
+
+def test_an_epilog_that_is_run_again_has_something_to_undo(node, slurm):
+    slurm.job('prolog', 42)
+    node.set_register(MISC_ENABLE, TURBO_OFF)
+    baseline = node.get(BASELINE)
+    node.put(BASELINE, 'nonsense')
+    assert slurm.job('epilog', 42) == 1
+    node.put(BASELINE, baseline)
+    assert slurm.job('epilog', 42) == 0
+    assert node.register(MISC_ENABLE) == 0
+    assert records.read_records(node.machine) == {}
 
 
 def test_names_cannot_lead_out_of_the_directory(node, slurm):

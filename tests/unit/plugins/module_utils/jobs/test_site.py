@@ -19,7 +19,7 @@ def test_what_is_written_is_what_is_read():
             'partition_defaults': {'tuning': 'perf', 'quiet': ''},
             'default_profile': 'all',
             'shared': 'last',
-            'exclusive': ['main', 'tuning'],
+            'slurm_conf': '/etc/slurm/slurm.conf',
         }
     )
     settings = parse_settings(text, 'jobs.conf')
@@ -27,7 +27,8 @@ def test_what_is_written_is_what_is_read():
     assert settings.profiles['no'].users == []
     assert settings.profiles['all'] == ('all', None, None, None, [])
     assert settings.partition_defaults == {'tuning': 'perf', 'quiet': ''}
-    assert (settings.default_profile, settings.shared, settings.exclusive) == ('all', 'last', ['main', 'tuning'])
+    assert (settings.default_profile, settings.shared) == ('all', 'last')
+    assert (settings.slurm_conf, settings.exclusive) == ('/etc/slurm/slurm.conf', [])
 
 
 @pytest.mark.parametrize(

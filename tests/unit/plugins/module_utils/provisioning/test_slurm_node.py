@@ -6,6 +6,9 @@ import os
 import socket
 
 import pytest
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
+from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs import standby
+from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_node import observe_slurm_node
 
 PLACES = {'bindir': '', 'plugstack': '', 'prolog': '/etc/slurm/prolog.d/50', 'epilog': '/etc/slurm/epilog.d/50'}
@@ -143,7 +146,44 @@ def test_what_the_running_slurmd_has_loaded(slurm, maps, loaded):
     slurm.put('/proc/811/comm', 'slurmd\n')
     if maps:
         slurm.put('/proc/811/maps', maps)
-    assert observe(slurm)['slurmd'] == {'pid': 811, 'loaded': loaded}
+    assert observe(slurm)['slurmd'] == [{'pid': 811, 'unit': '', 'loaded': loaded}]
+
+
+def test_each_slurmd_of_a_host_is_looked_at(slurm):
+    for pid, maps in (('811', 'msr_safe.so'), ('97', 'libc.so')):
+        slurm.put('/proc/%s/comm' % pid, 'slurmd\n')
+        slurm.put('/proc/%s/maps' % pid, '7f00 r-xp /usr/lib/slurm/%s\n' % maps)
+    assert [(each['pid'], each['loaded']) for each in observe(slurm)['slurmd']] == [(811, 'current'), (97, 'none')]
+
+
+@pytest.mark.parametrize(
+    ('cgroup', 'unit'),
+    [
+        ('0::/system.slice/slurmd.service\n', 'slurmd.service'),
+        ('0::/system.slice/system-slurmd.slice/slurmd@n2.service\n', 'slurmd@n2.service'),
+        ('5:memory:/x.service\n1:name=systemd:/system.slice/slurmd.service\n0::/\n', 'slurmd.service'),
+        ('0::/user.slice/user-0.slice/session-3.scope\n', ''),
+        ('0::/system.slice/docker.service/abc\n', ''),
+        ('', ''),
+    ],
+)
+def test_the_unit_that_a_slurmd_was_started_by(slurm, cgroup, unit):
+    slurm.put('/proc/811/comm', 'slurmd\n')
+    slurm.put('/proc/811/cgroup', cgroup)
+    assert observe(slurm)['slurmd'][0]['unit'] == unit
+
+
+def test_a_process_that_ends_meanwhile_is_none(slurm, monkeypatch):
+    slurm.put('/proc/811/comm', 'slurmd\n')
+    read = slurm.machine.read
+
+    def vanish(path):
+        if path == '/proc/811/comm':
+            raise MsrSafeError('Cannot read %s: No such process.' % path)
+        return read(path)
+
+    monkeypatch.setattr(slurm.machine, 'read', vanish)
+    assert observe(slurm)['slurmd'] == []
 
 
 def test_a_service_that_ran_left_a_link_to_nothing(slurm):
@@ -153,7 +193,7 @@ def test_a_service_that_ran_left_a_link_to_nothing(slurm):
 
 
 def test_a_node_without_slurmd_running(slurm):
-    assert observe(slurm)['slurmd'] is None
+    assert observe(slurm)['slurmd'] == []
 
 
 def test_it_changes_nothing_but_asks(slurm):
@@ -177,7 +217,36 @@ def test_who_stands_by_is_seen_where_it_listens(slurm):
         assert observe(slurm)['standby']['answers'] is False
         listener.listen(1)
         assert observe(slurm)['standby']['answers'] is True
-    assert observe(slurm)['standby']['answers'] is False
+    slurm.remove('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service')
+    assert observe(slurm)['standby'] == {'enabled': False, 'answers': False}
+
+
+def test_who_stands_by_is_waited_for_while_systemd_starts_it_anew(slurm, monkeypatch):
+    """It ends where its program was replaced, which the role may just have done."""
+    slurm.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    slurm.put('/run/systemd/system/a', '')
+    slurm.put('/run/msr-safe/jobs/a', '')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(slurm.path('/run/msr-safe/standby'))
+        monkeypatch.setattr(standby.time, 'sleep', lambda _seconds: listener.listen(1))
+        assert observe(slurm)['standby'] == {'enabled': True, 'answers': True}
+
+
+def test_who_does_not_stand_by_is_not_waited_for_for_ever(slurm, monkeypatch):
+    slurm.put('/etc/systemd/system/multi-user.target.wants/msr-safe-standby.service', '')
+    slurm.put('/run/systemd/system/a', '')
+    now = [0]
+    monkeypatch.setattr(standby.time, 'monotonic', lambda: now[0])
+    monkeypatch.setattr(standby.time, 'sleep', lambda seconds: now.append(now.pop() + seconds))
+    assert observe(slurm)['standby'] == {'enabled': True, 'answers': False}
+
+
+def test_a_host_to_submit_jobs_from_that_does_not_run(slurm):
+    """A container, or the root of an image: what runs on the host around it is not looked at."""
+    slurm.put('/usr/bin/sbatch', '')
+    machine = Machine(slurm.path('/'), run=slurm.machine.run, runs=False)
+    observed = observe_slurm_node(machine, True, PLACES)
+    assert (observed['service_ran'], observed['standby']['answers'], observed['systemd']) == (False, False, False)
 
 
 def test_a_command_that_hangs_has_not_said_that_the_plugin_is_not_loaded(slurm):

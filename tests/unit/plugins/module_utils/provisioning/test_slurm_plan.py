@@ -16,6 +16,7 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     describe_deferrals,
     due_stages,
 )
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_actions import ALL_ACTIONS
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 
 PLUGSTACK = '/etc/slurm/plugstack.conf'
@@ -33,6 +34,7 @@ WANTED = {
     'lists': {'monitor': '0x10 0x0\n'},
     'accounts': [],
     'restricted': False,
+    'shares': False,
     'trusts_accounts': False,
     'standby': True,
     'artifact': {'path': '/cache/msr_safe.so', 'stamp': '22.05.8-abc', 'sha256': 'f00'},
@@ -69,7 +71,7 @@ FRESH = {
     'standby': {'enabled': False, 'answers': False},
     'systemd': True,
     'jobs': [],
-    'slurmd': {'pid': 811, 'loaded': 'none'},
+    'slurmd': [{'pid': 811, 'unit': 'slurmd.service', 'loaded': 'none'}],
     'writable': 0,
     'traces': [],
 }
@@ -95,7 +97,9 @@ def converged():
         }
     )
     fresh['plugin'].update(sha256='f00', stamp='22.05.8-abc', loads=True)
-    fresh.update(service_enabled=True, service_ran=True, slurmd={'pid': 811, 'loaded': 'current'})
+    fresh.update(
+        service_enabled=True, service_ran=True, slurmd=[{'pid': 811, 'unit': 'slurmd.service', 'loaded': 'current'}]
+    )
     fresh['standby'] = {'enabled': True, 'answers': True}
     return fresh
 
@@ -194,13 +198,34 @@ def test_slurmd_is_not_restarted_under_jobs(fresh):
 
 @pytest.mark.parametrize('loaded', ['none', 'old'])
 def test_what_was_deferred_is_due_later(converged, loaded):
-    converged['slurmd']['loaded'] = loaded
+    converged['slurmd'][0]['loaded'] = loaded
     assert due_stages(plan_slurm(converged, WANTED)[0]) == ['restart']
+
+
+def test_each_slurmd_is_restarted_that_lacks_the_plugin_and_no_other(converged, node):
+    converged['slurmd'] += [{'pid': 97, 'unit': 'slurmd@n2.service', 'loaded': 'none'}]
+    (restart,) = plan_slurm(converged, WANTED)[0]
+    assert restart['title'].startswith('restart slurmd@n2, which')
+    node.answers['systemctl try-restart slurmd@n2.service'] = (0, '')
+    ALL_ACTIONS[restart['action']].carry_out(node.machine, restart, None)
+    assert node.ran() == ['systemctl try-restart slurmd@n2.service']
+
+
+def test_with_a_new_plugin_all_are_restarted(fresh):
+    fresh['slurmd'] += [{'pid': 97, 'unit': 'slurmd@n2.service', 'loaded': 'current'}]
+    assert plan_slurm(fresh, WANTED)[0][-1]['units'] == ['slurmd.service', 'slurmd@n2.service']
+
+
+def test_a_slurmd_that_no_unit_started_is_named(converged):
+    converged['slurmd'] += [{'pid': 97, 'unit': '', 'loaded': 'none'}]
+    changes, warnings = plan_slurm(converged, WANTED)
+    assert changes == []
+    assert warnings[0].startswith('slurmd (pid 97) has to be restarted')
 
 
 def test_what_could_not_be_seen_is_not_green(converged):
     converged['plugin']['loads'] = None
-    converged['slurmd']['loaded'] = None
+    converged['slurmd'][0]['loaded'] = None
     changes, warnings = plan_slurm(converged, WANTED)
     assert changes == []
     assert [warning.partition(':')[0] for warning in warnings] == ['Not checked', 'Not checked']
@@ -239,7 +264,7 @@ def test_a_configless_node_says_where_the_line_has_to_be(fresh):
 
 
 def test_an_image_is_started_nothing_in(fresh):
-    fresh.update(systemd=False, slurmd=None)
+    fresh.update(systemd=False, slurmd=[])
     changes, _warnings = plan_slurm(fresh, WANTED)
     assert [change['systemd'] for change in changes if 'systemd' in change] == [False, False]
     assert 'restart' not in due_stages(changes)
@@ -274,8 +299,14 @@ def test_who_restricts_profiles_is_told_what_the_nodes_own_list_allows(converged
     assert 'lets 270 registers be written' in plan_slurm(converged, dict(WANTED, restricted=True))[1][0]
 
 
+@pytest.mark.parametrize(('restricted', 'count'), [(True, 1), (False, 0)])
+def test_who_restricts_profiles_is_told_that_jobs_which_share_a_node_share_them(converged, restricted, count):
+    warnings = plan_slurm(converged, dict(WANTED, restricted=restricted, shares=True))[1]
+    assert len([each for each in warnings if 'all on a node have the profile of its first job' in each]) == count
+
+
 def test_a_host_that_jobs_are_submitted_from(fresh):
-    fresh['slurmd'] = None
+    fresh['slurmd'] = []
     changes, _warnings = plan_slurm(fresh, dict(WANTED, submit_only=True, lists={}))
     assert titles(changes) == [
         'write /etc/msr-safe/jobs.conf',
@@ -292,7 +323,7 @@ def test_scripts_in_place_of_the_plugin(converged):
         'write ' + EPILOG,
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
-        'disable msr-safe-standby.service',
+        'stop and disable msr-safe-standby.service',
         'remove ' + slurm_plan.STANDBY_UNIT,
         'restart slurmd, which looks once whether a plugin has a prolog',
     ]
@@ -304,16 +335,33 @@ def test_an_msr_job_that_should_stand_by_and_does_not(converged):
     assert [(change['stage'], change['title'], change['now']) for change in changes] == [
         ('boot', 'enable msr-safe-standby.service, which spares jobs the start of Python', 'restart')
     ]
-    converged.update(systemd=False, slurmd=None)
+    converged.update(systemd=False, slurmd=[])
     assert plan_slurm(converged, WANTED)[0] == []
 
 
 def test_none_stands_by_where_none_is_wanted(converged):
     changes, _warnings = plan_slurm(converged, dict(WANTED, standby=False))
-    assert titles(changes) == ['disable msr-safe-standby.service', 'remove ' + slurm_plan.STANDBY_UNIT]
+    assert titles(changes) == ['stop and disable msr-safe-standby.service', 'remove ' + slurm_plan.STANDBY_UNIT]
     converged['files'][slurm_plan.STANDBY_UNIT] = None
     converged['standby'] = {'enabled': False, 'answers': False}
     assert plan_slurm(converged, dict(WANTED, standby=False)) == ([], [])
+
+
+def test_one_that_was_disabled_and_runs_on_is_stopped(converged):
+    converged['standby']['enabled'] = False
+    changes, _warnings = plan_slurm(converged, dict(WANTED, standby=False))
+    assert [(change['title'], change.get('now')) for change in changes] == [
+        ('stop and disable msr-safe-standby.service', 'stop'),
+        ('remove ' + slurm_plan.STANDBY_UNIT, None),
+    ]
+
+
+def test_one_that_cannot_start_is_not_started_for_ever():
+    """Also on a node that takes five seconds for it; one that its program's replacement ended is."""
+    unit = dict(line.split('=', 1) for line in slurm_plan.STANDBY_TEXT.splitlines() if '=' in line)
+    starts, seconds = int(unit['StartLimitBurst']), int(unit['StartLimitIntervalSec'])
+    assert starts >= 5
+    assert starts * (int(unit['RestartSec']) + 5) <= seconds
 
 
 def test_all_of_it_goes(converged):
@@ -323,7 +371,7 @@ def test_all_of_it_goes(converged):
         'take the plugin out of ' + PLUGSTACK,
         'remove ' + PLUGIN,
         'restart slurmd, which looks once whether a plugin has a prolog',
-        'disable msr-safe-standby.service',
+        'stop and disable msr-safe-standby.service',
         'remove ' + slurm_plan.STANDBY_UNIT,
         'disable msr-safe-baseline.service',
         'remove ' + slurm_plan.DROP_IN,
