@@ -9,6 +9,7 @@ import base64
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
@@ -49,7 +50,7 @@ class ActionModule(ActionBase):
         if answer.get('failed') or answer.get('unreachable') or 'done' not in answer:
             raise ActionFailure('The builder %s: %s' % (builder, failure_of(answer)))
         if answer['module']:
-            Machine().write(change['artifact'], base64.b64decode(answer['module']))
+            keep(change['artifact'], base64.b64decode(answer['module']))
         return ['%s, on %s' % (line, builder) for line in answer['done']]
 
     def execute(self, builder, arguments, payload, task_vars):
@@ -62,6 +63,16 @@ class ActionModule(ActionBase):
             )
         except AnsibleConnectionFailure as error:
             raise ActionFailure('The builder %s is unreachable: %s' % (builder, error)) from None
+
+
+def keep(path, module):
+    """Put a module into a file of the controller. Raises ActionFailure, with what to do there and not on a node."""
+    try:
+        Machine().write(path, module)
+    except MsrSafeError as error:
+        raise ActionFailure(
+            '%s\nThat is on the controller: name a directory in msr_safe_artifacts that you may write.' % error.problem
+        ) from None
 
 
 def failure_of(answer):
