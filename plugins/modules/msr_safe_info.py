@@ -190,6 +190,10 @@ msr_safe:
     links:
       description: Symbolic links where files of the role belong, and their targets.
       type: dict
+    shadows:
+      description: Commands of others with the names of ours, where a shell finds them before ours.
+      type: list
+      elements: str
     read_only:
       description: Those of the directories that the role writes to that are read only.
       type: list

@@ -18,6 +18,7 @@ from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.group_at_boot import describe_group
 from ..module_utils.provisioning.kernel import check_name
 from ..module_utils.provisioning.observation import INSTALLED, RUNNING
+from ..module_utils.provisioning.others import describe_shadows
 from ..module_utils.provisioning.plan import plan_absent, plan_present
 from ..module_utils.provisioning.requirements import describe_read_only
 from ..modules import msr_safe_plan
@@ -214,6 +215,8 @@ def plan(observed, settings):
         wanted = COLLECTION.wanted(observed, settings, None, approved_lists)
     changes = plan_present(observed, wanted)
     warnings += describe_read_only(observed, changes)
+    if 'commands' in due_stages(changes):
+        warnings += describe_shadows(observed['shadows'])
     if 'permissions' in due_stages(changes):
         warnings += describe_group(settings['group'], observed['group_at_boot'])
     if observed['running'] and 'approve' in due_stages(changes):

@@ -35,7 +35,7 @@ from .dkms import built_by_dkms, observe_dkms
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED, VENDOR_UDEV, VENDOR_UNIT
 from .group_at_boot import group_at_boot
 from .groups import groups_of_ours, is_made
-from .others import is_ours, observe_others, resolved_module
+from .others import is_ours, observe_others, observe_shadows, resolved_module
 from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
 from .permissions import observe_permissions
@@ -114,6 +114,7 @@ def observe_node(
         'packages': packages,
         'dkms': dkms,
         'others': observe_others(machine, [release, *others], packages, dkms),
+        'shadows': observe_shadows(machine),
         'traces': observe_traces(machine, build_directory, packages, dkms),
     }
 

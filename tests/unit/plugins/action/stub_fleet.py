@@ -63,6 +63,7 @@ def observations():
         'permissions': {},
         'links': {},
         'read_only': [],
+        'shadows': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],

@@ -134,6 +134,15 @@ def test_a_directory_without_a_name_is_not_that_of_the_playbook(directory):
         settings_of({'directories': ['/site/lists', directory]})
 
 
+def test_commands_that_are_found_before_ours_are_said_where_ours_are_installed():
+    fresh, converged = observations()
+    settings = dict(settings_of({}), policy=None)
+    for observed, count in ((fresh, 1), (converged, 0)):
+        observed.update(shadows=['/usr/local/sbin/msrsave'])
+        _changes, _wanted, warnings = wanted.plan(observed, settings)
+        assert ['found before' in warning for warning in warnings].count(True) == count
+
+
 def test_a_group_that_udev_does_not_know_at_boot_is_said_where_the_devices_are_given_to_it():
     fresh, converged = observations()
     settings = dict(settings_of({'group': 'hpcusers'}), policy=None)

@@ -90,6 +90,7 @@ def test_a_bare_node_has_nothing(bare_node):
         'permissions': {},
         'links': {},
         'read_only': [],
+        'shadows': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],
