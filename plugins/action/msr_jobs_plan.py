@@ -10,7 +10,7 @@ from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import deferrals, describe_deferrals, due, due_stages
 from ..module_utils.provisioning.deferred import is_remembered
 from ..plugin_utils.failure import ActionFailure
-from ..plugin_utils.variables import unknown_variables
+from ..plugin_utils.variables import require_chosen, unknown_variables
 from ..plugin_utils.wanted_jobs import PLACES, plan, wanted_settings
 
 
@@ -21,6 +21,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         try:
+            require_chosen('slurm_msr_hosts', self._templar.template, task_vars)
             warnings = unknown_variables(task_vars)
             settings = wanted_settings(self._task.args)
             observed = self.observe(settings, task_vars)

@@ -7,13 +7,19 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import MsrSafeError
-from ..module_utils.provisioning.change import deferrals, describe_change, describe_deferrals, due
+from ..module_utils.provisioning.change import deferrals, describe_change, describe_deferrals, due, due_stages
 from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.group_at_boot import describe_group
 from ..module_utils.provisioning.tree import pack_tree
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
 from ..plugin_utils.sending import send
 from ..plugin_utils.wanted import observation_options, plan, wanted_settings
+
+UNKNOWN_CAUSE = (
+    'Another program on the node undoes what the role does, after it did it: '
+    'no file of others is known here that would.'
+)
 
 
 class ActionModule(ActionBase):
@@ -90,10 +96,12 @@ def require_nothing_left(observed, stages, settings):
     changes, _wanted, _warnings = plan(observed, settings)
     left = [change for change in due(changes) if stages is None or change['stage'] in stages]
     if left:
+        known = (
+            describe_group(settings['group'], observed['group_at_boot']) if 'permissions' in due_stages(left) else []
+        )
         raise MsrSafeError(
             'The node is not as wanted. Still to do: %s.' % '; '.join(map(describe_change, left)),
-            'Another program on the node undoes what the role does, after it did it: no file of others is known here '
-            'that would.',
+            ''.join(known) or UNKNOWN_CAUSE,
         )
     return describe_deferrals(deferrals(changes))
 

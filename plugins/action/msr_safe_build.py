@@ -9,6 +9,7 @@ import base64
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.errors import MsrSafeError
 from ..module_utils.machine import Machine
 from ..module_utils.provisioning.collection import COLLECTION
 from ..module_utils.provisioning.tree import pack_tree
@@ -42,16 +43,14 @@ class ActionModule(ActionBase):
         builder = self._task.delegate_to or task_vars['inventory_hostname']
         answer = self.execute(
             builder,
-            {'change': change, 'install_packages': install_packages},
+            {'_change': change, 'install_packages': install_packages},
             COLLECTION.payload(change),
             task_vars,
         )
         if answer.get('failed') or answer.get('unreachable') or 'done' not in answer:
-            raise ActionFailure(
-                'The builder %s: %s' % (builder, answer.get('msg') or answer.get('module_stderr') or 'no answer')
-            )
+            raise ActionFailure('The builder %s: %s' % (builder, failure_of(answer)))
         if answer['module']:
-            Machine().write(change['artifact'], base64.b64decode(answer['module']))
+            keep(change['artifact'], base64.b64decode(answer['module']))
         return ['%s, on %s' % (line, builder) for line in answer['done']]
 
     def execute(self, builder, arguments, payload, task_vars):
@@ -64,3 +63,19 @@ class ActionModule(ActionBase):
             )
         except AnsibleConnectionFailure as error:
             raise ActionFailure('The builder %s is unreachable: %s' % (builder, error)) from None
+
+
+def keep(path, module):
+    """Put a module into a file of the controller. Raises ActionFailure, with what to do there and not on a node."""
+    try:
+        Machine().write(path, module)
+    except MsrSafeError as error:
+        raise ActionFailure(
+            '%s\nThat is on the controller: name a directory in msr_safe_artifacts that you may write.' % error.problem
+        ) from None
+
+
+def failure_of(answer):
+    """Return what an answer says of its failure: also what stands beside it where the module did not even begin."""
+    parts = (answer.get('msg'), answer.get('module_stderr'), answer.get('module_stdout'))
+    return '\n'.join(part.strip() for part in parts if part and part.strip()) or 'no answer'

@@ -13,7 +13,7 @@ from ..module_utils.provisioning.deferred import is_remembered
 from ..module_utils.provisioning.plan import needing_idle
 from ..plugin_utils.failure import ActionFailure
 from ..plugin_utils.policy import wanted_policy
-from ..plugin_utils.variables import unknown_variables
+from ..plugin_utils.variables import require_chosen, unknown_variables
 from ..plugin_utils.wanted import observation_options, options_of_role, plan, wanted_settings
 
 
@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
         options, warnings = dict(self._task.args), []
         try:
             if boolean(options.pop('of_role', False)):
+                require_chosen('msr_safe_hosts', self._templar.template, task_vars)
                 warnings = unknown_variables(task_vars)
                 options = dict(options_of_role(task_vars, self._templar.template), **options)
             settings = wanted_settings(options, self._loader)

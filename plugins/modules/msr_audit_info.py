@@ -30,7 +30,7 @@ options:
     elements: dict
     default: []
   _definitions:
-    description: What our table says of the registers of the policy. Filled in on the controller.
+    description: Not for users. What our table says of the registers of the policy, sent by the action plugin.
     type: list
     elements: dict
     default: []

@@ -66,7 +66,7 @@ options:
         description: Conditions, as those of tasks; or a dictionary of variables and the values that they are to have.
         type: raw
   _definitions:
-    description: What our table says of the registers. Filled in on the controller.
+    description: Not for users. What our table says of the registers, sent by the action plugin.
     type: list
     elements: dict
     default: []

@@ -99,6 +99,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.errors import MsrSafeError
 from ..module_utils.jobs.record import DIRECTORY, jobs_locked, read_records
 from ..module_utils.machine import machine_of
+from ..module_utils.provisioning.alone import alone
 from ..module_utils.provisioning.change import (
     carry_out_change,
     defer_for_jobs,
@@ -144,8 +145,14 @@ def apply(options, is_check, done, waiting):
     """Carry out the changes, adding to ``done`` and ``waiting``; return what is observed then. Raises MsrSafeError."""
     os.umask(0o022)  # What the role installs is for everyone to read, whatever root's shell is told
     machine = machine_of(options['root'])
-    notes = []
     payloads = read_packed(options['_payloads']) if options['_payloads'] else {}
+    with alone(machine):
+        return carry_out(machine, options, payloads, is_check, done, waiting)
+
+
+def carry_out(machine, options, payloads, is_check, done, waiting):
+    """Do as apply(), with the payloads that were sent, {place of the change: bytes}."""
+    notes = []
     with prologs_held(machine, options['changes']) as jobs:
         for place, change in enumerate(options['changes']):
             if jobs and disturbs(change):

@@ -21,7 +21,7 @@ options:
     description: Changes as RV(hpc.msr_safe.msr_safe_plan#module:changes) gives them. Those that build are carried out.
     type: list
     elements: dict
-  change:
+  _change:
     description: Not for users. One of the changes, sent by the action plugin.
     type: dict
   install_packages:
@@ -83,7 +83,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             'changes': {'type': 'list', 'elements': 'dict'},
-            'change': {'type': 'dict'},
+            '_change': {'type': 'dict'},
             'install_packages': {'type': 'bool', 'default': True},
             '_payloads': {'type': 'path'},
         },
@@ -99,7 +99,7 @@ def main():
 
 def build(options, is_check, done):
     """Carry out what building takes, adding to ``done``; return the module's bytes, or None. Raises MsrSafeError."""
-    machine, change = Machine(), options['change']
+    machine, change = Machine(), options['_change']
     source = read_packed(options['_payloads'])['source']
     for each in [*missing_tools(machine, change, options['install_packages']), change]:
         if not is_check:

@@ -162,6 +162,11 @@ msr_safe:
     group_exists:
       description: Whether O(group) exists; null where it was not asked.
       type: bool
+    group_at_boot:
+      description:
+        - What O(group) is to udev when the node boots, a group V(of the system), one V(of users), which udev of systemd
+          258 passes over, or one that is known V(elsewhere) only, such as in LDAP; null where there is none.
+      type: str
     commands_digest:
       description: Checksum of the installed commands C(msrsave) and C(msr-safe).
       type: str
@@ -185,6 +190,14 @@ msr_safe:
     links:
       description: Symbolic links where files of the role belong, and their targets.
       type: dict
+    shadows:
+      description: Commands of others with the names of ours, where a shell finds them before ours.
+      type: list
+      elements: str
+    read_only:
+      description: Those of the directories that the role writes to that are read only.
+      type: list
+      elements: str
     packages:
       description: The packages of this collection on the node, and their versions.
       type: dict

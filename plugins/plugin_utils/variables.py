@@ -8,6 +8,7 @@ Ansible takes any name. A mistyped one would leave the default in force, which m
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import pathlib
 import re
 
@@ -48,6 +49,33 @@ def unknown_variables(variables):
     if not unknown:
         return []
     return ['Nothing of hpc.msr_safe reads %s. See: ansible-doc --type role hpc.msr_safe.msr_safe' % ', '.join(unknown)]
+
+
+def require_chosen(variable, template, variables):
+    """Raise MsrSafeError where a variable that chooses a playbook's hosts has not chosen this one.
+
+    Ansible chooses hosts before it knows the variables of the inventory: there, it would have chosen all of them.
+    variables: of the host; template: a function that resolves what Jinja there is in a value. Patterns of which not
+    every part is a name are not looked at.
+    """
+    pattern = template(variables.get(variable))
+    if not pattern:
+        return
+    parts = [str(part).strip() for part in (pattern if isinstance(pattern, list) else re.split('[,:]', str(pattern)))]
+    host = variables['inventory_hostname']
+    if any(matches(part, [host, 'all', *variables['group_names']]) for part in parts):
+        return
+    groups = variables['groups']
+    if all(matches(part, [*groups, *groups['all']]) for part in parts):
+        raise MsrSafeError(
+            '%s is %s, and this host is none of these.' % (variable, ','.join(parts)),
+            'Give it on the command line (-e %s=%s), which Ansible reads before it chooses hosts.'
+            % (variable, ','.join(parts)),
+        )
+
+
+def matches(part, names):
+    return any(fnmatch.fnmatchcase(name, part) for name in names)
 
 
 def nearest(name):

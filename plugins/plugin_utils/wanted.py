@@ -12,9 +12,15 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ..module_utils.errors import MsrSafeError
 from ..module_utils.provisioning.change import due_stages
 from ..module_utils.provisioning.collection import COLLECTION
+from ..module_utils.provisioning.group_at_boot import describe_group
+from ..module_utils.provisioning.kernel import check_name
+from ..module_utils.provisioning.observation import INSTALLED, RUNNING
+from ..module_utils.provisioning.others import describe_shadows
 from ..module_utils.provisioning.plan import plan_absent, plan_present
+from ..module_utils.provisioning.requirements import describe_read_only
 from ..modules import msr_safe_plan
 from .failure import ActionFailure
 from .once import once
@@ -119,6 +125,8 @@ def wanted_settings(options, loader):
     loader: Ansible's, which knows the playbook; directories on the controller are relative to that.
     """
     settings = require_valid(options, ARGUMENT_SPEC, called, with_variable)
+    require_directories(settings['directories'])
+    require_kernels(settings)
     settings['directories'] = [loader.path_dwim(directory) for directory in settings['directories']]
     if settings['artifacts']:
         settings['artifacts'] = loader.path_dwim(settings['artifacts'])
@@ -128,6 +136,24 @@ def wanted_settings(options, loader):
             % settings['build_directory']
         )
     return settings
+
+
+def require_directories(directories):
+    """Raise MsrSafeError where a directory has no name: it would be the playbook's, and the site's lists not found."""
+    if not all(directory.strip() for directory in directories):
+        raise MsrSafeError(
+            'directories: one of them has no name (msr_safe_approved_list_directories).',
+            'Is a variable in it empty? Name the directory, or take the entry out.',
+        )
+
+
+def require_kernels(settings):
+    """Raise MsrSafeError where a kernel is none: nodes would be asked for it, and fail when all else is done."""
+    for name in settings['kernels']:
+        if name not in (RUNNING, INSTALLED):
+            check_name(name, 'msr_safe_kernels')
+    if settings['kernel_release'] is not None:
+        check_name(settings['kernel_release'], 'msr_safe_kernel_release')
 
 
 def require_valid(options, spec, variable=str, message=str):
@@ -148,10 +174,19 @@ def called(option):
     return '%s (%s)' % (VARIABLES[option], option) if option in VARIABLES else option
 
 
+# Where an error of Ansible's names the option that it is about; of one within an option, that option
+NAMES_OPTION = (
+    re.compile(r"found in '?(\w+)"),
+    re.compile(r'\A(\w+)\.\w'),
+    re.compile(r"\A(?:value of|argument|Elements value for option|Value .* in the sub parameter field) '?(\w+)"),
+)
+
+
 def with_variable(message, names=VARIABLES):
     """Return an error of an option with the variable of the role that it comes from. names: {option: variable}."""
-    variables = [name for option, name in names.items() if re.search(r'\b%s\b' % option, message)]
-    return '%s (%s)' % (message, ', '.join(variables)) if variables else message
+    found = [match.group(1) for match in (pattern.search(message) for pattern in NAMES_OPTION) if match]
+    variables = [names[option] for option in found if option in names]
+    return '%s (%s)' % (message, variables[0]) if variables else message
 
 
 def observation_options(settings):
@@ -170,7 +205,8 @@ def plan(observed, settings):
     Raises MsrSafeError, and ActionFailure where there is no list to approve.
     """
     if settings['state'] == 'absent':
-        return plan_absent(observed), None, []
+        changes = plan_absent(observed)
+        return changes, None, describe_read_only(observed, changes)
     if observed['running']:
         approved_list, warnings = approved_list_of(observed['cpu'], settings)
         wanted = COLLECTION.wanted(observed, settings, approved_list)
@@ -178,6 +214,11 @@ def plan(observed, settings):
         approved_lists, warnings = approved_lists_of(settings)
         wanted = COLLECTION.wanted(observed, settings, None, approved_lists)
     changes = plan_present(observed, wanted)
+    warnings += describe_read_only(observed, changes)
+    if 'commands' in due_stages(changes):
+        warnings += describe_shadows(observed['shadows'])
+    if 'permissions' in due_stages(changes):
+        warnings += describe_group(settings['group'], observed['group_at_boot'])
     if observed['running'] and 'approve' in due_stages(changes):
         warnings += COLLECTION.watchdog_warnings(observed, wanted)
     return changes, wanted, warnings

@@ -207,7 +207,9 @@ def require_nothing_to_close(override, by_address, elsewhere, where):
     for address in sorted(elsewhere.get(short_name(name), ())):
         entry = by_address.get(address)
         is_absent = override.get('state', 'present') == 'absent'
-        if entry and (is_absent or (mask is not None and entry.mask & ~parse_literal(str(mask), MAX_MASK, where))):
+        if entry and (
+            is_absent or (mask is not None and entry.mask & ~parse_literal(str(mask), MAX_MASK, where + 'write_mask'))
+        ):
             raise MsrSafeError(
                 '%sthis CPU is not known to have a register %s, but 0x%08X, where other CPUs have it, is on the list.'
                 % (where, name, address),
@@ -217,9 +219,11 @@ def require_nothing_to_close(override, by_address, elsewhere, where):
 
 def override_address(override, tables, where):
     """Return the address an override is about, or None for a name in none of the tables."""
-    if override.get('address') is not None:
-        return parse_literal(str(override['address']), MAX_ADDRESS, where + 'address')
     name = override.get('register')
+    if override.get('address') is not None:
+        address = parse_literal(str(override['address']), MAX_ADDRESS, where + 'address')
+        require_one_register(address, name, tables, where)
+        return address
     if not name:
         raise MsrSafeError(where + 'neither register nor address is given.', 'Name the register, or give its address.')
     for table in tables:
@@ -233,6 +237,32 @@ def override_address(override, tables, where):
         if matches:
             return matches[0]
     return None
+
+
+def require_one_register(address, name, tables, where):
+    """Raise MsrSafeError where a name beside an address is that of another register: one would stay as it is."""
+    named = {
+        each.address
+        for table in tables
+        for each in table
+        if each.name and short_name(each.name) == short_name(name or '')
+    }
+    if named and address not in named:
+        raise MsrSafeError(
+            '%sthe register %s is at %s, and the address says 0x%08X.'
+            % (where, name, ', '.join('0x%08X' % each for each in sorted(named)), address),
+            'Give one of the two. A number without 0x is decimal.',
+        )
+
+
+def closing_nothing(entries, overrides):
+    """Return the addresses, as texts, that overrides take off the list, and that are neither on it nor put there."""
+    absent, present = set(), {entry.address for entry in entries}
+    for override in overrides:
+        if override.get('address') is not None:
+            address = parse_literal(str(override['address']), MAX_ADDRESS, 'address')
+            (absent if override.get('state', 'present') == 'absent' else present).add(address)
+    return ['0x%08X' % address for address in sorted(absent - present)]
 
 
 def override_entry(override, address, before, where):

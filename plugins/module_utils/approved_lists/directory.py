@@ -86,7 +86,9 @@ def named_cpu(text):
     cpu = cpu_of_name(text) or cpu_of_name('al_' + text)
     if cpu is None:
         raise MsrSafeError(
-            '%s is not a CPU.' % text, 'Write family and model as the lists do, in hexadecimal: 06_55, or al_0655.'
+            '%s is not a CPU.' % text,
+            'Write family and model as the lists do, in hexadecimal: al_0655, or 06_55 (in YAML in quotes: '
+            'without them it is a number).',
         )
     return cpu
 

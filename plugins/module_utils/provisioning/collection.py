@@ -6,7 +6,7 @@ import collections
 import hashlib
 import os
 
-from ..approved_lists.approved_list import apply_overrides, digest_list, parse_list, read_list_text
+from ..approved_lists.approved_list import apply_overrides, closing_nothing, digest_list, parse_list, read_list_text
 from ..approved_lists.counters import programs_counters
 from ..approved_lists.directory import cpus_of_lists, named_cpu, select_list
 from ..approved_lists.header import cpu_line, cpu_of_text, require_this_cpu
@@ -90,6 +90,7 @@ class Collection:
         entries = parse_list(text, path)
         allowed = [parse_literal(address, MAX_ADDRESS, 'allow_unsafe:') for address in settings['allow_unsafe']]
         require_this_cpu(text, entries, path, cpu, registers, allowed)
+        listed = entries
         entries, unknown = apply_overrides(
             entries, settings['overrides'], registers.by_address.values(), addresses_of_names()
         )
@@ -106,6 +107,10 @@ class Collection:
             for other in odd
         ]
         warnings += ['The override of %s has no effect: this CPU has no such register.' % name for name in unknown]
+        warnings += [
+            'The override of %s has no effect: it is not on the list.' % address
+            for address in closing_nothing(listed, settings['overrides'])
+        ]
         return {
             'path': path,
             'source': source,

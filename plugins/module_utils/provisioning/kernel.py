@@ -9,6 +9,19 @@ from ..errors import MsrSafeError
 # The oldest kernel that the module is built and tested for (docs/kernel-module.md)
 OLDEST_KERNEL = (5, 10)
 
+# As uname -r begins, whatever the distribution; it is also the name of a directory
+RELEASE = re.compile(r'[0-9]+\.[0-9]+[^\s/]*')
+
+
+def check_name(name, variable):
+    """Raise MsrSafeError where a name in a variable cannot be that of a kernel."""
+    if not RELEASE.fullmatch(name):
+        raise MsrSafeError(
+            '%s: %r is not the release of a kernel.' % (variable, name),
+            'Write what uname -r says there, such as 6.1.0-18-amd64%s.'
+            % (', or one of the words running and installed' if variable == 'msr_safe_kernels' else ''),
+        )
+
 
 def is_running(observed):
     return observed['kernel_release'] == observed['running_kernel']

@@ -33,11 +33,13 @@ from ..policy.application import observe_policy
 from .deferred import read_deferred
 from .dkms import built_by_dkms, observe_dkms
 from .files import APPROVED_LIST, HOOKS, MODPROBE, SYSCTL, UDEV, UNIT, UNIT_ENABLED, VENDOR_UDEV, VENDOR_UNIT
+from .group_at_boot import group_at_boot
 from .groups import groups_of_ours, is_made
-from .others import is_ours, observe_others, resolved_module
+from .others import is_ours, observe_others, observe_shadows, resolved_module
 from .own_packages import TOOLS, observe_own_packages
 from .packages import observe_build
 from .permissions import observe_permissions
+from .read_only import observe_read_only
 from .tree import digest_tree, read_tree
 
 # Files whose texts the plan compares
@@ -102,14 +104,17 @@ def observe_node(
         'files': {path: machine.read_text(path) for path in CONFIGURED},
         'nmi_watchdog': observe_watchdog(machine),
         'group_exists': is_made(machine, group) if group else None,
+        'group_at_boot': group_at_boot(machine, group) if group else None,
         'commands_digest': observe_commands(machine),
         'policy': observe_policy(machine, policy) if policy and machine.runs else None,
         'service_enabled': os.path.islink(machine.path(UNIT_ENABLED)),
         'permissions': unlike,
         'links': links,
+        'read_only': observe_read_only(machine),
         'packages': packages,
         'dkms': dkms,
         'others': observe_others(machine, [release, *others], packages, dkms),
+        'shadows': observe_shadows(machine),
         'traces': observe_traces(machine, build_directory, packages, dkms),
     }
 

@@ -33,6 +33,9 @@ UDEV_DIRECTORIES = (
     '/lib/udev/rules.d',
 )
 
+# What a PATH has before /usr/sbin, where our commands are: where `make install` of a local copy puts its own
+BEFORE_OURS = ('/usr/local/sbin', '/usr/local/bin')
+
 MODULE_NAME = re.compile(r'msr[-_]safe\.ko(?:\.(?:gz|xz|zst))?\Z')
 # Below /lib/modules/RELEASE, as depmod names it
 OUR_DIRECTORY = 'updates'
@@ -59,6 +62,30 @@ def observe_others(machine, releases, packages, dkms):
     rules = others_lines(machine, UDEV_DIRECTORIES, '.rules', find_rules, 'decides who may use our devices')
     others += [other for other in rules if not (other['path'] == VENDOR_UDEV and TOOLS in packages)]
     return packaged(packages) + [dict(other, package=package_of(machine, other['path'])) for other in others]
+
+
+def observe_shadows(machine):
+    """Return the paths of commands with the names of ours that are found before ours, links to these left out."""
+    found = [
+        (path, ours)
+        for ours in sorted(COMMANDS)
+        for path in ('%s/%s' % (directory, os.path.basename(ours)) for directory in BEFORE_OURS)
+    ]
+    return [path for path, ours in found if machine.exists(path) and not is_same_file(machine, path, ours)]
+
+
+def is_same_file(machine, path, other):
+    places = machine.place(path), machine.place(other)
+    return all(place and os.path.exists(place) for place in places) and os.path.samefile(*places)
+
+
+def describe_shadows(paths):
+    """Return what commands that are found before ours mean, sentences."""
+    return [
+        '%s is found before /usr/sbin/%s where somebody types %s. The service and the prologs of Slurm take ours.'
+        % (path, os.path.basename(path), os.path.basename(path))
+        for path in paths
+    ]
 
 
 def packaged(packages):

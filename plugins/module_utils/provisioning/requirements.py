@@ -7,13 +7,18 @@ import re
 from ..errors import MsrSafeError
 from ..hardware.devices import DEVICES
 from ..hardware.kernel_module import describe_holders, holder_remedy
-from .change import due, unloads
+from .change import describe_change, due, unloads
 
 # The kernel hands out character device majors below CHRDEV_MAJOR_MAX (include/linux/fs.h).
 MAX_MAJOR = 511
 
 # What a string of udev(7) rules can hold, without substitutions, and udev does not take for the number of a group
-GROUP_NAME = re.compile(r'(?![-\s])(?![0-9]+\Z)[^"$%:\n]*[^"$%:\\\s]')
+# and what is no list or dictionary that was taken for a text
+GROUP_NAME = re.compile(r'(?![-\s])(?![0-9]+\Z)[^]["$%:{}\n]*[^]["$%:{}\\\s]')
+
+# Where actions write that have no path, and those whose path they only read
+WRITE_TO = {'add_group': '/etc/group', 'enable_service': '/etc/systemd/system', 'install_commands': '/usr/lib/msr-safe'}
+ONLY_READ = ('activate_list', 'apply_policy')
 
 
 def check_root(observed):
@@ -98,3 +103,28 @@ def check_modes(modes):
                 'Mode %s for %s would let every user in.' % (mode, device),
                 'End it in 0, and add those who may to the group.',
             )
+
+
+def describe_read_only(observed, changes):
+    """Return what is due where nobody can write, a sentence for each directory."""
+    said = []
+    for directory in observed['read_only']:
+        lines = [describe_change(change) for change in due(changes) if is_below(written_by(change), directory)]
+        if lines:
+            said.append(
+                '%s is read only on this node, and what is due there will fail: %s. Have it in the image that the node '
+                'boots (msr_safe_root), or mount it for writing first.' % (directory, '; '.join(lines))
+            )
+    return said
+
+
+def written_by(change):
+    """Return the path on the node that a change writes, or ''. A builder writes on its own host."""
+    action = change['action']
+    if action in ONLY_READ or (action == 'build_module' and change.get('artifact')):
+        return ''
+    return WRITE_TO.get(action) or change.get('path') or ''
+
+
+def is_below(path, directory):
+    return (path + '/').startswith(directory + '/')

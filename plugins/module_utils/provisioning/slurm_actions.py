@@ -6,11 +6,8 @@ import os
 
 from ..errors import MsrSafeError
 from ..jobs.record import read_records
-from .actions import ACTIONS, BUILT_MODULE, action
+from .actions import BUILT_MODULE, action
 from .slurm_node import PLUGIN_STAMP, wanted_at_boot
-
-# With those of the role msr_safe: {name: Action}
-ALL_ACTIONS = ACTIONS
 
 
 @action()

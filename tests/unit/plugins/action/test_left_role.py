@@ -40,6 +40,7 @@ def test_only_the_role_is_left(tmp_path, strategy):
     (tmp_path / 'play.yml').write_text(PLAY % strategy)
     summary, process = run_with_summary(tmp_path, 'play.yml', '--check')
     assert process.returncode == 0, process.stdout
+    assert 'WARNING' not in process.stdout
     for rest in ('the rest of the block', 'the rest of the play'):
         assert process.stdout.count(rest) == 2, process.stdout
     recap = {line.split()[0]: line for line in process.stdout.splitlines() if 'unreachable=' in line}

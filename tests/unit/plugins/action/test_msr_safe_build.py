@@ -27,8 +27,10 @@ def play(tmp_path):
     rollout = {'msr_safe': fresh, 'done': ['x'], 'deferred': [], 'observed': converged, 'changed': True}
     node = write_stub(tmp_path, 'node', rollout)
 
-    def run(builder, strategy='linear', serial='100%', check=False, **answer):
+    def run(builder, strategy='linear', serial='100%', check=False, python=None, artifacts='artifacts', **answer):
         stub = write_stub(tmp_path, 'builder', answer)
+        if python:
+            stub.write_text(python)
         hosts = ['[nodes]', *('%s ansible_connection=local ansible_python_interpreter=%s' % (n, node) for n in NODES)]
         hosts += ['[builders]', 'good ansible_connection=local ansible_python_interpreter=%s' % stub]
         hosts += ['gone ansible_connection=ssh ansible_host=host.invalid']
@@ -37,7 +39,7 @@ def play(tmp_path):
         settings = {
             'msr_safe_builder': builder,
             'msr_safe_builder_become': False,
-            'msr_safe_artifacts': str(tmp_path / 'artifacts'),
+            'msr_safe_artifacts': str(tmp_path / artifacts),
         }
         process = run_playbook(
             tmp_path,
@@ -94,6 +96,22 @@ def test_a_builder_that_is_gone_is_the_error_of_all_in_the_same_words(play, stra
     assert set(said) == set(NODES)
     (words,) = set(said.values())
     assert words.startswith('The builder gone is unreachable: ')
+
+
+def test_a_builder_without_a_python_that_runs_is_said_with_what_it_says(play):
+    script = '#!/bin/sh\ncat >/dev/null\necho python3.9: not found >&2\nexit 127\n'
+    said = play('good', python=script)
+    assert set(said) == set(NODES)
+    (words,) = set(said.values())
+    assert words.startswith('The builder good: ') and 'python3.9: not found' in words
+
+
+def test_a_directory_of_the_controller_that_cannot_be_written_is_the_error_of_all(play, tmp_path):
+    said = play('good', artifacts='play.yml/modules', **built())
+    assert set(said) == set(NODES)
+    (words,) = set(said.values())
+    assert words.startswith('Cannot write %s' % tmp_path)
+    assert 'on the controller' in words and 'msr_safe_artifacts' in words and 'become' not in words
 
 
 def test_check_mode_keeps_nothing(play, tmp_path):

@@ -75,6 +75,25 @@ def test_removal_wants_its_nodes_named(site):
     assert 'Name them: --limit n1' in output
 
 
+def test_removal_is_not_content_with_a_name_that_ansible_does_not_see(site, tmp_path):
+    (tmp_path / 'group_vars').mkdir()
+    (tmp_path / 'group_vars' / 'all.yml').write_text('msr_safe_hosts: n03\n')
+    ran, _summary, output = site(playbook='remove')
+    assert ran == []
+    assert 'Name them: --limit n1' in output
+    ran, _summary, output = site(playbook='remove', arguments=['-e', 'msr_safe_hosts=n03'])
+    assert set(ran) == {'n03'}, output
+
+
+def test_nodes_that_a_name_in_the_inventory_does_not_mean_are_refused(site, tmp_path):
+    (tmp_path / 'group_vars').mkdir()
+    (tmp_path / 'group_vars' / 'all.yml').write_text('msr_safe_hosts: n03\n')
+    ran, summary, output = site(arguments=['-e', 'msr_safe_serial=100%'])
+    assert ran == ['n03'], output
+    assert len(summary['outcomes']['failed']['nodes']) == 19
+    assert '-e msr_safe_hosts=n03' in output
+
+
 @pytest.mark.parametrize('limit', ['n02,n05', '@some', '~n0[25]'])
 def test_removal_is_for_the_nodes_that_a_limit_means(site, tmp_path, limit):
     (tmp_path / 'some').write_text('n02\nn05\n')

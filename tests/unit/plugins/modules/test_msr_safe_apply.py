@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
 
+import errno
+import fcntl
 import os
 import stat
 
@@ -8,6 +10,7 @@ import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.module_utils.jobs.record import Record, remove_record, take, write_record
 from ansible_collections.hpc.msr_safe.plugins.module_utils.machine import Machine
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning import alone
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.deferred import (
     DEFERRED_OF_SLURM,
     read_deferred,
@@ -55,6 +58,42 @@ def test_a_failure_names_its_stage_and_leaves_out_what_comes_after(machine, tmp_
         msr_safe_apply.apply(options(*changes), False, done, [])
     assert done == ['install: write /x']
     assert machine.read('/y') is None
+
+
+@pytest.fixture
+def another_run(machine):
+    """Another run at work on the node; a function that ends it."""
+    descriptor = os.open(machine.root, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    yield lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
+def test_another_run_is_waited_for(machine, another_run, monkeypatch):
+    waited = []
+    monkeypatch.setattr(alone.time, 'sleep', lambda _seconds: (waited.append(machine.read('/etc/a')), another_run()))
+    msr_safe_apply.apply(options(write('/etc/a', 'one')), False, [], [])
+    assert waited == [None]
+    assert machine.read('/etc/a') == b'one'
+
+
+def test_another_run_that_does_not_end_is_named_and_nothing_is_changed(machine, another_run, monkeypatch):
+    times = iter([0, 0, alone.PATIENCE])
+    monkeypatch.setattr(alone.time, 'monotonic', lambda: next(times))
+    monkeypatch.setattr(alone.time, 'sleep', lambda _seconds: None)
+    done = []
+    with pytest.raises(MsrSafeError, match='Another run changes this node, for more than 900 s now: another process'):
+        msr_safe_apply.apply(options(write('/etc/a', 'one')), False, done, [])
+    assert done == [] and machine.read('/etc/a') is None
+
+
+def test_a_root_that_knows_no_locks_is_changed_without(machine, another_run, monkeypatch):
+    def flock(_descriptor, _operation):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(alone.fcntl, 'flock', flock)
+    msr_safe_apply.apply(options(write('/etc/a', 'one')), False, [], [])
+    assert machine.read('/etc/a') == b'one'
 
 
 def test_check_mode_changes_nothing(machine):

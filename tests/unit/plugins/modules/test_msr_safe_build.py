@@ -48,7 +48,7 @@ def run(machine, arguments):
 @pytest.fixture
 def options(tmp_path):
     (tmp_path / 'sent').write_bytes(pack_tree({'source': pack_tree({'main.c': b''})}))
-    return {'change': CHANGE, 'install_packages': True, '_payloads': str(tmp_path / 'sent')}
+    return {'_change': CHANGE, 'install_packages': True, '_payloads': str(tmp_path / 'sent')}
 
 
 def test_installs_and_builds(machine, options):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
-from ansible_collections.hpc.msr_safe.plugins.plugin_utils.variables import KNOWN, unknown_variables
+from ansible_collections.hpc.msr_safe.plugins.plugin_utils.variables import KNOWN, require_chosen, unknown_variables
 
 
 def test_what_the_roles_and_playbooks_use_is_known():
@@ -49,3 +49,27 @@ def test_of_two_both_are_said():
 def test_what_is_like_none_is_a_warning():
     (warning,) = unknown_variables(['msr_safe_tier', 'msr_safe_colour'])
     assert 'msr_safe_colour, msr_safe_tier' in warning
+
+
+GROUPS = {'all': ['n1', 'n2', 'login1', 'fe80::1'], 'compute': ['n1', 'n2'], 'ungrouped': ['login1', 'fe80::1']}
+
+
+def as_it_is(value):
+    return value
+
+
+N1 = {'groups': GROUPS, 'inventory_hostname': 'n1', 'group_names': ['compute']}
+LOGIN1 = {'groups': GROUPS, 'inventory_hostname': 'login1', 'group_names': ['ungrouped']}
+
+
+@pytest.mark.parametrize('pattern', ['compute', 'n1', 'n1,n2', 'n1:n2', ['n1', 'n2'], 'n?', 'comp*, n1'])
+def test_a_host_that_a_variable_of_the_inventory_means_to_leave_out_is_refused(pattern):
+    require_chosen('msr_safe_hosts', as_it_is, dict(N1, msr_safe_hosts=pattern))
+    with pytest.raises(MsrSafeError, match=r'msr_safe_hosts is .*, and this host is none of these') as caught:
+        require_chosen('msr_safe_hosts', as_it_is, dict(LOGIN1, msr_safe_hosts=pattern))
+    assert '-e msr_safe_hosts=' in str(caught.value)
+
+
+@pytest.mark.parametrize('pattern', [None, '', 'all', 'all:!compute', '~n.*', 'n[1:2]', 'fe80::1,n1', 'nobody,n1'])
+def test_a_pattern_that_is_more_than_names_is_left_to_ansible(pattern):
+    require_chosen('msr_safe_hosts', as_it_is, dict(LOGIN1, msr_safe_hosts=pattern))

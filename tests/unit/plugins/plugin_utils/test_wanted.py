@@ -2,10 +2,13 @@
 # Copyright (c) 2026 hpc.msr_safe contributors
 
 import pathlib
+import re
 
 import pytest
 import yaml
+from ansible_collections.hpc.msr_safe.plugins.module_utils.errors import MsrSafeError
 from ansible_collections.hpc.msr_safe.plugins.plugin_utils import wanted
+from ansible_collections.hpc.msr_safe.tests.unit.plugins.action.stub_fleet import observations
 
 ROLE = pathlib.Path(wanted.__file__).resolve().parents[2] / 'roles' / 'msr_safe'
 
@@ -92,6 +95,63 @@ def test_documentation_is_the_argument_spec():
 def test_a_wrong_option_is_said(options, words):
     with pytest.raises(wanted.ActionFailure, match=words):
         settings_of(options)
+
+
+@pytest.mark.parametrize(
+    'options, variable',
+    [
+        ({'tier': 'pwer'}, 'msr_safe_approved_list_tier'),  # whose choices have the name of another option
+        ({'overrides': [{'register': 'X', 'state': 'gone'}]}, 'msr_safe_approved_list_overrides'),
+        ({'overrides': [{'register': 'X', 'reason': 'x'}]}, 'msr_safe_approved_list_overrides'),
+        ({'majors': {'msr_safe': 'many'}}, 'msr_safe_majors'),
+        ({'modes': {'group': '0660'}}, 'msr_safe_modes'),
+        ({'shared': 'perhaps'}, 'msr_safe_shared'),
+        ({'overrides': [5]}, 'msr_safe_approved_list_overrides'),
+    ],
+)
+def test_the_variable_of_a_wrong_option_is_said_and_no_other(options, variable):
+    with pytest.raises((wanted.ActionFailure, MsrSafeError)) as refused:
+        settings_of(options)
+    said = set(re.findall(r'\w+', str(refused.value)))
+    assert said & set(wanted.VARIABLES.values()) == {variable}
+
+
+@pytest.mark.parametrize('name', ['instaled', 'all', '', '../../srv', '6.1.0-18-amd64 ', '/lib/modules/6.1.0'])
+def test_a_kernel_that_is_none_is_refused_before_a_node_is_asked(name):
+    for options in ({'kernels': ['running', name]}, {'kernel_release': name}):
+        with pytest.raises(MsrSafeError, match='is not the release of a kernel'):
+            settings_of(options)
+
+
+@pytest.mark.parametrize('name', ['running', 'installed', '6.1.0-18-amd64', '5.14.0-427.13.1.el9_4.x86_64+rt', '7.2.0'])
+def test_a_kernel_is_a_word_or_a_release(name):
+    assert settings_of({'kernels': [name]})['kernels'] == [name]
+
+
+@pytest.mark.parametrize('directory', ['', ' '])
+def test_a_directory_without_a_name_is_not_that_of_the_playbook(directory):
+    with pytest.raises(MsrSafeError, match='msr_safe_approved_list_directories'):
+        settings_of({'directories': ['/site/lists', directory]})
+
+
+def test_commands_that_are_found_before_ours_are_said_where_ours_are_installed():
+    fresh, converged = observations()
+    settings = dict(settings_of({}), policy=None)
+    for observed, count in ((fresh, 1), (converged, 0)):
+        observed.update(shadows=['/usr/local/sbin/msrsave'])
+        _changes, _wanted, warnings = wanted.plan(observed, settings)
+        assert ['found before' in warning for warning in warnings].count(True) == count
+
+
+def test_a_group_that_udev_does_not_know_at_boot_is_said_where_the_devices_are_given_to_it():
+    fresh, converged = observations()
+    settings = dict(settings_of({'group': 'hpcusers'}), policy=None)
+    for observed in (fresh, converged):
+        observed.update(group_exists=True, group_at_boot='elsewhere')
+        _changes, _wanted, warnings = wanted.plan(observed, settings)
+        assert ['hpcusers is not in /etc/group' in warning for warning in warnings].count(True) == 1
+    _changes, _wanted, warnings = wanted.plan(converged, dict(settings, group='msr'))
+    assert not [warning for warning in warnings if '/etc/group' in warning]
 
 
 def described(option):

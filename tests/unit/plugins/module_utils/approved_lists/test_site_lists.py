@@ -5,6 +5,7 @@
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.approved_lists.approved_list import (
     apply_overrides,
+    closing_nothing,
     parse_comment,
     parse_list,
 )
@@ -118,6 +119,35 @@ def test_a_name_that_no_cpu_has_is_no_override(name, remedy):
         apply_overrides(parse_list(QUOTED, 'x'), overrides, table, addresses_of_names())
     assert 'override 2: no CPU is known to have a register %s.' % name in str(caught.value)
     assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize('change', [{'state': 'absent'}, {'write_mask': '0'}])
+def test_an_override_that_names_one_register_and_has_the_address_of_another_is_refused(change):
+    registers = registers_of(SKYLAKE)
+    entries = registers.complete(parse_list('0xC7 0xFF\n0x199 0xFFFF\n', 'x'))
+    overrides = [dict(change, register='PERF_CTL', address='199')]  # decimal: IA32_PMC6
+    with pytest.raises(MsrSafeError, match='override 1: the register PERF_CTL is at 0x00000199') as caught:
+        apply_overrides(entries, overrides, registers.by_address.values(), addresses_of_names())
+    assert 'A number without 0x is decimal' in str(caught.value)
+    for address in ('0x199', 0x199):
+        overrides = [dict(change, register='PERF_CTL', address=address)]
+        changed, _unknown = apply_overrides(entries, overrides, registers.by_address.values(), addresses_of_names())
+        assert [entry.mask for entry in changed if entry.address == 0x199] in ([], [0])
+
+
+def test_an_override_may_give_a_name_of_its_own_to_an_address():
+    registers = registers_of(SKYLAKE)
+    overrides = [{'address': '0x7777', 'register': 'OUR_OWN', 'write_mask': '0'}]
+    (entry,), _unknown = apply_overrides([], overrides, registers.by_address.values(), addresses_of_names())
+    assert (entry.address, entry.name) == (0x7777, 'OUR_OWN')
+
+
+def test_addresses_that_are_taken_off_a_list_which_has_them_not_are_known():
+    entries = parse_list('0x199 0xFFFF\n', 'x')
+    absent = [{'address': address, 'state': 'absent'} for address in ('0x199', '0x1990', 7)]
+    assert closing_nothing(entries, absent) == ['0x00000007', '0x00001990']
+    assert closing_nothing(entries, [*absent, {'address': '0x1990', 'write_mask': '0'}]) == ['0x00000007']
+    assert closing_nothing(entries, [{'register': 'HWCR', 'state': 'absent'}]) == []
 
 
 def test_a_decimal_address_is_held_against_its_name():

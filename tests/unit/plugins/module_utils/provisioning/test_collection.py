@@ -121,6 +121,14 @@ def test_overrides_are_applied_and_said(collection, site):
     assert 'The override of HWCR has no effect' in ''.join(warnings)
 
 
+def test_an_override_that_takes_off_what_is_not_there_is_said(collection, site):
+    overrides = [{'address': '0x1990', 'state': 'absent'}, {'address': '0x10', 'state': 'absent'}]
+    _selected, warnings = collection.approved_list(SKYLAKE, site('0x10 0x0\n0xCE 0\n', overrides=overrides))
+    assert [warning for warning in warnings if 'no effect' in warning] == [
+        'The override of 0x00001990 has no effect: it is not on the list.'
+    ]
+
+
 def test_an_override_may_name_what_the_cpu_has_and_the_list_does_not(collection, site):
     overrides = [{'register': 'PKG_POWER_LIMIT', 'write_mask': '0x7FFF', 'state': 'present'}]
     selected, warnings = collection.approved_list(SKYLAKE, site('0x10 0x0\n', overrides=overrides))
@@ -254,6 +262,7 @@ def changes_of_a_fresh_node(collection, settings, release='6.1'):
         'service_enabled': False,
         'permissions': {},
         'links': {},
+        'read_only': [],
         'packages': {},
         'dkms': {'program': False, 'sources': {}, 'builds': {}},
         'others': [],

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (c) 2026 hpc.msr_safe contributors
 
+import os
+
 import pytest
 from ansible_collections.hpc.msr_safe.plugins.module_utils.layout import NOTICE
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files import (
@@ -10,7 +12,11 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.files im
     VENDOR_UDEV,
     udev_text,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.others import observe_others
+from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.others import (
+    describe_shadows,
+    observe_others,
+    observe_shadows,
+)
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.fake_node import KERNEL
 from ansible_collections.hpc.msr_safe.tests.unit.plugins.module_utils.module_file import module_file
 
@@ -306,3 +312,22 @@ def test_what_dkms_built_of_our_source_is_none_of_others(clean, name):
     assert paths(clean) == [MODULES + name]
     clean.put(MODULES + name, module_file())
     assert [other['path'] for other in others(clean, dkms=BUILT)] == [MODULES + name]
+
+
+def test_commands_of_a_local_copy_that_a_shell_finds_before_ours_are_said(clean):
+    assert observe_shadows(clean.machine) == []
+    clean.put('/usr/sbin/msrsave', 'ours')
+    clean.put('/usr/sbin/msr-safe', 'ours')
+    clean.put('/usr/local/bin/msrsave', 'of a local copy')
+    clean.put('/usr/local/sbin/rdmsr', 'another program')
+    # A link to ours is ours
+    os.makedirs(clean.path('/usr/local/sbin'), exist_ok=True)
+    os.symlink(clean.path('/usr/sbin/msr-safe'), clean.path('/usr/local/sbin/msr-safe'))
+    assert observe_shadows(clean.machine) == ['/usr/local/bin/msrsave']
+    (said,) = describe_shadows(['/usr/local/bin/msrsave'])
+    assert said.startswith('/usr/local/bin/msrsave is found before /usr/sbin/msrsave')
+
+
+def test_they_are_said_where_ours_are_yet_to_come(clean):
+    clean.put('/usr/local/sbin/msr-safe', 'of a local copy')
+    assert observe_shadows(clean.machine) == ['/usr/local/sbin/msr-safe']

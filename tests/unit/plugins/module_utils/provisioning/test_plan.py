@@ -438,7 +438,9 @@ def test_the_majors_of_two_devices_can_be_exchanged():
     assert due(observed, wanted) == ['install', 'load', 'approve']
 
 
-@pytest.mark.parametrize('group', ['', ' ', '-r', '1000', 'msr\n', 'msr", MODE="0666', '$name', 'a%k', 'msr\\'])
+@pytest.mark.parametrize(
+    'group', ['', ' ', '-r', '1000', 'msr\n', 'msr", MODE="0666', '$name', 'a%k', 'msr\\', "['a']", "{'n1': 'a'}"]
+)
 def test_a_group_that_is_something_else_to_udev_is_refused(group):
     assert repr(group) in refusal(make_fresh(), make_wanted(group=group))
 

@@ -16,7 +16,6 @@ from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.change i
     describe_deferrals,
     due_stages,
 )
-from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_actions import ALL_ACTIONS
 from ansible_collections.hpc.msr_safe.plugins.module_utils.provisioning.slurm_plan import plan_slurm, plan_slurm_absent
 
 PLUGSTACK = '/etc/slurm/plugstack.conf'
@@ -207,7 +206,7 @@ def test_each_slurmd_is_restarted_that_lacks_the_plugin_and_no_other(converged, 
     (restart,) = plan_slurm(converged, WANTED)[0]
     assert restart['title'].startswith('restart slurmd@n2, which')
     node.answers['systemctl try-restart slurmd@n2.service'] = (0, '')
-    ALL_ACTIONS[restart['action']].carry_out(node.machine, restart, None)
+    ACTIONS[restart['action']].carry_out(node.machine, restart, None)
     assert node.ran() == ['systemctl try-restart slurmd@n2.service']
 
 
