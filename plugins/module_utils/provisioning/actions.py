@@ -267,19 +267,24 @@ def remove_group(machine, change, _payload):
     groups.remove_group(machine, change['group'])
 
 
+UDEV_TRIGGER = (
+    'udevadm',
+    'trigger',
+    '--action=change',
+    '--subsystem-match=msr_safe',
+    '--subsystem-match=msr_batch',
+    '--subsystem-match=msr_approved_list',
+    '--subsystem-match=msr_safe_version',
+)
+
+
 @action()
 def apply_udev_rules(machine, _change, _payload):
     machine.command('udevadm', 'control', '--reload')
-    machine.command(
-        'udevadm',
-        'trigger',
-        '--action=change',
-        '--settle',
-        '--subsystem-match=msr_safe',
-        '--subsystem-match=msr_batch',
-        '--subsystem-match=msr_approved_list',
-        '--subsystem-match=msr_safe_version',
-    )
+    code, _output = machine.run([*UDEV_TRIGGER, '--settle'])
+    if code != 0:  # Before systemd 238, as on Amazon 2, all events can be waited for only
+        machine.command(*UDEV_TRIGGER)
+        machine.command('udevadm', 'settle')
 
 
 @action(payload=LIBRARY)

@@ -467,6 +467,14 @@ def test_applies_rules_to_all_classes_and_waits(node):
         assert '--subsystem-match=' + name in trigger
 
 
+def test_applies_rules_where_udev_cannot_wait_for_its_own_events(node):
+    """udevadm of systemd 219, as Amazon 2 has it: trigger knows no --settle."""
+    trigger = ' '.join(actions.UDEV_TRIGGER)
+    node.answers[trigger + ' --settle'] = (1, "udevadm: unrecognized option '--settle'")
+    carry_out(node, 'apply_udev_rules')
+    assert node.ran()[2:] == [trigger, 'udevadm settle']
+
+
 # Commands, the list and the service
 
 
