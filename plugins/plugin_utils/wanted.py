@@ -182,8 +182,9 @@ NAMES_OPTION = (
 )
 
 
-def with_variable(message, names=VARIABLES):
-    """Return an error of an option with the variable of the role that it comes from. names: {option: variable}."""
+def with_variable(message, names=None):
+    """Return an error of an option with the variable that it comes from. names: {option: variable}, or of msr_safe."""
+    names = VARIABLES if names is None else names
     found = [match.group(1) for match in (pattern.search(message) for pattern in NAMES_OPTION) if match]
     variables = [names[option] for option in found if option in names]
     return '%s (%s)' % (message, variables[0]) if variables else message

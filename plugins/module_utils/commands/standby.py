@@ -37,7 +37,7 @@ def stand_by(machine, main):
     program = identity(machine)
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel buries children
-    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
+    signal.signal(signal.SIGTERM, stop)
     try:
         with listen(machine) as listener:
             tell_systemd('READY=1')
@@ -45,6 +45,10 @@ def stand_by(machine, main):
     except SystemExit:
         wait_for_children()
     return 0
+
+
+def stop(*_signal):
+    raise SystemExit
 
 
 def serve_all(listener, is_current, machine, main):
