@@ -7,6 +7,7 @@ plugins are the real ones, the node is an observation.
 """
 
 import copy
+import functools
 import importlib
 import json
 import pathlib
@@ -47,11 +48,13 @@ WRONG = {
 }
 
 
+@functools.lru_cache(maxsize=None)
 def spec_of(role):
     text = (ROLES / role / 'meta' / 'argument_specs.yml').read_text()
     return yaml.safe_load(text)['argument_specs']['main']['options']
 
 
+@functools.lru_cache(maxsize=None)
 def defaults_of(role):
     defaults = yaml.safe_load((ROLES / role / 'defaults' / 'main.yml').read_text())
     return {name: '/x' if name.endswith('_artifacts') else value for name, value in defaults.items()}
