@@ -96,6 +96,21 @@ def test_a_root_that_knows_no_locks_is_changed_without(machine, another_run, mon
     assert machine.read('/etc/a') == b'one'
 
 
+def test_a_user_who_locks_what_all_can_open_is_not_in_the_way(machine, another_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(alone.time, 'sleep', lambda _seconds: pytest.fail('it waits'))
+    (tmp_path / 'root').mkdir(mode=0o700)
+    msr_safe_apply.apply(options(write('/etc/a', 'one')), False, [], [])
+    assert machine.read('/etc/a') == b'one'
+
+
+@pytest.mark.parametrize('mode, name', [(0o700, 'root'), (0o550, 'root'), (0o755, '')])
+def test_the_lock_is_on_what_no_user_can_open_where_there_is_such(machine, tmp_path, mode, name):
+    assert os.path.samefile(alone.place_of_lock(machine), tmp_path)
+    (tmp_path / 'root').mkdir()
+    (tmp_path / 'root').chmod(mode)
+    assert os.path.samefile(alone.place_of_lock(machine), tmp_path / name)
+
+
 def test_check_mode_changes_nothing(machine):
     done = []
     msr_safe_apply.apply(options(write('/etc/a', '')), True, done, [])
